@@ -1,0 +1,89 @@
+//! How long a connection is waited for: one clock, started anew when it waits for something else.
+
+use std::time::{Duration, Instant};
+
+use crate::limits::{IDLE_TIMEOUT, LINGER_TIMEOUT, REQUEST_TIMEOUT, SEND_TIMEOUT};
+
+/// What a connection waits for, and so which timeout is its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// The first byte of a request.
+    Request,
+    /// The rest of a head.
+    Head,
+    /// The rest of a body.
+    Body,
+    /// The store, which has deadlines of its own.
+    Store,
+    /// The client, to take the bytes of its answers.
+    Reader,
+    /// The client, to close after the last answer.
+    Farewell,
+}
+
+/// The clock of one connection.
+#[derive(Debug)]
+pub struct Patience {
+    pause: Pause,
+    since: Instant,
+    /// Something was brought to its end since then: even the same pause begins anew.
+    has_progressed: bool,
+}
+
+impl Patience {
+    /// A connection that was just accepted.
+    pub fn new(now: Instant) -> Patience {
+        Patience { pause: Pause::Request, since: now, has_progressed: false }
+    }
+
+    /// A request, or a part of it with a time of its own, came whole, or answers were sent. Bytes
+    /// alone are no progress: one that dribbles gains no time.
+    pub fn progress(&mut self) {
+        self.has_progressed = true;
+    }
+
+    /// Waits for `pause` from `now` on, unless it did so already.
+    pub fn wait_for(&mut self, pause: Pause, now: Instant) {
+        if pause != self.pause || self.has_progressed {
+            (self.pause, self.since, self.has_progressed) = (pause, now, false);
+        }
+    }
+
+    /// What was waited for in vain, if the time is up.
+    pub fn overdue(&self, now: Instant) -> Option<Pause> {
+        let timeout = match self.pause {
+            Pause::Request => IDLE_TIMEOUT,
+            Pause::Head | Pause::Body => REQUEST_TIMEOUT,
+            Pause::Store => Duration::MAX,
+            Pause::Reader => SEND_TIMEOUT,
+            Pause::Farewell => LINGER_TIMEOUT,
+        };
+        (now.saturating_duration_since(self.since) >= timeout).then_some(self.pause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_pause_goes_on_until_there_is_progress() {
+        let start = Instant::now();
+        let mut patience = Patience::new(start);
+        patience.wait_for(Pause::Head, start);
+        let late = start + REQUEST_TIMEOUT;
+        patience.wait_for(Pause::Head, late);
+        assert_eq!(patience.overdue(late), Some(Pause::Head));
+        patience.progress();
+        patience.wait_for(Pause::Head, late);
+        assert_eq!(patience.overdue(late), None);
+    }
+
+    #[test]
+    fn the_store_is_never_overdue_here() {
+        let start = Instant::now();
+        let mut patience = Patience::new(start);
+        patience.wait_for(Pause::Store, start);
+        assert_eq!(patience.overdue(start + Duration::from_secs(1 << 30)), None);
+    }
+}

@@ -1,0 +1,431 @@
+//! Where the count lives: `--store` as a value.
+//!
+//! A URL may hold a password in any part of it when it is malformed, so no error here repeats
+//! anything of its text, and what is kept of the password shows itself only to [`Secret::reveal`].
+//! Knows nothing of how a store is spoken to.
+
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::Url;
+
+use super::endpoint::{Endpoint, HINT, Secret, decoded};
+use super::value::{ConfigError, refuse, whole_number};
+
+/// The forms of a store's URL that are built in, for `--help` and for errors.
+pub(super) const FORMS: [&str; 3] = [
+    "memory:",
+    "redis://[user:password@]host[:port][/db]",
+    "redis+unix:///path[?db=N][&user=U][&password=P]",
+];
+
+/// The store of the counter.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StoreUrl {
+    /// The process itself: the count ends with it.
+    Memory,
+    /// Redis 6.2 or newer, or Valkey.
+    Redis(RedisUrl),
+}
+
+/// What is needed to reach a counter in Redis.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RedisUrl {
+    /// Where to connect to.
+    pub endpoint: Endpoint,
+    /// The user of Redis 6's access lists; without one a password is the default user's.
+    pub user: Option<String>,
+    /// Never without a password if there is a user.
+    pub password: Option<Secret>,
+    /// What SELECT is given; Redis has 16 of them unless told otherwise.
+    pub database: u32,
+}
+
+impl StoreUrl {
+    /// Reads a store's URL.
+    ///
+    /// # Errors
+    /// Says which part is wrong or which forms there are, and repeats nothing of `text`.
+    pub fn parse(text: &str) -> Result<StoreUrl, ConfigError> {
+        // `url` would silently drop tabs and line ends; in a password that is a wrong password.
+        if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
+            return refuse("the URL has a space or a control character: write it as %20 and so on");
+        }
+        let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+        match scheme.as_deref() {
+            Some("memory") if text.len() == "memory:".len() => Ok(StoreUrl::Memory),
+            Some("memory") => refuse("memory: has nothing after its colon"),
+            Some("redis" | "valkey") => tcp(text).map(StoreUrl::Redis),
+            Some("redis+unix") => unix(text).map(StoreUrl::Redis),
+            Some("rediss" | "valkeys") => refuse("TLS to the store is not built in yet"),
+            Some("postgres" | "postgresql") => {
+                refuse(format!("PostgreSQL is not built in yet; allowed is {}", forms()))
+            }
+            _ => refuse(format!("unknown kind of store; allowed is {}", forms())),
+        }
+    }
+}
+
+/// The URL without its password, and with every default filled in.
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreUrl::Memory => formatter.write_str("memory:"),
+            StoreUrl::Redis(redis) => write!(formatter, "{redis}"),
+        }
+    }
+}
+
+impl fmt::Display for RedisUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let database = self.database;
+        let user = self.user.as_deref().map(|user| utf8_percent_encode(user, ENCODED));
+        match &self.endpoint {
+            Endpoint::Tcp { .. } => {
+                formatter.write_str("redis://")?;
+                if let Some(user) = user {
+                    write!(formatter, "{user}@")?;
+                }
+                write!(formatter, "{}/{database}", self.endpoint)
+            }
+            Endpoint::Unix(path) => {
+                let path = path.to_string_lossy();
+                let path = utf8_percent_encode(&path, ENCODED_IN_PATH);
+                write!(formatter, "redis+unix://{path}?db={database}")?;
+                match user {
+                    Some(user) => write!(formatter, "&user={user}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+fn forms() -> String {
+    FORMS.join(", ")
+}
+
+/// `redis://[user:password@]host[:port][/db]`.
+fn tcp(text: &str) -> Result<RedisUrl, ConfigError> {
+    let Ok(url) = Url::parse(text) else {
+        return refuse(format!("the user, host or port is malformed; {HINT}"));
+    };
+    if url.query().is_some() || url.fragment().is_some() {
+        return refuse(format!("a redis:// URL has no ? and no #; {HINT}"));
+    }
+    let endpoint = Endpoint::tcp(&url, REDIS_PORT)?;
+    let user = Some(url.username()).filter(|user| !user.is_empty()).map(decoded).transpose()?;
+    let password = url.password().map(decoded).transpose()?;
+    let path = url.path();
+    let database = match path.strip_prefix('/').unwrap_or(path) {
+        "" => 0,
+        digits => database(digits)?,
+    };
+    redis_url(endpoint, user, password, database)
+}
+
+/// `redis+unix:///path[?db=N][&user=U][&password=P]`: a path leaves no room for `user@`.
+fn unix(text: &str) -> Result<RedisUrl, ConfigError> {
+    // Split by hand: `url` would resolve `..` in a path, and read `+` in a query as a space.
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    // An @ is what is left of `user:password@`: as a path it would be shown.
+    if !path.starts_with('/') || path.contains('@') || rest.contains('#') {
+        return refuse(format!("allowed is {}, without @ and #; {HINT}", FORMS[2]));
+    }
+    let endpoint = Endpoint::unix(path)?;
+    let [mut database_given, mut user, mut password] = [None, None, None];
+    for (index, parameter) in query.split('&').filter(|text| !text.is_empty()).enumerate() {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let place = match name {
+            "db" => &mut database_given,
+            "user" => &mut user,
+            "password" => &mut password,
+            // Not named: it may be what follows a bare & in the password.
+            _ => {
+                let number = index + 1;
+                return refuse(format!(
+                    "query parameter {number} is unknown: db, user and password are allowed; {HINT}"
+                ));
+            }
+        };
+        if place.replace(decoded(value)?).is_some() {
+            return refuse(format!("the query parameter {name} is given twice"));
+        }
+    }
+    let database = database_given.as_deref().map_or(Ok(0), database)?;
+    redis_url(endpoint, user, password, database)
+}
+
+/// Joins the parts. An empty user or password counts as none, as a template leaves it.
+fn redis_url(
+    endpoint: Endpoint,
+    user: Option<String>,
+    password: Option<String>,
+    database: u32,
+) -> Result<RedisUrl, ConfigError> {
+    let user = user.filter(|user| !user.is_empty());
+    let password = password.and_then(Secret::from_text);
+    // redis-cli reads `redis://word@host` as a password. Taking it for a user would log it.
+    if user.is_some() && password.is_none() {
+        return refuse("a user needs a password; a password alone is written :password@host");
+    }
+    Ok(RedisUrl { endpoint, user, password, database })
+}
+
+fn database(digits: &str) -> Result<u32, ConfigError> {
+    match whole_number(digits).and_then(|number| u32::try_from(number).ok()) {
+        Some(number) => Ok(number),
+        None => refuse(format!("the database is a number from 0 to {}; {HINT}", u32::MAX)),
+    }
+}
+
+/// The port registered for Redis.
+const REDIS_PORT: u16 = 6379;
+
+/// Everything but RFC 3986's unreserved characters (section 2.3).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+const ENCODED_IN_PATH: &AsciiSet = &ENCODED.remove(b'/');
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn redis(endpoint: Endpoint, user: &str, password: &str, database: u32) -> StoreUrl {
+        StoreUrl::Redis(RedisUrl {
+            endpoint,
+            user: Some(user.to_owned()).filter(|user| !user.is_empty()),
+            password: Secret::from_text(password.to_owned()),
+            database,
+        })
+    }
+
+    fn tcp(host: &str, port: u16) -> Endpoint {
+        let host = host.to_owned();
+        Endpoint::Tcp { host, port }
+    }
+
+    fn unix(path: &str) -> Endpoint {
+        Endpoint::Unix(PathBuf::from(path))
+    }
+
+    #[test]
+    fn a_url_becomes_its_parts_and_is_shown_without_its_password() {
+        let table = [
+            ("memory:", StoreUrl::Memory, "memory:"),
+            ("redis://h", redis(tcp("h", 6379), "", "", 0), "redis://h:6379/0"),
+            ("redis://h/", redis(tcp("h", 6379), "", "", 0), "redis://h:6379/0"),
+            ("redis://h:/2", redis(tcp("h", 6379), "", "", 2), "redis://h:6379/2"),
+            ("valkey://my-h_1.x:1", redis(tcp("my-h_1.x", 1), "", "", 0), "redis://my-h_1.x:1/0"),
+            (
+                "REDIS://10.0.0.1",
+                redis(tcp("10.0.0.1", 6379), "", "", 0),
+                "redis://10.0.0.1:6379/0",
+            ),
+            ("redis://[::1]:7/3", redis(tcp("::1", 7), "", "", 3), "redis://[::1]:7/3"),
+            ("redis://[0:0::1]", redis(tcp("::1", 6379), "", "", 0), "redis://[::1]:6379/0"),
+            ("redis://u:p@h:1/2", redis(tcp("h", 1), "u", "p", 2), "redis://u@h:1/2"),
+            ("redis://:p@h", redis(tcp("h", 6379), "", "p", 0), "redis://h:6379/0"),
+            ("redis://:@h", redis(tcp("h", 6379), "", "", 0), "redis://h:6379/0"),
+            ("redis://:a:b@h", redis(tcp("h", 6379), "", "a:b", 0), "redis://h:6379/0"),
+            ("redis://:a@b@h", redis(tcp("h", 6379), "", "a@b", 0), "redis://h:6379/0"),
+            ("redis://:a+%zz%@h", redis(tcp("h", 6379), "", "a+%zz%", 0), "redis://h:6379/0"),
+            (
+                "redis://%C3%A9%0A:%40%2f%25%3a%20@h/4294967295",
+                redis(tcp("h", 6379), "é\n", "@/%: ", u32::MAX),
+                "redis://%C3%A9%0A@h:6379/4294967295",
+            ),
+            (
+                "redis+unix:///run/r.sock",
+                redis(unix("/run/r.sock"), "", "", 0),
+                "redis+unix:///run/r.sock?db=0",
+            ),
+            (
+                "redis+unix:///a%20b%3f/../c?user=%26u&db=2&password=p%26+%3D",
+                redis(unix("/a b?/../c"), "&u", "p&+=", 2),
+                "redis+unix:///a%20b%3F/../c?db=2&user=%26u",
+            ),
+            (
+                "redis+unix:///r?password=a=b&",
+                redis(unix("/r"), "", "a=b", 0),
+                "redis+unix:///r?db=0",
+            ),
+        ];
+        for (text, expected, shown) in table {
+            assert_eq!(StoreUrl::parse(text), Ok(expected.clone()), "{text}");
+            assert_eq!(expected.to_string(), shown, "{text}");
+            assert!(!format!("{expected:?}").contains("Secret("), "{expected:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_without_a_user_is_read_back_as_the_same() {
+        for text in ["memory:", "redis://[fe80::2]:1/9", "redis+unix:///a%20%25/%40?db=7"] {
+            let parsed = StoreUrl::parse(text).unwrap();
+            assert_eq!(StoreUrl::parse(&parsed.to_string()), Ok(parsed), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_shown_as_it_is_dialled() {
+        assert_eq!(tcp("h", 1).to_string(), "h:1");
+        assert_eq!(tcp("::1", 1).to_string(), "[::1]:1");
+        assert_eq!(unix("/run/r.sock").to_string(), "/run/r.sock");
+    }
+
+    #[test]
+    fn a_wrong_url_is_refused_by_its_part() {
+        let forms = "memory:, redis://[user:password@]host[:port][/db], \
+            redis+unix:///path[?db=N][&user=U][&password=P]";
+        let unknown = format!("unknown kind of store; allowed is {forms}");
+        let postgres = format!("PostgreSQL is not built in yet; allowed is {forms}");
+        let tls = "TLS to the store is not built in yet";
+        let malformed = format!("the user, host or port is malformed; {HINT}");
+        let no_host = format!("the host is missing; {HINT}");
+        let host = "the host is an address, or a name of letters, digits, '.', '-' and '_'";
+        let query = format!("a redis:// URL has no ? and no #; {HINT}");
+        let number = format!("the database is a number from 0 to 4294967295; {HINT}");
+        let control = "the URL has a space or a control character: write it as %20 and so on";
+        let utf8 = "what is percent-encoded in the URL is not UTF-8";
+        let user = "a user needs a password; a password alone is written :password@host";
+        let unix = format!(
+            "allowed is redis+unix:///path[?db=N][&user=U][&password=P], without @ and #; {HINT}"
+        );
+        let path = "a socket's path has 2 to 107 bytes and no control characters";
+        let parameter = |number: usize| {
+            format!(
+                "query parameter {number} is unknown: db, user and password are allowed; {HINT}"
+            )
+        };
+        let long_host = format!("redis://{}", "h".repeat(254));
+        let long_path = format!("redis+unix:///{}", "p".repeat(107));
+        let table: &[(&str, &str)] = &[
+            ("", &unknown),
+            ("memory", &unknown),
+            ("localhost:6379", &unknown),
+            ("http://h", &unknown),
+            ("redis", &unknown),
+            ("redis+tcp://h", &unknown),
+            ("memory:x", "memory: has nothing after its colon"),
+            ("memory://", "memory: has nothing after its colon"),
+            ("rediss://h", tls),
+            ("valkeys://h", tls),
+            ("postgres://h/db", &postgres),
+            ("postgresql://h/db", &postgres),
+            ("redis://", &no_host),
+            ("redis:", &no_host),
+            ("redis:h", &no_host),
+            ("redis:///0", &no_host),
+            ("redis://:6379", &malformed),
+            ("redis://u:p@", &malformed),
+            ("redis://u:p@:1", &malformed),
+            ("redis://h:65536", &malformed),
+            ("redis://h:x", &malformed),
+            ("redis://h:-1", &malformed),
+            ("redis://[::1", &malformed),
+            ("redis://[::g]", &malformed),
+            ("redis://h<x", &malformed),
+            ("redis://h:0", "the port is a number from 1 to 65535"),
+            ("redis://h%41", host),
+            ("redis://hé", host),
+            ("redis://h!", host),
+            (&long_host, host),
+            ("redis://h/x", &number),
+            ("redis://h/-1", &number),
+            ("redis://h/+1", &number),
+            ("redis://h/1/", &number),
+            ("redis://h/4294967296", &number),
+            ("redis://h?db=1", &query),
+            ("redis://h/1?", &query),
+            ("redis://h/1#", &query),
+            ("redis://h ", control),
+            ("redis://:a\tb@h", control),
+            ("redis://:a\nb@h", control),
+            ("redis://:%ff@h", utf8),
+            ("redis://u@h", user),
+            ("redis://u:@h", user),
+            ("redis+unix:///s?user=u", user),
+            ("redis+unix:", &unix),
+            ("redis+unix:/s", &unix),
+            ("redis+unix://", &unix),
+            ("redis+unix://h/s", &unix),
+            ("redis+unix:///s#", &unix),
+            ("redis+unix:///u:p@/s", &unix),
+            ("redis+unix:///", path),
+            ("redis+unix:///s%00", path),
+            ("redis+unix:///s%0a", path),
+            (&long_path, path),
+            ("redis+unix:///s%ff", utf8),
+            ("redis+unix:///s?db=x", &number),
+            ("redis+unix:///s?db=", &number),
+            ("redis+unix:///s?db", &number),
+            ("redis+unix:///s?db=1&db=1", "the query parameter db is given twice"),
+            ("redis+unix:///s?timeout=1", &parameter(1)),
+            ("redis+unix:///s?db=1&DB=1", &parameter(2)),
+        ];
+        for (text, expected) in table {
+            let error = StoreUrl::parse(text).expect_err(text).to_string();
+            assert_eq!(error, *expected, "{text}");
+        }
+    }
+
+    /// Whole, in halves and encoded: what is left of a password must show nowhere.
+    #[test]
+    fn a_password_shows_nowhere_in_whatever_url() {
+        let templates = [
+            "redis://u:{}@h",
+            "redis://:{}@h:1/1",
+            "redis://u:{}@",
+            "redis://:{}@",
+            "redis://u:{}@h:x",
+            "redis://u:{}@h/{}",
+            "redis://u:{}@h?{}={}",
+            "redis://u:{}@h#{}",
+            "redis://u:{}@h\n{}",
+            "redis://u:{}@[{}]",
+            "redis://u:{}@{} {}",
+            "redis:u:{}@h",
+            "redis:/u:{}@h",
+            "redis//u:{}@h",
+            "redis;//u:{}@h",
+            "valkey://u:{}@h:x",
+            "rediss://u:{}@h",
+            "postgres://u:{}@h/d",
+            "postgresql://u:{}@h/d",
+            "{}://u:{}@h",
+            "{}:",
+            "{}",
+            "memory:{}",
+            "redis+unix://u:{}@/s",
+            "redis+unix:///u:{}@/s",
+            "redis+unix:///s?password={}",
+            "redis+unix:///s?password={}&{}",
+            "redis+unix:///s?password={}&{}={}&{}",
+            "redis+unix:///s?db={}&password={}",
+            "redis+unix:///s?user=u&password={}&password={}",
+            "redis+unix:///s?pass={}",
+            "redis+unix:///s?password=x#{}",
+            "http://u:{}@h",
+        ];
+        let separators =
+            ["", "/", "?", "#", "@", ":", "&", "%", "=", "[", "\\", " ", "\n", "\u{7f}"];
+        let mut refused = 0;
+        for template in templates {
+            for separator in separators {
+                let text = template.replace("{}", &format!("zq1s{separator}zq2t"));
+                let shown = match StoreUrl::parse(&text) {
+                    Ok(url) => format!("{url} {url:?}"),
+                    Err(error) => {
+                        refused += 1;
+                        format!("{error} {error:?}")
+                    }
+                };
+                assert!(!shown.contains("zq1s") && !shown.contains("zq2t"), "{text}: {shown}");
+                assert!(!shown.contains('\n'), "{text}: {shown}");
+            }
+        }
+        assert!((300..templates.len() * separators.len()).contains(&refused), "{refused} refused");
+    }
+}

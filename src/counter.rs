@@ -1,0 +1,97 @@
+//! The rule of a bounded counter, pure: how many of the numbers asked for may be handed out.
+//!
+//! `store/take.lua` says the same to Redis. A leaf: every module may use it, it uses none.
+
+/// What a counter holds: `taken` numbers are handed out, and none above `limit` ever will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// Numbers handed out so far, the last of them included.
+    pub taken: u64,
+    /// The last number there is. It may be lowered, so `taken <= limit` is not promised.
+    pub limit: u64,
+}
+
+impl Count {
+    /// Numbers that can still be taken.
+    pub fn remaining(self) -> u64 {
+        self.limit.saturating_sub(self.taken)
+    }
+
+    /// Whether the last number is gone.
+    pub fn halted(self) -> bool {
+        self.remaining() == 0
+    }
+}
+
+/// The answer to one ask: the numbers `first .. first + granted` belong to the asker alone.
+///
+/// Invariant: `first + granted - 1 <= limit` whenever `granted > 0`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The first number granted; with none granted, the number that would have been next.
+    pub first: u64,
+    /// How many were granted: as many as were asked for, or what was left.
+    pub granted: u64,
+    /// The counter's limit when it granted.
+    pub limit: u64,
+}
+
+impl Grant {
+    /// The number of the asker in place `index` from 0, or none if the limit came before it.
+    pub fn number(self, index: u64) -> Option<u64> {
+        (index < self.granted).then(|| self.first + index)
+    }
+
+    /// What the counter held right after it granted.
+    pub fn count(self) -> Count {
+        Count { taken: self.first - 1 + self.granted, limit: self.limit }
+    }
+}
+
+/// Takes up to `wanted` numbers from a counter. With 0 wanted it only looks.
+pub fn take(count: Count, wanted: u64) -> Grant {
+    Grant { first: count.taken + 1, granted: wanted.min(count.remaining()), limit: count.limit }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken_of_100(taken: u64, wanted: u64) -> Grant {
+        take(Count { taken, limit: 100 }, wanted)
+    }
+
+    #[test]
+    fn an_ask_gets_what_is_left_and_no_more() {
+        for (taken, wanted, first, granted) in [
+            (0, 1, 1, 1),
+            (0, 0, 1, 0),
+            (0, 100, 1, 100),
+            (0, 101, 1, 100),
+            (99, 1, 100, 1),
+            (99, 5, 100, 1),
+            (100, 1, 101, 0),
+            (100, 0, 101, 0),
+            (120, 7, 121, 0),
+        ] {
+            let grant = taken_of_100(taken, wanted);
+            assert_eq!((grant.first, grant.granted), (first, granted));
+            assert_eq!(grant.count().taken, taken + granted);
+        }
+    }
+
+    #[test]
+    fn each_asker_gets_its_own_number_until_the_limit() {
+        let grant = taken_of_100(98, 4);
+        let numbers: Vec<_> = (0..4).map(|index| grant.number(index)).collect();
+        assert_eq!(numbers, [Some(99), Some(100), None, None]);
+        assert!(grant.count().halted());
+    }
+
+    #[test]
+    fn a_lowered_limit_leaves_nothing() {
+        let count = Count { taken: 7, limit: 5 };
+        assert_eq!(count.remaining(), 0);
+        assert!(count.halted());
+    }
+}

@@ -1,0 +1,58 @@
+//! headcount: a bounded counter behind HTTP.
+//!
+//! A request takes the next number, 1 to a limit, and after that every request is sent away:
+//! across any number of threads, processes and hosts, never past the limit and never the same
+//! number twice.
+//!
+//! # The way of a request
+//!
+//! 1. The kernel says that a socket is readable. [`reactor`] reads it once and hands the bytes to
+//!    [`service`], which hands them to the [`client`] that the [`token`] names.
+//! 2. The client parses ([`http`], [`route`]). What needs no store is answered at once; a take
+//!    waits in the [`queue`], and the client counts it.
+//! 3. After **all** events of the wake the queue is cut: **one batch** of everyone who waits, and
+//!    **one ask** to the [`store`]. That is the coalescing: there is no timer; under load a wake
+//!    finds many, idle it finds one.
+//! 4. The reply is a grant ([`counter`]): so many numbers from `first` on. Each waiter gets its
+//!    own, in order; past the grant they are sent away ([`answer`]).
+//! 5. Each touched client is sent all its answers in one write, and the reactor waits again.
+//!
+//! # Invariants
+//!
+//! - Reactors share nothing but [`service::Shared`] and, with `memory:`, one atomic.
+//! - What thinks is sans-IO: bytes and values in, bytes and values out, `now` passed in. Only
+//!   [`reactor`] and [`socket`] touch sockets, and only they and [`logging`] read a clock.
+//! - An ask that may have run is never sent again: its clients get 503.
+//! - A grant for a client who left never reaches the next owner of its slot.
+//! - Every buffer, list and wait has its bound in [`limits`].
+//!
+//! Modules below stand in reading order; arrows point down: `process -> reactor -> service ->
+//! clients, queue, store`; `client -> http, route, answer`; `store -> memory, link -> redis`. The
+//! leaves [`counter`], [`token`], [`outbound`] and [`limits`] may be used by all.
+
+// The shell: configuration, log, threads, sockets.
+pub mod config;
+pub mod logging;
+pub mod process;
+pub mod reactor;
+pub mod socket;
+
+// One reactor's mind.
+pub mod client;
+pub mod clients;
+pub mod queue;
+pub mod service;
+
+// What is said to clients.
+pub mod answer;
+pub mod http;
+pub mod route;
+
+// Where the count lives.
+pub mod store;
+
+// Leaves.
+pub mod counter;
+pub mod limits;
+pub mod outbound;
+pub mod token;

@@ -1,0 +1,105 @@
+//! Every bound of the program, once, with its unit and its reason.
+//!
+//! What an operator may choose has its default and its range here and its flag in `config`.
+//! A leaf: every module may use it, it uses none.
+
+use std::time::Duration;
+
+// --- the counter -------------------------------------------------------------------------------
+
+/// The limit of the counter unless told otherwise.
+pub const LIMIT_DEFAULT: u64 = 100;
+/// The largest limit: 2^53 - 1, the last integer that Lua in Redis (a double) and JSON readers
+/// (RFC 8259, section 6) count to without a gap.
+pub const LIMIT_MAX: u64 = (1 << 53) - 1;
+/// Bytes in a counter's name: it is part of a store's key and of log lines.
+pub const COUNTER_NAME_BYTES_MAX: usize = 64;
+
+// --- one request -------------------------------------------------------------------------------
+
+/// Bytes of a request's head, the blank line included; more is answered 431.
+pub const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of a request's target; more is answered 414. RFC 9112, section 3 asks for room.
+pub const TARGET_BYTES_MAX: usize = 4 * 1024;
+/// Fields of a request's head; more is answered 431. Browsers behind proxies send 20 to 40.
+pub const FIELDS_MAX: usize = 64;
+/// Bytes of a request's body, which is read past and ignored; more is answered 413.
+pub const BODY_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes of one chunk's size line with its extensions (RFC 9112, section 7.1.1); more is 400.
+pub const CHUNK_LINE_BYTES_MAX: usize = 256;
+/// Bytes of a chunked body's trailer section; more is answered 431.
+pub const TRAILER_BYTES_MAX: usize = HEAD_BYTES_MAX;
+
+// --- one client --------------------------------------------------------------------------------
+
+/// Clients of the whole process unless told otherwise.
+pub const CLIENTS_DEFAULT: usize = 16_384;
+/// The most clients that can be asked for: past it the kernel's own tables are the bound.
+pub const CLIENTS_MAX: usize = 1_000_000;
+/// Bytes taken from a client's socket in one read, and so the most that one wake gives to one
+/// client before the others have their turn.
+pub const READ_BYTES_MAX: usize = 16 * 1024;
+/// Pipelined requests of one client that may wait for the store at once; the rest stay unparsed.
+pub const PIPELINED_MAX: usize = 256;
+/// Unsent bytes of answers to one client past which its requests stay unparsed (back-pressure).
+pub const OUTBOUND_BYTES_MAX: usize = 64 * 1024;
+/// A whole head, and after it a whole body, must arrive within this time.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// A kept-alive connection without a request is closed after this time.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// A client that takes none of its answers' bytes for this long is closed.
+pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// After the last answer the rest of a client's bytes are read past for this long, so that the
+/// answer is not lost to a TCP reset (RFC 9112, section 9.6).
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often the clients' own deadlines are looked at: a deadline may be this late.
+pub const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a listener rests when the process is out of descriptors, unless a client leaves.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The listen queue: a sale opens with a burst, and past the queue the kernel drops a SYN, which
+/// costs its client a whole second.
+pub const LISTEN_BACKLOG: i32 = 4_096;
+
+// --- the reactors ------------------------------------------------------------------------------
+
+/// The most reactors that can be asked for: each has a thread and a store connection.
+pub const THREADS_MAX: usize = 256;
+/// Events taken from the kernel in one wake.
+pub const EVENTS_MAX: usize = 1_024;
+/// Clients accepted in one wake before the others have their turn.
+pub const ACCEPTS_MAX: usize = 256;
+/// From SIGTERM to the end of the process, whatever its clients do.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_millis(4_500);
+
+// --- the store ---------------------------------------------------------------------------------
+
+/// How long a request may wait for the store unless told otherwise, in milliseconds.
+pub const STORE_TIMEOUT_MS_DEFAULT: u64 = 500;
+/// The range of `--store-timeout`, in milliseconds: a loop has its length, a client its patience.
+pub const STORE_TIMEOUT_MS_MIN: u64 = 10;
+/// See [`STORE_TIMEOUT_MS_MIN`].
+pub const STORE_TIMEOUT_MS_MAX: u64 = 60_000;
+/// Numbers asked for in one batch: bounds what one lost reply can cost.
+pub const BATCH_MAX: usize = 4_096;
+/// Batches on their way at once on one store connection.
+pub const BATCHES_IN_FLIGHT_MAX: usize = 2;
+/// From the start of a connecting until the store has greeted: two round trips and a slow fork.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(1_000);
+/// A failure of the store that lasts is logged again after this time.
+pub const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
+/// Bytes of one reply of a store; ours have under 1 KiB, so more is not a store talking.
+pub const REPLY_BYTES_MAX: usize = 64 * 1024;
+/// The first wait before a store is tried again; doubled at each failure, with jitter.
+pub const BACKOFF_MIN: Duration = Duration::from_millis(50);
+/// The longest wait before a store is tried again: service must be back within 2 s of the store.
+pub const BACKOFF_MAX: Duration = Duration::from_millis(1_000);
+
+// --- the log -----------------------------------------------------------------------------------
+
+/// Bytes of log lines that may wait for a slow reader of stdout; past it lines are dropped.
+pub const LOG_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
+const _: () = assert!(HEAD_BYTES_MAX <= READ_BYTES_MAX);
+const _: () = assert!(PIPELINED_MAX <= BATCH_MAX);
+const _: () = assert!(DRAIN_TIMEOUT.as_millis() < 5_000);

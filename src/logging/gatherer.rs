@@ -1,0 +1,147 @@
+//! Log lines on their way to the writer: gathered, bounded, dropped and counted. Pure.
+
+use std::mem;
+use std::time::SystemTime;
+
+use super::line;
+
+/// Lines in the order they were logged, as many as the bound allows.
+///
+/// Invariant: `lines.len() <= waiting_bytes`, and what they differ by is being written.
+pub(super) struct Gatherer {
+    lines: Vec<u8>,
+    /// Bytes gathered, and bytes taken and not yet written.
+    waiting_bytes: usize,
+    bytes_max: usize,
+    /// Lines dropped since the last `take`.
+    lines_dropped: u64,
+}
+
+impl Gatherer {
+    /// At most `bytes_max` bytes will wait.
+    pub(super) const fn new(bytes_max: usize) -> Gatherer {
+        Gatherer { lines: Vec::new(), waiting_bytes: 0, bytes_max, lines_dropped: 0 }
+    }
+
+    /// Adds a whole line, or drops and counts it if more than `bytes_max` would wait.
+    pub(super) fn append(&mut self, line: &[u8]) {
+        if line.len() > self.bytes_max.saturating_sub(self.waiting_bytes) {
+            self.lines_dropped += 1;
+            return;
+        }
+        self.push(line);
+    }
+
+    /// Returns all lines, and gathers into `emptied` from now on. The last line says how many were
+    /// dropped, if any were; it is let in past the bound.
+    pub(super) fn take(&mut self, emptied: Vec<u8>, now: SystemTime) -> Vec<u8> {
+        debug_assert!(emptied.is_empty());
+        let lines_dropped = mem::take(&mut self.lines_dropped);
+        if lines_dropped > 0 {
+            let mut line = Vec::new();
+            line::write_dropped(&mut line, now, lines_dropped);
+            self.push(&line);
+        }
+        mem::replace(&mut self.lines, emptied)
+    }
+
+    /// So many of the bytes taken wait no longer: written, or given up.
+    pub(super) fn written(&mut self, bytes: usize) {
+        self.waiting_bytes -= bytes;
+        debug_assert!(self.lines.len() <= self.waiting_bytes);
+    }
+
+    /// Whether anything is not yet written, the count of dropped lines included.
+    pub(super) fn waits(&self) -> bool {
+        self.waiting_bytes > 0 || self.lines_dropped > 0
+    }
+
+    fn push(&mut self, line: &[u8]) {
+        self.lines.extend_from_slice(line);
+        self.waiting_bytes += line.len();
+    }
+}
+
+/// Empties `buffer` for its next use, and gives its memory back if it grew past `bytes_kept`.
+pub(super) fn empty(buffer: &mut Vec<u8>, bytes_kept: usize) {
+    buffer.clear();
+    if buffer.capacity() > bytes_kept {
+        *buffer = Vec::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::UNIX_EPOCH;
+
+    const DROPPED: &str = "log lines dropped";
+
+    fn text(bytes: &[u8]) -> &str {
+        std::str::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn lines_are_taken_all_at_once_and_in_order() {
+        let mut gatherer = Gatherer::new(100);
+        assert!(!gatherer.waits());
+        gatherer.append(b"one\n");
+        gatherer.append(b"two\n");
+        let lines = gatherer.take(Vec::new(), UNIX_EPOCH);
+        assert_eq!(text(&lines), "one\ntwo\n");
+        assert!(gatherer.waits(), "taken is not written");
+        gatherer.written(lines.len());
+        assert!(!gatherer.waits());
+        assert_eq!(gatherer.take(Vec::new(), UNIX_EPOCH), b"");
+    }
+
+    #[test]
+    fn a_line_past_the_bound_is_dropped_whole_and_counted_once() {
+        let mut gatherer = Gatherer::new(10);
+        gatherer.append(b"1234\n");
+        gatherer.append(b"123456\n");
+        gatherer.append(b"5678\n");
+        gatherer.append(b"\n");
+        let lines = gatherer.take(Vec::new(), UNIX_EPOCH);
+        let (kept, count) = text(&lines).split_at(10);
+        assert_eq!(kept, "1234\n5678\n");
+        assert!(count.contains(DROPPED) && count.ends_with("\"lines_dropped\":2}\n"), "{count}");
+        gatherer.written(lines.len());
+        assert!(!gatherer.waits());
+        assert_eq!(gatherer.take(Vec::new(), UNIX_EPOCH), b"", "the count is told once");
+    }
+
+    #[test]
+    fn lines_being_written_count_as_waiting() {
+        let mut gatherer = Gatherer::new(10);
+        gatherer.append(b"123456789\n");
+        let lines = gatherer.take(Vec::new(), UNIX_EPOCH);
+        gatherer.append(b"a\n");
+        assert!(gatherer.lines.is_empty());
+        gatherer.written(lines.len());
+        assert!(gatherer.waits(), "the count of dropped lines waits");
+        gatherer.append(b"b\n");
+        let lines = gatherer.take(Vec::new(), UNIX_EPOCH);
+        assert!(text(&lines).starts_with("b\n{"), "{}", text(&lines));
+    }
+
+    #[test]
+    fn two_buffers_are_used_for_ever_unless_they_grew() {
+        let mut gatherer = Gatherer::new(usize::MAX);
+        let mut buffer = Vec::with_capacity(64);
+        let mut addresses = Vec::new();
+        for _ in 0..6 {
+            buffer = gatherer.take(buffer, UNIX_EPOCH);
+            gatherer.append(b"line\n");
+            empty(&mut buffer, 64);
+            addresses.push(buffer.as_ptr());
+        }
+        // The gatherer's own begins without memory, and has it from the second round on.
+        assert_eq!(addresses[2], addresses[4]);
+        assert_eq!(addresses[3], addresses[5]);
+        assert_ne!(addresses[2], addresses[3]);
+        buffer.reserve(65);
+        empty(&mut buffer, 64);
+        assert_eq!(buffer.capacity(), 0);
+    }
+}

@@ -1,0 +1,35 @@
+//! headcount: configuration, logger, reactors, signals, exit code.
+
+use std::env;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::thread;
+
+use headcount::config::{Config, Invocation};
+use headcount::{logging, process};
+
+fn main() -> ExitCode {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    match Config::parse(env::args_os().skip(1), |name| env::var_os(name), cores) {
+        Ok(Invocation::Serve(config)) => serve(&config),
+        Ok(Invocation::Print(text)) => match io::stdout().write_all(text.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+        Err(error) => complain(&error.to_string(), 2),
+    }
+}
+
+fn serve(config: &Config) -> ExitCode {
+    let result = logging::start().and_then(|()| process::serve(config));
+    logging::flush();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error.to_string(), 1),
+    }
+}
+
+fn complain(words: &str, code: u8) -> ExitCode {
+    let _ = writeln!(io::stderr(), "headcount: {words}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,66 @@
+//! Bytes on their way out to one socket. A leaf: it uses no other module but the bounds.
+
+/// What is written and not sent yet.
+///
+/// Invariant: `sent <= bytes.len()`, and `bytes` is empty as soon as all of it is sent.
+#[derive(Debug, Default)]
+pub struct Outbound {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+/// Capacity kept for the next answers; what a burst took beyond it is given back.
+const CAPACITY_KEPT_BYTES: usize = 4 * 1024;
+
+impl Outbound {
+    /// Where to append.
+    pub fn writer(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// What to hand to the socket next; empty when there is nothing to send.
+    pub fn unsent(&self) -> &[u8] {
+        &self.bytes[self.sent..]
+    }
+
+    /// The socket took the first `count` of the unsent bytes.
+    pub fn advance(&mut self, count: usize) {
+        self.sent += count;
+        debug_assert!(self.sent <= self.bytes.len());
+        if self.sent == self.bytes.len() {
+            self.clear();
+        }
+    }
+
+    /// Forgets everything: the connection is gone.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(CAPACITY_KEPT_BYTES);
+        self.sent = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_write_keeps_the_rest() {
+        let mut outbound = Outbound::default();
+        outbound.writer().extend_from_slice(b"hello");
+        outbound.advance(2);
+        assert_eq!(outbound.unsent(), b"llo");
+        outbound.writer().extend_from_slice(b"!");
+        assert_eq!(outbound.unsent(), b"llo!");
+        outbound.advance(4);
+        assert_eq!(outbound.unsent(), b"");
+    }
+
+    #[test]
+    fn memory_of_a_burst_is_given_back() {
+        let mut outbound = Outbound::default();
+        outbound.writer().resize(1 << 20, 0);
+        outbound.advance(1 << 20);
+        assert!(outbound.writer().capacity() <= 2 * CAPACITY_KEPT_BYTES);
+    }
+}

@@ -1,0 +1,141 @@
+//! The threads of the process: one a reactor, one for signals, and the first, which waits for
+//! both.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Instant;
+
+use log::{info, warn};
+use mio::Waker;
+use mio::net::TcpListener;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::config::{Config, Endpoint, StoreUrl};
+use crate::http::Status;
+use crate::reactor::Reactor;
+use crate::service::{Service, Settings, Shared};
+use crate::socket;
+use crate::store::Store;
+use crate::store::link::Link;
+use crate::store::memory::Memory;
+use crate::store::redis::Redis;
+
+/// What the first thread waits for.
+enum Event {
+    Signal,
+    ReactorEnded(io::Result<()>),
+}
+
+/// Serves until SIGTERM or SIGINT, then until every client has its answers, at most
+/// [`crate::limits::DRAIN_TIMEOUT`]. A second signal ends the process at once, with status 1.
+///
+/// # Errors
+/// The address cannot be listened on, or the system is out of something that cannot be waited for.
+pub fn serve(config: &Config) -> io::Result<()> {
+    let (sender, events) = channel();
+    watch_signals(sender.clone())?;
+    let listeners = socket::listen(config.listen, config.threads)
+        .map_err(|error| cannot_listen(config.listen, &error))?;
+    let address = listeners[0].local_addr()?;
+    let shared = Arc::new(Shared::default());
+    let reactors = reactors(config, listeners, &shared)?;
+    let wakers: Vec<Arc<Waker>> = reactors.iter().map(Reactor::waker).collect();
+    let (address, store) = (address.to_string(), config.store.to_string());
+    let (threads, limit, counter) = (config.threads, config.limit, config.counter.as_str());
+    let version = env!("CARGO_PKG_VERSION");
+    info!(address, threads, store, counter, limit, version; "listening");
+    for (index, reactor) in reactors.into_iter().enumerate() {
+        let sender = sender.clone();
+        thread::Builder::new().name(format!("reactor-{index}")).spawn(move || {
+            // The receiver lives as long as a reactor runs.
+            let _ = sender.send(Event::ReactorEnded(reactor.run()));
+        })?;
+    }
+    supervise(&events, &shared, &wakers)
+}
+
+fn supervise(events: &Receiver<Event>, shared: &Shared, wakers: &[Arc<Waker>]) -> io::Result<()> {
+    let mut running = wakers.len();
+    while running > 0 {
+        match events.recv().expect("the thread of signals never ends") {
+            Event::ReactorEnded(result) => {
+                result?;
+                running -= 1;
+            }
+            Event::Signal if shared.draining.swap(true, Ordering::Relaxed) => {
+                warn!("a second signal: stopping at once");
+                crate::logging::flush();
+                std::process::exit(1);
+            }
+            Event::Signal => {
+                info!("stopping: finishing what is in flight");
+                for waker in wakers {
+                    waker.wake()?;
+                }
+            }
+        }
+    }
+    info!("stopped");
+    Ok(())
+}
+
+fn watch_signals(sender: Sender<Event>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for _ in signals.forever() {
+            // The first thread may have returned, and then the process is ending.
+            let _ = sender.send(Event::Signal);
+        }
+    })?;
+    Ok(())
+}
+
+fn reactors(
+    config: &Config,
+    listeners: Vec<TcpListener>,
+    shared: &Arc<Shared>,
+) -> io::Result<Vec<Reactor>> {
+    let settings = Settings {
+        halted_status: Status::from_code(config.halted_status)
+            .expect("config allows only statuses that http knows"),
+        store_timeout: config.store_timeout,
+    };
+    let memory = Memory::new(config.limit);
+    let mut reactors = Vec::new();
+    for listener in listeners {
+        let now = Instant::now();
+        let (store, endpoint) = store(config, &memory, now);
+        let service = Service::new(store, settings, Arc::clone(shared), now);
+        let shared = Arc::clone(shared);
+        let reactor = Reactor::new(listener, service, endpoint, shared, config.clients_max)?;
+        reactors.push(reactor);
+    }
+    Ok(reactors)
+}
+
+fn store(config: &Config, memory: &Memory, now: Instant) -> (Store, Option<Endpoint>) {
+    match &config.store {
+        StoreUrl::Memory => (Store::Memory(memory.clone()), None),
+        StoreUrl::Redis(url) => {
+            let redis = Redis::new(url.clone(), &config.counter, config.limit);
+            let link = Link::new(redis, config.store_timeout, fastrand::u64(..), now);
+            (Store::Link(Box::new(link)), Some(url.endpoint.clone()))
+        }
+    }
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> io::Error {
+    let words = match error.kind() {
+        io::ErrorKind::AddrInUse => "another process listens there",
+        io::ErrorKind::AddrNotAvailable => "no interface of this machine has that address",
+        io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege",
+        _ => "the system refused",
+    };
+    let kind = error.kind();
+    io::Error::new(kind, format!("cannot listen on {address}: {words} ({error}); see --listen"))
+}

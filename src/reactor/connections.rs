@@ -1,0 +1,172 @@
+//! The clients' sockets of one reactor: moves bytes between them and the service.
+
+use std::io;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use mio::net::TcpStream;
+
+use crate::client::CloseReason;
+use crate::limits::READ_BYTES_MAX;
+use crate::service::{Service, Shared};
+use crate::socket::{self, Filled};
+use crate::token::Token;
+
+/// The sockets by the slots of their clients' tokens.
+#[derive(Debug)]
+pub struct Connections {
+    slots: Vec<Option<Connection>>,
+    shared: Arc<Shared>,
+    /// Those whose sockets have more than one wake's share.
+    unread: Vec<Token>,
+    /// Kept from wake to wake for its memory alone, as is `inbound`.
+    touched: Vec<Token>,
+    inbound: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    stream: TcpStream,
+    /// The socket was not read until it blocked.
+    is_readable: bool,
+}
+
+impl Connections {
+    /// None yet. Each one that closes is counted off in `shared`.
+    pub fn new(shared: Arc<Shared>) -> Connections {
+        Connections {
+            slots: Vec::new(),
+            shared,
+            unread: Vec::new(),
+            touched: Vec::new(),
+            inbound: vec![0; READ_BYTES_MAX],
+        }
+    }
+
+    /// The socket of a new client.
+    pub fn insert(&mut self, token: Token, stream: TcpStream) {
+        let slot = token.slot as usize;
+        if slot >= self.slots.len() {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        self.slots[slot] = Some(Connection { stream, is_readable: false });
+    }
+
+    /// Whether a socket has more to read, of which the kernel will not tell again.
+    pub fn is_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Reads on where a wake's share was not all.
+    pub fn read_unread(&mut self, service: &mut Service) {
+        let mut unread = std::mem::take(&mut self.unread);
+        for token in unread.drain(..) {
+            self.read(token, true, service);
+        }
+        self.unread = unread;
+    }
+
+    /// Reads once from every socket, whatever the kernel has told.
+    pub fn read_all(&mut self, service: &mut Service) {
+        for slot in 0..self.slots.len() {
+            if let Some(token) = service.clients.token_at(slot) {
+                self.read(token, true, service);
+            }
+        }
+    }
+
+    /// One read: a wake's share. A read that does not fill the buffer has emptied the socket, and
+    /// the kernel will tell of more, but not of an end that came with it: then `has_ended`.
+    pub fn read(&mut self, token: Token, has_ended: bool, service: &mut Service) {
+        let Some((client, _)) = service.clients.touch(token) else {
+            return; // It left earlier in this wake.
+        };
+        let Some(connection) = &mut self.slots[token.slot as usize] else {
+            return;
+        };
+        if !client.wants_input() {
+            connection.is_readable = true;
+            return;
+        }
+        let filled = socket::fill(&mut connection.stream, &mut self.inbound);
+        let is_full = matches!(filled, Ok(Filled::Bytes(count)) if count == self.inbound.len());
+        connection.is_readable = is_full || (has_ended && matches!(filled, Ok(Filled::Bytes(_))));
+        match filled {
+            Ok(Filled::Bytes(count)) => service.receive(token, &self.inbound[..count]),
+            Ok(Filled::Blocked) => {}
+            Ok(Filled::End) => client.end(),
+            Err(_) => self.close(token, CloseReason::Reset, service),
+        }
+    }
+
+    /// Sends every touched client its answers, and ends those that are at their end.
+    pub fn flush_touched(&mut self, service: &mut Service) {
+        let mut touched = std::mem::take(&mut self.touched);
+        service.clients.swap_touched(&mut touched);
+        for token in touched.drain(..) {
+            match self.flush(token, service) {
+                Ok(()) => self.conclude(token, service),
+                Err(_) => self.close(token, CloseReason::Reset, service),
+            }
+        }
+        self.touched = touched;
+    }
+
+    /// Sends what there is, and goes on with what was held back until nothing more comes of it.
+    fn flush(&mut self, token: Token, service: &mut Service) -> io::Result<()> {
+        let Some(connection) = &mut self.slots[token.slot as usize] else {
+            return Ok(());
+        };
+        while let Some(client) = service.clients.get(token) {
+            let unsent = client.outbound().unsent();
+            if !unsent.is_empty() {
+                match socket::flush(&mut connection.stream, unsent)? {
+                    0 => return Ok(()),
+                    count => client.sent(count),
+                }
+                continue;
+            }
+            if !client.holds_back() {
+                return Ok(());
+            }
+            service.receive(token, &[]);
+            let client = service.clients.get(token);
+            if client.is_none_or(|client| client.outbound().unsent().is_empty()) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// A client was flushed: it is waited for, read on, or at its end.
+    fn conclude(&mut self, token: Token, service: &mut Service) {
+        let now = service.clients.context().now;
+        let Some(client) = service.clients.get(token) else {
+            return;
+        };
+        let Some(connection) = &mut self.slots[token.slot as usize] else {
+            return;
+        };
+        if let Some(reason) = client.finished() {
+            if !client.lingers(connection.is_readable) {
+                return self.close(token, reason, service);
+            }
+            if client.start_lingering() {
+                // Where it fails, the connection is gone, and the next read will say so.
+                let _ = connection.stream.shutdown(Shutdown::Write);
+            }
+        }
+        client.settle_pause(now);
+        if connection.is_readable && client.wants_input() {
+            self.unread.push(token);
+        }
+    }
+
+    fn close(&mut self, token: Token, reason: CloseReason, service: &mut Service) {
+        if service.disconnect(token, reason) {
+            self.slots[token.slot as usize] = None;
+            self.shared.clients.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}

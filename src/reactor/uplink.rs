@@ -1,0 +1,216 @@
+//! The socket behind a store link: carries out its commands and carries its bytes.
+//!
+//! Resolving a name blocks, so it happens on a thread of its own, one at a time, which wakes the
+//! reactor when it knows. All addresses of a name are tried before a connecting has failed.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::thread;
+use std::time::Instant;
+
+use mio::net::{TcpStream, UnixStream};
+use mio::{Interest, Registry, Token, Waker};
+
+use crate::config::Endpoint;
+use crate::limits::READ_BYTES_MAX;
+use crate::socket::{self, Filled, Stream};
+use crate::store::StoreError;
+use crate::store::link::{Command, Link};
+
+type Resolved = io::Result<Vec<SocketAddr>>;
+
+/// The store's side of a reactor.
+#[derive(Debug)]
+pub struct Uplink {
+    endpoint: Endpoint,
+    token: Token,
+    registry: Registry,
+    waker: Arc<Waker>,
+    /// The name that is being resolved now.
+    resolving: Option<Receiver<Resolved>>,
+    /// The link wants a connection, and has none yet.
+    is_wanted: bool,
+    /// Addresses of the name that are not tried yet.
+    candidates: VecDeque<SocketAddr>,
+    stream: Option<Stream>,
+    is_connected: bool,
+    inbound: Vec<u8>,
+}
+
+impl Uplink {
+    /// No connection yet. Events of the socket will carry `token`; `waker` wakes the poll of
+    /// `registry`.
+    pub fn new(endpoint: Endpoint, token: Token, registry: Registry, waker: Arc<Waker>) -> Uplink {
+        Uplink {
+            endpoint,
+            token,
+            registry,
+            waker,
+            resolving: None,
+            is_wanted: false,
+            candidates: VecDeque::new(),
+            stream: None,
+            is_connected: false,
+            inbound: vec![0; READ_BYTES_MAX],
+        }
+    }
+
+    /// Does what the link commands, and sends what it has to send.
+    pub fn obey(&mut self, link: &mut Link, now: Instant) {
+        while let Some(command) = link.command() {
+            match command {
+                Command::Connect => self.connect(link, now),
+                Command::Disconnect => self.disconnect(),
+            }
+        }
+        if self.is_connected {
+            self.flush(link, now);
+        }
+    }
+
+    /// The waker woke the reactor: a name may be resolved.
+    pub fn woken(&mut self, link: &mut Link, now: Instant) {
+        let Some(resolving) = &self.resolving else {
+            return;
+        };
+        let resolved = match resolving.try_recv() {
+            Ok(resolved) => resolved,
+            Err(TryRecvError::Empty) => return,
+            Err(TryRecvError::Disconnected) => Err(io::Error::other("the resolver ended")),
+        };
+        self.resolving = None;
+        if self.is_wanted {
+            self.resolved(resolved, link, now);
+        }
+    }
+
+    /// The socket is ready for something: ends a connecting, or reads what came.
+    pub fn ready(&mut self, link: &mut Link, now: Instant) {
+        if !self.is_connected && !self.finish_connecting(link, now) {
+            return;
+        }
+        while let Some(stream) = &mut self.stream {
+            match socket::fill(stream, &mut self.inbound) {
+                Ok(Filled::Blocked) => break,
+                Ok(Filled::Bytes(count)) => link.received(&self.inbound[..count], now),
+                Ok(Filled::End) => link.lost(StoreError::Unreachable, "closed by the store", now),
+                Err(error) => link.lost(StoreError::Unreachable, &error.to_string(), now),
+            }
+            self.obey(link, now);
+        }
+    }
+
+    fn connect(&mut self, link: &mut Link, now: Instant) {
+        self.is_wanted = true;
+        let (host, port) = match &self.endpoint {
+            Endpoint::Unix(path) => {
+                let stream = UnixStream::connect(path).map(Stream::Unix);
+                return self.connecting(stream, link, now);
+            }
+            Endpoint::Tcp { host, port } => (host.clone(), *port),
+        };
+        if let Ok(address) = host.parse() {
+            let addresses = vec![SocketAddr::new(address, port)];
+            return self.resolved(Ok(addresses), link, now);
+        }
+        if self.resolving.is_none()
+            && let Err(error) = self.resolve(host, port)
+        {
+            link.lost(StoreError::Unresolved, &error.to_string(), now);
+        }
+    }
+
+    fn resolve(&mut self, host: String, port: u16) -> io::Result<()> {
+        let (sender, receiver) = channel();
+        let waker = Arc::clone(&self.waker);
+        thread::Builder::new().name("resolver".to_owned()).spawn(move || {
+            let addresses = (host.as_str(), port).to_socket_addrs();
+            // The reactor may be gone by now, and then nobody needs the answer.
+            if sender.send(addresses.map(Iterator::collect)).is_ok() {
+                let _ = waker.wake();
+            }
+        })?;
+        self.resolving = Some(receiver);
+        Ok(())
+    }
+
+    fn resolved(&mut self, resolved: Resolved, link: &mut Link, now: Instant) {
+        match resolved {
+            Ok(addresses) => {
+                self.candidates = addresses.into();
+                let error = io::Error::other("the name has no address");
+                self.try_next(error, link, now);
+            }
+            Err(error) => link.lost(StoreError::Unresolved, &error.to_string(), now),
+        }
+    }
+
+    /// The last try ended with `error`: tries the next address, if there is one.
+    fn try_next(&mut self, error: io::Error, link: &mut Link, now: Instant) {
+        match self.candidates.pop_front() {
+            Some(address) => {
+                let stream = TcpStream::connect(address).map(Stream::Tcp);
+                self.connecting(stream, link, now);
+            }
+            None => link.lost(StoreError::Unreachable, &error.to_string(), now),
+        }
+    }
+
+    fn connecting(&mut self, stream: io::Result<Stream>, link: &mut Link, now: Instant) {
+        let registered = stream.and_then(|mut stream| {
+            let interests = Interest::READABLE | Interest::WRITABLE;
+            self.registry.register(stream.source(), self.token, interests)?;
+            Ok(stream)
+        });
+        match registered {
+            Ok(stream) => self.stream = Some(stream),
+            Err(error) => self.try_next(error, link, now),
+        }
+    }
+
+    fn finish_connecting(&mut self, link: &mut Link, now: Instant) -> bool {
+        let Some(stream) = &self.stream else {
+            return false;
+        };
+        match stream.is_connected() {
+            Ok(false) => {}
+            Ok(true) => {
+                (self.is_connected, self.is_wanted) = (true, false);
+                stream.set_nodelay();
+                link.connected();
+                self.obey(link, now);
+            }
+            Err(error) => {
+                self.stream = None;
+                self.try_next(error, link, now);
+                self.obey(link, now);
+            }
+        }
+        self.is_connected
+    }
+
+    fn disconnect(&mut self) {
+        self.stream = None;
+        (self.is_connected, self.is_wanted) = (false, false);
+        self.candidates.clear();
+    }
+
+    fn flush(&mut self, link: &mut Link, now: Instant) {
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        while !link.outbound().unsent().is_empty() {
+            match socket::flush(stream, link.outbound().unsent()) {
+                Ok(0) => return,
+                Ok(count) => link.outbound().advance(count),
+                Err(error) => {
+                    link.lost(StoreError::Unreachable, &error.to_string(), now);
+                    return self.obey(link, now);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! All of one reactor that thinks: its clients, their queue and its store, without a socket.
+//!
+//! The reactor says what came from whom, then calls [`Service::turn`] once a wake: all who wait
+//! are cut into one batch, the store is asked for it, and what the store has replied goes to the
+//! askers. Whoever has something to send is touched. A simulation drives it with bytes alone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use log::{debug, info, warn};
+
+use crate::client::CloseReason;
+use crate::clients::Clients;
+use crate::counter::Grant;
+use crate::http::{Date, Status};
+use crate::queue::{Outcome, Queue, Waiter};
+use crate::store::{Reply, Store, StoreError};
+use crate::token::Token;
+
+/// What the reactors of a process share beside the store.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// Set once: stop accepting, finish what is in flight.
+    pub draining: AtomicBool,
+    /// Connections now, of all reactors, for `--max-clients`.
+    pub clients: AtomicUsize,
+    /// The halt was logged, and no number was handed out since.
+    halted: AtomicBool,
+}
+
+/// How a service answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The status of a take past the limit.
+    pub halted_status: Status,
+    /// How long a request may wait for the store.
+    pub store_timeout: Duration,
+}
+
+/// The clients of one reactor, their queue and its store.
+#[derive(Debug)]
+pub struct Service {
+    /// The clients; the reactor flushes them and lets them go.
+    pub clients: Clients,
+    /// The store; the reactor owns its socket.
+    pub store: Store,
+    queue: Queue,
+    store_timeout: Duration,
+    shared: Arc<Shared>,
+}
+
+impl Service {
+    /// A service without clients.
+    pub fn new(store: Store, settings: Settings, shared: Arc<Shared>, now: Instant) -> Service {
+        let date = Date::at(SystemTime::UNIX_EPOCH);
+        Service {
+            clients: Clients::new(settings.halted_status, now, date),
+            store,
+            queue: Queue::default(),
+            store_timeout: settings.store_timeout,
+            shared,
+        }
+    }
+
+    /// Bytes came from a client; with none, it may go on with what it held back.
+    pub fn receive(&mut self, token: Token, bytes: &[u8]) {
+        let Some((client, context)) = self.clients.touch(token) else {
+            return;
+        };
+        let asking = client.receive(bytes, context);
+        let waiter =
+            Waiter { token, want: client.want(), deadline: context.now + self.store_timeout };
+        for _ in 0..asking {
+            self.queue.push(waiter);
+        }
+    }
+
+    /// A client's connection is closed and its slot is free; `false` if that was so already.
+    pub fn disconnect(&mut self, token: Token, reason: CloseReason) -> bool {
+        let was_here = self.clients.remove(token).is_some();
+        if was_here {
+            let reason = reason.words();
+            debug!(reason; "connection closed");
+        }
+        was_here
+    }
+
+    /// Everything that came in this wake is here. With a store in the process, whose reply is
+    /// there at once, this goes on until nobody waits.
+    pub fn turn(&mut self) {
+        let now = self.clients.context().now;
+        self.store.tick(now);
+        self.settle_replies();
+        while self.ask(now) {
+            self.settle_replies();
+        }
+        while let Some(waiter) = self.queue.expire(now) {
+            self.clients.answer(waiter.token, Outcome::Failed(self.store.trouble()));
+        }
+    }
+
+    /// Whether the next turn has work though no event comes.
+    pub fn is_pending(&self) -> bool {
+        self.queue.is_waiting() && self.store.can_ask()
+    }
+
+    /// When the next turn has work though no event comes; the clients' own timeouts are apart.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.queue.deadline().into_iter().chain(self.store.deadline()).min()
+    }
+
+    /// Ends the connections whose own time is up.
+    pub fn sweep(&mut self) {
+        self.clients.touch_those(|client, context| client.expire(context));
+    }
+
+    /// The process is stopping: from now on each connection ends with its next answer.
+    pub fn drain(&mut self) {
+        self.clients.context().draining = true;
+        self.clients.touch_those(|client, _| {
+            client.drain();
+            true
+        });
+    }
+
+    /// Asks for one batch, if somebody waits and the store takes it.
+    fn ask(&mut self, now: Instant) -> bool {
+        if !self.store.can_ask() {
+            return false;
+        }
+        let batch = self.queue.cut(|token| self.clients.contains(token));
+        if let Some(count) = batch {
+            self.store.ask(count, now);
+        }
+        batch.is_some()
+    }
+
+    fn settle_replies(&mut self) {
+        while let Some(reply) = self.store.poll() {
+            match reply {
+                Reply::Granted(grant) => self.settle(grant),
+                Reply::NotRun => self.queue.requeue(),
+                Reply::Failed(error) => self.fail(error),
+            }
+        }
+    }
+
+    fn settle(&mut self, grant: Grant) {
+        let mut sent_away = false;
+        for (waiter, outcome) in self.queue.settle(grant) {
+            let answered = waiter.is_some_and(|it| self.clients.answer(it.token, outcome));
+            match outcome {
+                Outcome::Number(request_num) if answered => info!(request_num; "number taken"),
+                Outcome::Number(request_num) => {
+                    warn!(request_num; "number spent: its client was gone before the answer");
+                }
+                _ => sent_away |= matches!(outcome, Outcome::Halted(_)),
+            }
+        }
+        if grant.granted > 0 && self.shared.halted.load(Ordering::Relaxed) {
+            self.shared.halted.store(false, Ordering::Relaxed);
+        }
+        if sent_away && !self.shared.halted.swap(true, Ordering::Relaxed) {
+            let limit = grant.limit;
+            warn!(limit; "halted: the last number is taken");
+        }
+    }
+
+    fn fail(&mut self, error: StoreError) {
+        for waiter in self.queue.fail() {
+            self.clients.answer(waiter.token, Outcome::Failed(error));
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Sockets: the listener of a reactor, and moving bytes between a socket and a buffer.
+//!
+//! Everything is non-blocking. "Would block" is no error here but an outcome.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+
+use mio::net::{TcpListener, TcpStream, UnixStream};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::limits::LISTEN_BACKLOG;
+
+/// Binds one listener for each of `count` reactors to the same address; the kernel spreads the
+/// connections over them (SO_REUSEPORT). Port 0 takes a free one, the same for all.
+///
+/// # Errors
+/// `AddrInUse` if another process listens there, though it set SO_REUSEPORT as well.
+pub fn listen(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
+    if address.port() != 0 {
+        bound(address, false)?; // Refused if anybody listens there; it is closed again at once.
+    }
+    let first = bound(address, true)?;
+    let address = first.local_addr()?.as_socket().expect("an internet socket has such an address");
+    let mut sockets = vec![first];
+    for _ in 1..count {
+        sockets.push(bound(address, true)?);
+    }
+    sockets.into_iter().map(listening).collect()
+}
+
+fn bound(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Answers go out in one write, so nothing is gained by holding back a short one; accepted
+/// connections inherit the option on Linux, which saves a system call for each.
+fn listening(socket: Socket) -> io::Result<TcpListener> {
+    socket.set_tcp_nodelay(true)?;
+    socket.listen(LISTEN_BACKLOG)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+/// What one read brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filled {
+    /// So many bytes, and maybe more to come.
+    Bytes(usize),
+    /// Nothing for now.
+    Blocked,
+    /// The peer sends no more.
+    End,
+}
+
+/// Reads once into `buffer`, which must not be empty.
+///
+/// # Errors
+/// The connection is broken.
+pub fn fill(stream: &mut impl Read, buffer: &mut [u8]) -> io::Result<Filled> {
+    loop {
+        return match stream.read(buffer) {
+            Ok(0) => Ok(Filled::End),
+            Ok(count) => Ok(Filled::Bytes(count)),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Filled::Blocked),
+            Err(error) => Err(error),
+        };
+    }
+}
+
+/// Writes once from `bytes`, which must not be empty; 0 if the socket takes nothing for now.
+///
+/// # Errors
+/// The connection is broken.
+pub fn flush(stream: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
+    loop {
+        return match stream.write(bytes) {
+            Ok(0) => Err(ErrorKind::WriteZero.into()),
+            Ok(count) => Ok(count),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(error),
+        };
+    }
+}
+
+/// A connection to a store.
+#[derive(Debug)]
+pub enum Stream {
+    /// Over the network.
+    Tcp(TcpStream),
+    /// Within the machine.
+    Unix(UnixStream),
+}
+
+impl Stream {
+    /// Whether a connecting has come to its end.
+    ///
+    /// # Errors
+    /// It failed.
+    pub fn is_connected(&self) -> io::Result<bool> {
+        let (failure, peer) = match self {
+            Stream::Tcp(stream) => (stream.take_error()?, stream.peer_addr().map(drop)),
+            Stream::Unix(stream) => (stream.take_error()?, stream.peer_addr().map(drop)),
+        };
+        match (failure, peer) {
+            (Some(error), _) => Err(error),
+            (None, Ok(())) => Ok(true),
+            (None, Err(error)) if error.kind() == ErrorKind::NotConnected => Ok(false),
+            (None, Err(error)) => Err(error),
+        }
+    }
+
+    /// Sends short writes at once. Where it fails, the link is slower and no less right.
+    pub fn set_nodelay(&self) {
+        if let Stream::Tcp(stream) = self {
+            let _ = stream.set_nodelay(true);
+        }
+    }
+
+    /// The stream as what a poll watches.
+    pub fn source(&mut self) -> &mut dyn mio::event::Source {
+        match self {
+            Stream::Tcp(stream) => stream,
+            Stream::Unix(stream) => stream,
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Unix(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.write(bytes),
+            Stream::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

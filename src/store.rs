@@ -1,0 +1,173 @@
+//! Where the count lives: ask it for numbers, poll its replies.
+//!
+//! One question: "grant me up to `n`"; with `n = 0` it only looks. Replies come in the order of
+//! the asks. The set of stores is closed, so it is an enum that is matched once a batch.
+
+pub mod link;
+pub mod memory;
+pub mod redis;
+
+use std::time::Instant;
+
+use crate::counter::Grant;
+use link::Link;
+use memory::Memory;
+
+/// The count behind one reactor.
+#[derive(Debug)]
+pub enum Store {
+    /// In the process itself: an ask is granted at once.
+    Memory(Memory),
+    /// Behind a connection.
+    Link(Box<Link>),
+}
+
+/// What became of the oldest ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It ran, and these numbers are the asker's.
+    Granted(Grant),
+    /// It surely did not run, and may be asked again.
+    NotRun,
+    /// It was refused, or nobody knows whether it ran: it must not be asked again.
+    Failed(StoreError),
+}
+
+impl Store {
+    /// Whether an ask would be sent now rather than wait.
+    pub fn can_ask(&self) -> bool {
+        match self {
+            Store::Memory(_) => true,
+            Store::Link(link) => link.can_ask(),
+        }
+    }
+
+    /// Asks for up to `count` numbers. Only when [`Store::can_ask`].
+    pub fn ask(&mut self, count: u64, now: Instant) {
+        match self {
+            Store::Memory(memory) => memory.ask(count),
+            Store::Link(link) => link.ask(count, now),
+        }
+    }
+
+    /// The reply to the oldest ask that has none yet, if it is there.
+    pub fn poll(&mut self) -> Option<Reply> {
+        match self {
+            Store::Memory(memory) => memory.poll(),
+            Store::Link(link) => link.poll(),
+        }
+    }
+
+    /// Lets the time pass: deadlines of a connection.
+    pub fn tick(&mut self, now: Instant) {
+        if let Store::Link(link) = self {
+            link.tick(now);
+        }
+    }
+
+    /// When [`Store::tick`] has work next.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self {
+            Store::Memory(_) => None,
+            Store::Link(link) => link.deadline(),
+        }
+    }
+
+    /// Why a request that waited in vain got no answer.
+    pub fn trouble(&self) -> StoreError {
+        match self {
+            Store::Memory(_) => StoreError::Timeout,
+            Store::Link(link) => link.trouble(),
+        }
+    }
+}
+
+/// A failure with the words that go with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What to make of it.
+    pub error: StoreError,
+    /// How the store or the system put it, for the log alone: bytes from outside.
+    pub words: String,
+}
+
+/// Why a store gave no numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// No connection has been tried to its end yet: the process has just started.
+    Connecting,
+    /// The host's name does not resolve: misspelt, or the name service is away.
+    Unresolved,
+    /// The connection was refused, reset or closed: the store is down, restarting or elsewhere.
+    Unreachable,
+    /// No answer in time: the store hangs, or the network drops packets.
+    Timeout,
+    /// It reads its data from disk (LOADING): wait.
+    Loading,
+    /// A replica, or a master that was demoted (READONLY): the URL names the wrong server.
+    ReadOnly,
+    /// `maxmemory` is reached and nothing may be evicted (OOM).
+    Memory,
+    /// It cannot save to disk and so refuses writes (MISCONF): a full disk, most often.
+    Disk,
+    /// User or password are wrong or missing (NOAUTH, WRONGPASS).
+    Authentication,
+    /// The user may not run a command or touch the key (NOPERM).
+    Permission,
+    /// The counter's key holds something that is no counter (WRONGTYPE).
+    Type,
+    /// The counter was there and is gone: deleted, evicted, or lost with the store's data.
+    Missing,
+    /// The server is older than the commands that are needed.
+    Version,
+    /// The bytes that came are not the store's protocol: another service's port, most often.
+    Protocol,
+    /// The server refused for a reason that is not known here; the log has its words.
+    Refused,
+}
+
+impl StoreError {
+    /// The reason in one word, for `/readyz` and the log.
+    pub fn word(self) -> &'static str {
+        match self {
+            StoreError::Connecting => "connecting",
+            StoreError::Unresolved => "unresolved",
+            StoreError::Unreachable => "unreachable",
+            StoreError::Timeout => "timeout",
+            StoreError::Loading => "loading",
+            StoreError::ReadOnly => "readonly",
+            StoreError::Memory => "memory",
+            StoreError::Disk => "disk",
+            StoreError::Authentication => "authentication",
+            StoreError::Permission => "permission",
+            StoreError::Type => "type",
+            StoreError::Missing => "missing",
+            StoreError::Version => "version",
+            StoreError::Protocol => "protocol",
+            StoreError::Refused => "refused",
+        }
+    }
+
+    /// What the operator can do about it, for the log.
+    pub fn advice(self) -> &'static str {
+        match self {
+            StoreError::Connecting => "wait: the first connection is under way",
+            StoreError::Unresolved => "check the host name in --store and the name service",
+            StoreError::Unreachable => "check that the store runs and that --store names it",
+            StoreError::Timeout => "check the store's load and the network to it",
+            StoreError::Loading => "wait: the store reads its data from disk",
+            StoreError::ReadOnly => "point --store at the primary, not at a replica",
+            StoreError::Memory => "raise the store's maxmemory or free some of it",
+            StoreError::Disk => "free disk space for the store, then see its own log",
+            StoreError::Authentication => "check user and password in --store",
+            StoreError::Permission => "grant the user the commands and keys the README lists",
+            StoreError::Type => "delete the key or choose another --counter",
+            StoreError::Missing => {
+                "restore the store's data, or restart headcount to count from 1 again"
+            }
+            StoreError::Version => "use Redis 6.2 or newer, or Valkey",
+            StoreError::Protocol => "check that host and port in --store are the store's",
+            StoreError::Refused => "see the store's own words and log",
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The life of one store connection, without a socket: it says what to do, and is told what came.
+//!
+//! ```text
+//!            tick: backoff over            connected             greeted
+//!   Down ----------------------> Connecting ---------> Greeting ---------> Ready
+//!    ^                               |                    |                  |
+//!    +------------- lost: refused, closed, timed out, not the protocol ------+
+//! ```
+//!
+//! An ask whose reply did not come before the connection was lost may have run: it fails, and is
+//! never sent again. Invariant: only a `Ready` link has asks in flight; replies are in the order
+//! of the asks. It knows neither sockets nor names nor the clock.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use log::{debug, info, warn};
+
+use crate::limits::{
+    BACKOFF_MAX, BACKOFF_MIN, BATCHES_IN_FLIGHT_MAX, COMPLAINT_INTERVAL, HANDSHAKE_TIMEOUT,
+};
+use crate::outbound::Outbound;
+use crate::store::redis::{Answer, Event, Redis};
+use crate::store::{Reply, StoreError};
+
+/// What the owner of the socket is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Resolve the store's name anew and connect; then say `connected` or `lost`.
+    Connect,
+    /// Close the socket, or give up the connecting that is under way.
+    Disconnect,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Down { until: Instant },
+    Connecting { deadline: Instant },
+    Greeting { deadline: Instant },
+    Ready,
+}
+
+/// An ask without a reply yet.
+#[derive(Clone, Copy, Debug)]
+struct InFlight {
+    count: u64,
+    deadline: Instant,
+}
+
+/// One reactor's connection to the store.
+#[derive(Debug)]
+pub struct Link {
+    protocol: Redis,
+    state: State,
+    commands: VecDeque<Command>,
+    outbound: Outbound,
+    in_flight: VecDeque<InFlight>,
+    replies: VecDeque<Reply>,
+    timeout: Duration,
+    random: fastrand::Rng,
+    /// Connections in a row that failed: the exponent of the backoff.
+    failures: u32,
+    trouble: StoreError,
+    complained: Option<(StoreError, Instant)>,
+}
+
+impl Link {
+    /// A link that connects at the first tick. `timeout` bounds one ask; `seed` is the jitter's.
+    pub fn new(protocol: Redis, timeout: Duration, seed: u64, now: Instant) -> Link {
+        Link {
+            protocol,
+            state: State::Down { until: now },
+            commands: VecDeque::new(),
+            outbound: Outbound::default(),
+            in_flight: VecDeque::new(),
+            replies: VecDeque::new(),
+            timeout,
+            random: fastrand::Rng::with_seed(seed),
+            failures: 0,
+            trouble: StoreError::Connecting,
+            complained: None,
+        }
+    }
+
+    /// Whether an ask would be sent now. While the bound of batches is in flight the next ones
+    /// gather, and that is what makes them large.
+    pub fn can_ask(&self) -> bool {
+        matches!(self.state, State::Ready) && self.in_flight.len() < BATCHES_IN_FLIGHT_MAX
+    }
+
+    /// Sends one ask for up to `count` numbers. Only when [`Link::can_ask`].
+    pub fn ask(&mut self, count: u64, now: Instant) {
+        debug_assert!(self.can_ask());
+        self.protocol.ask(count, self.outbound.writer());
+        self.in_flight.push_back(InFlight { count, deadline: now + self.timeout });
+    }
+
+    /// The next reply, in the order of the asks.
+    pub fn poll(&mut self) -> Option<Reply> {
+        self.replies.pop_front()
+    }
+
+    /// What the socket's owner is to do next; ask until `None`.
+    pub fn command(&mut self) -> Option<Command> {
+        self.commands.pop_front()
+    }
+
+    /// The bytes to send.
+    pub fn outbound(&mut self) -> &mut Outbound {
+        &mut self.outbound
+    }
+
+    /// Why there is no answer, while there is none.
+    pub fn trouble(&self) -> StoreError {
+        match self.state {
+            State::Ready => StoreError::Timeout,
+            _ => self.trouble,
+        }
+    }
+
+    /// When [`Link::tick`] has work next.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Down { until } => Some(until),
+            State::Connecting { deadline } | State::Greeting { deadline } => Some(deadline),
+            State::Ready => self.in_flight.front().map(|ask| ask.deadline),
+        }
+    }
+
+    /// Lets the time pass: connects after a backoff, gives up what took too long.
+    pub fn tick(&mut self, now: Instant) {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        if let State::Down { .. } = self.state {
+            self.commands.push_back(Command::Connect);
+            let deadline = now + HANDSHAKE_TIMEOUT;
+            self.state = State::Connecting { deadline };
+        } else {
+            self.lost(StoreError::Timeout, "no answer in time", now);
+        }
+    }
+
+    /// The socket is connected: greets the store.
+    pub fn connected(&mut self) {
+        let State::Connecting { deadline } = self.state else {
+            return; // A connecting that was given up in the meantime.
+        };
+        self.protocol.greet(self.outbound.writer());
+        self.state = State::Greeting { deadline };
+    }
+
+    /// Bytes came from the store.
+    pub fn received(&mut self, bytes: &[u8], now: Instant) {
+        self.protocol.receive(bytes);
+        while !matches!(self.state, State::Down { .. }) {
+            match self.protocol.next(self.outbound.writer()) {
+                Ok(None) => return,
+                Ok(Some(Event::Greeted)) => self.greeted(),
+                Ok(Some(Event::Replied(answer))) => self.replied(answer, now),
+                Err(fault) => self.lost(fault.error, &fault.words, now),
+            }
+        }
+    }
+
+    /// The connection is gone, or never came: everything in flight fails. `words` say how, for
+    /// the log.
+    pub fn lost(&mut self, error: StoreError, words: &str, now: Instant) {
+        self.complain(error, words, now);
+        self.trouble = error;
+        let failed = self.in_flight.drain(..).map(|_| Reply::Failed(error));
+        self.replies.extend(failed);
+        self.outbound.clear();
+        self.commands.push_back(Command::Disconnect);
+        let until = now + self.backoff();
+        self.state = State::Down { until };
+    }
+
+    fn greeted(&mut self) {
+        self.state = State::Ready;
+        self.failures = 0;
+        self.complained = None;
+        info!("store ready");
+    }
+
+    fn replied(&mut self, answer: Answer, now: Instant) {
+        let asked = self.in_flight.front().map(|ask| ask.count);
+        let reply = match (asked, answer) {
+            (None, _) => {
+                return self.lost(StoreError::Protocol, "a reply that nobody asked for", now);
+            }
+            (Some(asked), Answer::Granted(grant)) if grant.granted > asked => {
+                return self.lost(StoreError::Protocol, "more granted than asked for", now);
+            }
+            (_, Answer::Granted(grant)) => Reply::Granted(grant),
+            (_, Answer::NotRun) => Reply::NotRun,
+            (_, Answer::Refused(fault)) => {
+                self.complain(fault.error, &fault.words, now);
+                Reply::Failed(fault.error)
+            }
+        };
+        self.in_flight.pop_front();
+        self.replies.push_back(reply);
+    }
+
+    /// Doubles from [`BACKOFF_MIN`] to [`BACKOFF_MAX`]; of each, a random part between a half and
+    /// the whole, so that many reactors do not come back at once.
+    fn backoff(&mut self) -> Duration {
+        let doubled = BACKOFF_MIN.saturating_mul(1 << self.failures.min(16));
+        self.failures += 1;
+        doubled.min(BACKOFF_MAX).mul_f64(0.5 + 0.5 * self.random.f64())
+    }
+
+    /// Logs a failure when it is new, and again each [`COMPLAINT_INTERVAL`] while it lasts: under
+    /// load there may be thousands a second.
+    fn complain(&mut self, error: StoreError, words: &str, now: Instant) {
+        let (reason, advice) = (error.word(), error.advice());
+        let told = self
+            .complained
+            .is_some_and(|(last, at)| last == error && now.duration_since(at) < COMPLAINT_INTERVAL);
+        if told {
+            debug!(reason, words, advice; "store unavailable");
+        } else {
+            warn!(reason, words, advice; "store unavailable");
+            self.complained = Some((error, now));
+        }
+    }
+}

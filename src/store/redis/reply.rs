@@ -1,0 +1,77 @@
+//! What a Redis reply means: pure functions from a RESP3 value.
+
+use redis::Value;
+
+use crate::counter::Grant;
+use crate::store::{Fault, StoreError};
+
+/// What came is not what a Redis sends.
+pub fn not_redis(words: &str) -> Fault {
+    Fault { error: StoreError::Protocol, words: words.to_owned() }
+}
+
+/// The known error codes; each says that nothing was written.
+/// See redis.io/docs/latest/develop/reference/protocol-spec, "Simple errors".
+pub fn fault(error: &redis::ServerError) -> Fault {
+    let (code, details) = (error.code(), error.details().unwrap_or_default());
+    let known = match code {
+        "LOADING" => StoreError::Loading,
+        "READONLY" => StoreError::ReadOnly,
+        "OOM" => StoreError::Memory,
+        "MISCONF" => StoreError::Disk,
+        "NOAUTH" | "WRONGPASS" => StoreError::Authentication,
+        "NOPERM" => StoreError::Permission,
+        "WRONGTYPE" => StoreError::Type,
+        "NOCOUNTER" => StoreError::Missing,
+        "NOPROTO" => StoreError::Version,
+        "ERR" if details.starts_with("unknown command") => StoreError::Version,
+        _ => StoreError::Refused,
+    };
+    Fault { error: known, words: format!("{code} {details}") }
+}
+
+/// HELLO tells the server's role: a replica would refuse the first take.
+pub fn primary(hello: &Value) -> Result<(), Fault> {
+    let Value::Map(fields) = hello else {
+        return Err(not_redis("HELLO was not answered with a map"));
+    };
+    let replica = fields.iter().any(|(name, value)| {
+        text(name) == Some(b"role") && matches!(text(value), Some(b"replica" | b"slave"))
+    });
+    if replica {
+        return Err(Fault {
+            error: StoreError::ReadOnly,
+            words: "the server says that it is a replica".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn text(value: &Value) -> Option<&[u8]> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        Value::SimpleString(text) => Some(text.as_bytes()),
+        _ => None,
+    }
+}
+
+/// A number from 0, as an integer or in digits.
+pub fn number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Int(number) => u64::try_from(*number).ok(),
+        value => str::from_utf8(text(value)?).ok()?.parse().ok(),
+    }
+}
+
+/// `[first, granted, limit]`, if it keeps a grant's invariants.
+pub fn grant(value: &Value) -> Option<Grant> {
+    let Value::Array(parts) = value else {
+        return None;
+    };
+    let [first, granted, limit] = parts.as_slice() else {
+        return None;
+    };
+    let grant = Grant { first: number(first)?, granted: number(granted)?, limit: number(limit)? };
+    let last = grant.first.checked_add(grant.granted)?.checked_sub(1)?;
+    (grant.first >= 1 && (grant.granted == 0 || last <= grant.limit)).then_some(grant)
+}

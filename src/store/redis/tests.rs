@@ -1,0 +1,221 @@
+//! Byte tables: each row is read whole, byte by byte, and with more behind it.
+
+use super::*;
+use crate::config::Endpoint;
+
+const GREETED: &[u8] = b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$4\r\nrole\r\n$6\r\nmaster\r\n\
+    $40\r\n0123456789012345678901234567890123456789\r\n:1\r\n:1\r\n*2\r\n$1\r\n0\r\n$3\r\n100\r\n";
+
+fn redis() -> Redis {
+    let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
+    let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
+    Redis::new(url, "default", 100)
+}
+
+/// A connection whose whole greeting is sent, and nothing received.
+fn greeting() -> Redis {
+    let mut redis = redis();
+    redis.greet(&mut Vec::new());
+    redis
+}
+
+/// A connection that was greeted and has sent one ask.
+fn asking() -> Redis {
+    let mut redis = greeting();
+    let events = read(&mut redis, [GREETED]);
+    assert_eq!(events, Ok(vec![Event::Greeted]));
+    redis.ask(3, &mut Vec::new());
+    redis
+}
+
+/// The events of the bytes, or the error they end in.
+fn read<'a>(
+    redis: &mut Redis,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<Vec<Event>, StoreError> {
+    let mut events = Vec::new();
+    for piece in pieces {
+        redis.receive(piece);
+        while let Some(event) = redis.next(&mut Vec::new()).map_err(|fault| fault.error)? {
+            events.push(event);
+        }
+    }
+    Ok(events)
+}
+
+fn check(name: &str, begin: fn() -> Redis, bytes: &[u8], expected: &Result<Event, StoreError>) {
+    let whole = read(&mut begin(), [bytes]);
+    assert_eq!(first(whole), *expected, "{name}, whole");
+    let by_byte = read(&mut begin(), bytes.chunks(1));
+    assert_eq!(first(by_byte), *expected, "{name}, byte by byte");
+    // A push is out of band, and so may stand behind anything.
+    let trailing = [bytes, b">2\r\n+other\r\n:1\r\n"].concat();
+    let trailing = read(&mut begin(), [trailing.as_slice()]);
+    assert_eq!(first(trailing), *expected, "{name}, with a push behind");
+    let (start, rest) = bytes.split_at(bytes.len() / 2);
+    let halves = read(&mut begin(), [start, rest]);
+    assert_eq!(first(halves), *expected, "{name}, in halves");
+}
+
+fn first(events: Result<Vec<Event>, StoreError>) -> Result<Event, StoreError> {
+    let mut events = events?;
+    assert_eq!(events.len(), 1, "{events:?}");
+    Ok(events.remove(0))
+}
+
+#[test]
+fn an_answer_is_understood_in_any_pieces() {
+    let granted = |first, granted, limit| {
+        let grant = Grant { first, granted, limit };
+        Ok(Event::Replied(Answer::Granted(grant)))
+    };
+    let not_redis = || Err(StoreError::Protocol);
+    let rows: Vec<(&str, &[u8], Result<Event, StoreError>)> = vec![
+        ("a grant", b"*3\r\n:1\r\n:3\r\n:100\r\n", granted(1, 3, 100)),
+        (
+            "a grant in bulk strings",
+            b"*3\r\n$1\r\n1\r\n$1\r\n3\r\n$3\r\n100\r\n",
+            granted(1, 3, 100),
+        ),
+        ("a part", b"*3\r\n:99\r\n:2\r\n:100\r\n", granted(99, 2, 100)),
+        ("nothing left", b"*3\r\n:101\r\n:0\r\n:100\r\n", granted(101, 0, 100)),
+        ("a limit that was lowered", b"*3\r\n:101\r\n:0\r\n:5\r\n", granted(101, 0, 5)),
+        ("a push before it", b">1\r\n+x\r\n*3\r\n:1\r\n:1\r\n:9\r\n", granted(1, 1, 9)),
+        ("past the limit", b"*3\r\n:100\r\n:2\r\n:100\r\n", not_redis()),
+        ("a number 0", b"*3\r\n:0\r\n:1\r\n:100\r\n", not_redis()),
+        ("a negative number", b"*3\r\n:-1\r\n:1\r\n:100\r\n", not_redis()),
+        (
+            "an overflow",
+            b"*3\r\n:9223372036854775807\r\n:9223372036854775807\r\n:1\r\n",
+            not_redis(),
+        ),
+        ("too few parts", b"*2\r\n:1\r\n:1\r\n", not_redis()),
+        ("too many parts", b"*4\r\n:1\r\n:1\r\n:1\r\n:1\r\n", not_redis()),
+        ("a nil", b"_\r\n", not_redis()),
+        ("a status", b"+OK\r\n", not_redis()),
+        ("no script", b"-NOSCRIPT No matching script.\r\n", Ok(Event::Replied(Answer::NotRun))),
+    ];
+    for (name, bytes, expected) in rows {
+        check(name, asking, bytes, &expected);
+    }
+}
+
+#[test]
+fn an_error_refuses_the_ask_and_says_what_to_make_of_it() {
+    let rows: [(&str, StoreError); 12] = [
+        ("LOADING Redis is loading the dataset in memory", StoreError::Loading),
+        ("READONLY You can't write against a read only replica.", StoreError::ReadOnly),
+        ("OOM command not allowed when used memory > 'maxmemory'.", StoreError::Memory),
+        ("MISCONF Redis is configured to save RDB snapshots", StoreError::Disk),
+        ("NOAUTH Authentication required.", StoreError::Authentication),
+        ("WRONGPASS invalid username-password pair", StoreError::Authentication),
+        ("NOPERM this user has no permissions", StoreError::Permission),
+        ("WRONGTYPE Operation against a key", StoreError::Type),
+        ("NOCOUNTER fields taken and limit are missing", StoreError::Missing),
+        ("ERR unknown command 'EVALSHA'", StoreError::Version),
+        ("ERR max number of clients reached", StoreError::Refused),
+        ("NEVERHEARD of it", StoreError::Refused),
+    ];
+    for (words, error) in rows {
+        let fault = Fault { error, words: words.to_owned() };
+        let expected = Ok(Event::Replied(Answer::Refused(fault)));
+        check(words, asking, format!("-{words}\r\n").as_bytes(), &expected);
+        check(words, greeting, format!("-{words}\r\n").as_bytes(), &Err(error));
+    }
+}
+
+#[test]
+fn a_greeting_is_understood_in_any_pieces() {
+    check("all well", greeting, GREETED, &Ok(Event::Greeted));
+    let replica = b"%1\r\n$4\r\nrole\r\n$7\r\nreplica\r\n";
+    check("a replica", greeting, replica, &Err(StoreError::ReadOnly));
+    check("a list", greeting, b"*0\r\n", &Err(StoreError::Protocol));
+    let gone = b"%0\r\n+x\r\n:0\r\n:0\r\n*2\r\n_\r\n_\r\n";
+    check("no fields", greeting, gone, &Err(StoreError::Missing));
+    let text = b"%0\r\n+x\r\n:0\r\n:0\r\n*2\r\n$1\r\nx\r\n$1\r\n1\r\n";
+    check("a field that is no number", greeting, text, &Err(StoreError::Missing));
+}
+
+#[test]
+fn the_counter_is_created_at_the_first_greeting_only() {
+    let mut redis = redis();
+    let mut first = Vec::new();
+    redis.greet(&mut first);
+    assert!(first.windows(6).any(|word| word == b"HSETNX"));
+    assert_eq!(read(&mut redis, [GREETED]), Ok(vec![Event::Greeted]));
+    let mut second = Vec::new();
+    redis.greet(&mut second);
+    assert!(!second.windows(6).any(|word| word == b"HSETNX"));
+}
+
+#[test]
+fn a_script_that_is_not_loaded_is_loaded_once() {
+    let mut redis = asking();
+    redis.ask(1, &mut Vec::new());
+    let mut out = Vec::new();
+    redis.receive(b"-NOSCRIPT x\r\n-NOSCRIPT x\r\n");
+    for _ in 0..2 {
+        assert_eq!(redis.next(&mut out), Ok(Some(Event::Replied(Answer::NotRun))));
+    }
+    assert_eq!(out.windows(4).filter(|word| *word == b"LOAD").count(), 1);
+    redis.ask(1, &mut out);
+    let events = read(&mut redis, [b"$1\r\nx\r\n*3\r\n:1\r\n:1\r\n:9\r\n".as_slice()]);
+    assert_eq!(events.map(|events| events.len()), Ok(1));
+}
+
+#[test]
+fn a_reply_without_end_is_given_up_before_it_fills_the_memory() {
+    let mut redis = asking();
+    redis.receive(b"$1000000000\r\n");
+    let piece = [b'x'; 4_096];
+    let mut received = 0;
+    while redis.next(&mut Vec::new()).is_ok() {
+        redis.receive(&piece);
+        received += piece.len();
+        assert!(received <= 2 * REPLY_BYTES_MAX);
+    }
+}
+
+/// In one piece at once; in single bytes the parser waits for more, up to the bound of a reply.
+#[test]
+fn another_protocol_is_not_redis() {
+    let bytes: &[u8] = b"HTTP/1.1 400 Bad Request\r\n";
+    assert_eq!(read(&mut greeting(), [bytes]), Err(StoreError::Protocol));
+    let endless = bytes.repeat(2 * REPLY_BYTES_MAX / bytes.len());
+    assert_eq!(read(&mut greeting(), endless.chunks(1)), Err(StoreError::Protocol));
+}
+
+#[test]
+fn an_array_of_absurd_length_takes_no_absurd_memory() {
+    for head in ["*9223372036854775807\r\n", "%4611686018427387903\r\n", "~1000000000\r\n"] {
+        let mut redis = asking();
+        redis.receive(head.repeat(50).as_bytes());
+        let _ = redis.next(&mut Vec::new());
+    }
+}
+
+#[test]
+fn a_reply_that_nobody_waits_for_is_not_redis() {
+    let mut redis = asking();
+    let bytes: &[u8] = b"*3\r\n:1\r\n:1\r\n:9\r\n+OK\r\n";
+    assert_eq!(read(&mut redis, [bytes]), Err(StoreError::Protocol));
+}
+
+#[test]
+fn the_password_is_sent_and_never_repeated() {
+    let url = "redis://ann:s3cret@localhost/2";
+    let Ok(crate::config::StoreUrl::Redis(url)) = crate::config::StoreUrl::parse(url) else {
+        panic!("the URL is good");
+    };
+    let mut redis = Redis::new(url, "default", 100);
+    let mut out = Vec::new();
+    redis.greet(&mut out);
+    let sent = String::from_utf8(out).expect("all of it is text");
+    assert!(sent.contains("\r\nAUTH\r\n$3\r\nann\r\n$6\r\ns3cret\r\n"));
+    assert!(sent.contains("SELECT\r\n$1\r\n2\r\n"));
+    redis.receive(b"-ERR unknown command `HELLO`, with args beginning with: `3`, `s3cret`\r\n");
+    let fault = redis.next(&mut Vec::new()).expect_err("HELLO was refused");
+    assert_eq!(fault.error, StoreError::Version);
+    assert!(!fault.words.contains("s3cret"), "{}", fault.words);
+    assert!(!format!("{redis:?}").contains("s3cret"));
+}

@@ -1,0 +1,17 @@
+-- Takes up to ARGV[1] numbers from the bounded counter in the hash KEYS[1], as counter.rs does:
+-- returns {first, granted, limit}. With 0 wanted it only looks, and writes nothing.
+-- It never creates the counter: one that was lost must not begin again at 1 behind our back.
+-- pcall and not call: an error of Redis then keeps its code in front in every version.
+local held = redis.pcall('HMGET', KEYS[1], 'taken', 'limit')
+if held.err then return held end
+local taken, limit = tonumber(held[1]), tonumber(held[2])
+if not taken or not limit then
+  return redis.error_reply('NOCOUNTER fields taken and limit are missing')
+end
+-- The guard: never past the limit.
+local granted = math.max(0, math.min(tonumber(ARGV[1]), limit - taken))
+if granted > 0 then
+  local written = redis.pcall('HINCRBY', KEYS[1], 'taken', granted)
+  if type(written) == 'table' and written.err then return written end
+end
+return {taken + 1, granted, limit}

@@ -1,0 +1,339 @@
+//! Several services, their clients and one store, in one thread and in virtual time.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use headcount::client::CloseReason;
+use headcount::config::{Endpoint, RedisUrl};
+use headcount::http::Status;
+use headcount::service::{Service, Settings};
+use headcount::store::link::{Command, Link};
+use headcount::store::redis::Redis;
+use headcount::store::{Store, StoreError};
+
+use super::client::{Answer, SimulatedClient};
+use super::store::ModelStore;
+
+const STORE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// One process's mind and its end of the wire to the store.
+struct Node {
+    service: Service,
+    wire: Option<Wire>,
+}
+
+/// A connection to the store: bytes that are on their way.
+#[derive(Default)]
+struct Wire {
+    to_store: Vec<u8>,
+    to_link: Vec<u8>,
+}
+
+pub struct World {
+    random: Rng,
+    limit: u64,
+    now: Instant,
+    store: ModelStore,
+    is_store_up: bool,
+    nodes: Vec<Node>,
+    clients: Vec<SimulatedClient>,
+    /// Takes that clients have written.
+    takes: u64,
+    handed_out: BTreeSet<u64>,
+    totals: Totals,
+}
+
+/// What happened, so that a simulation in which nothing does cannot pass.
+#[derive(Debug, Default)]
+pub struct Totals {
+    numbers: u64,
+    sent_away: u64,
+    unavailable: u64,
+    script_calls: u64,
+}
+
+impl World {
+    pub fn new(seed: u64) -> World {
+        let mut random = Rng::with_seed(seed);
+        let now = Instant::now();
+        let limit = random.u64(1..60);
+        let nodes = (0..random.usize(1..4)).map(|_| node(limit, random.u64(..), now)).collect();
+        World {
+            random,
+            limit,
+            now,
+            store: ModelStore::default(),
+            is_store_up: true,
+            nodes,
+            clients: Vec::new(),
+            takes: 0,
+            handed_out: BTreeSet::new(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// One thing happens, somewhere.
+    pub fn step(&mut self) {
+        let node = self.random.usize(..self.nodes.len());
+        match self.random.u8(..100) {
+            0..=9 => self.connect(node),
+            10..=29 => self.write(),
+            30..=49 => self.deliver(),
+            50..=64 => self.turn(node),
+            65..=74 => self.run_store(node),
+            75..=84 => self.reply(node),
+            85..=86 => self.cut(node),
+            87 => self.restart_store(),
+            88 => self.is_store_up = !self.is_store_up,
+            89..=91 => self.leave(),
+            92..=98 => self.pass(40),
+            _ => self.pass(1_500),
+        }
+        self.check();
+    }
+
+    /// The faults end; everybody must be served, and nothing be owed.
+    pub fn come_to_rest(mut self) -> Totals {
+        self.is_store_up = true;
+        for _ in 0..400 {
+            for client in 0..self.clients.len() {
+                self.deliver_from(client);
+            }
+            for node in 0..self.nodes.len() {
+                self.run_store(node);
+                self.reply(node);
+                self.turn(node);
+            }
+            self.pass(10);
+            self.check();
+        }
+        for client in &self.clients {
+            assert!(!client.has_unsent() || client.due() == 0);
+            assert_eq!(client.due(), 0, "requests without an answer: {client:?}");
+        }
+        self.totals.script_calls += self.store.script_calls;
+        self.totals
+    }
+
+    // --- what may happen ------------------------------------------------------------------------
+
+    fn connect(&mut self, node: usize) {
+        let token = self.nodes[node].service.clients.insert();
+        self.clients.push(SimulatedClient::new(node, token));
+    }
+
+    fn write(&mut self) {
+        if let Some(client) = self.random.choice(0..self.clients.len()) {
+            self.takes += self.clients[client].write(&mut self.random);
+        }
+    }
+
+    fn deliver(&mut self) {
+        if let Some(client) = self.random.choice(0..self.clients.len()) {
+            self.deliver_from(client);
+        }
+    }
+
+    fn deliver_from(&mut self, client: usize) {
+        let client = &mut self.clients[client];
+        let service = &mut self.nodes[client.node].service;
+        if !service.clients.get(client.token).is_some_and(|it| it.wants_input()) {
+            return;
+        }
+        let bytes = client.send(&mut self.random);
+        if !bytes.is_empty() {
+            service.receive(client.token, &bytes);
+        }
+    }
+
+    /// A client leaves: with its connection, or only its sending half.
+    fn leave(&mut self) {
+        let Some(index) = self.random.choice(0..self.clients.len()) else {
+            return;
+        };
+        if self.random.bool() {
+            let client = self.clients.swap_remove(index);
+            let service = &mut self.nodes[client.node].service;
+            service.disconnect(client.token, CloseReason::Reset);
+        } else if !self.clients[index].has_unsent() {
+            let client = &mut self.clients[index];
+            client.has_ended = true;
+            let clients = &mut self.nodes[client.node].service.clients;
+            if let Some((client, _)) = clients.touch(client.token) {
+                client.end();
+            }
+        }
+    }
+
+    /// Up to so much time passes, and everybody notices.
+    fn pass(&mut self, at_most_ms: u64) {
+        self.now += Duration::from_millis(self.random.u64(1..=at_most_ms));
+        for node in 0..self.nodes.len() {
+            self.turn(node);
+        }
+    }
+
+    fn turn(&mut self, node: usize) {
+        let now = self.now;
+        self.nodes[node].service.clients.context().now = now;
+        self.nodes[node].service.turn();
+        self.obey(node);
+        self.flush(node);
+    }
+
+    /// What the uplink does for a link.
+    fn obey(&mut self, node: usize) {
+        let Node { service, wire } = &mut self.nodes[node];
+        let Store::Link(link) = &mut service.store else {
+            unreachable!("every node has a link");
+        };
+        while let Some(command) = link.command() {
+            match command {
+                Command::Connect if self.is_store_up => {
+                    *wire = Some(Wire::default());
+                    link.connected();
+                }
+                Command::Connect => link.lost(StoreError::Unreachable, "refused", self.now),
+                Command::Disconnect => *wire = None,
+            }
+        }
+        let length = link.outbound().unsent().len();
+        if let Some(wire) = wire {
+            wire.to_store.extend_from_slice(link.outbound().unsent());
+            link.outbound().advance(length);
+        }
+    }
+
+    fn run_store(&mut self, node: usize) {
+        if let (true, Some(wire)) = (self.is_store_up, &mut self.nodes[node].wire) {
+            let replies = self.store.run(&mut wire.to_store);
+            wire.to_link.extend(replies);
+        }
+    }
+
+    fn reply(&mut self, node: usize) {
+        let Node { service, wire: Some(wire) } = &mut self.nodes[node] else {
+            return;
+        };
+        let length = match self.random.bool() {
+            true => wire.to_link.len(),
+            false => self.random.usize(..=wire.to_link.len()),
+        };
+        let bytes: Vec<u8> = wire.to_link.drain(..length).collect();
+        if let (Store::Link(link), false) = (&mut service.store, bytes.is_empty()) {
+            link.received(&bytes, self.now);
+        }
+        self.obey(node);
+    }
+
+    /// The connection breaks, with whatever is on its way: run by the store or not.
+    fn cut(&mut self, node: usize) {
+        if self.nodes[node].wire.take().is_some()
+            && let Store::Link(link) = &mut self.nodes[node].service.store
+        {
+            link.lost(StoreError::Unreachable, "cut", self.now);
+            self.obey(node);
+        }
+    }
+
+    fn restart_store(&mut self) {
+        self.store.restart();
+        for node in 0..self.nodes.len() {
+            self.cut(node);
+        }
+    }
+
+    /// What the connections do for the clients who were touched.
+    fn flush(&mut self, node: usize) {
+        let mut touched = Vec::new();
+        self.nodes[node].service.clients.swap_touched(&mut touched);
+        for token in touched {
+            while let Some(client) = self.nodes[node].service.clients.get(token) {
+                let bytes = client.outbound().unsent().to_vec();
+                client.sent(bytes.len());
+                let holds_back = client.holds_back();
+                self.read_answers(node, token, &bytes);
+                if bytes.is_empty() && !holds_back {
+                    break;
+                }
+                self.nodes[node].service.receive(token, &[]);
+                let client = self.nodes[node].service.clients.get(token);
+                if client.is_none_or(|client| client.outbound().unsent().is_empty()) {
+                    break;
+                }
+            }
+            self.conclude(node, token);
+        }
+    }
+
+    fn read_answers(&mut self, node: usize, token: headcount::token::Token, bytes: &[u8]) {
+        let is_meant = |it: &&mut SimulatedClient| it.node == node && it.token == token;
+        let client = self.clients.iter_mut().find(is_meant).expect("the client is here");
+        for answer in client.receive(bytes) {
+            match answer {
+                Answer::Number(number) => {
+                    assert!(self.handed_out.insert(number), "{number} was handed out twice");
+                    self.totals.numbers += 1;
+                }
+                Answer::GoAway => self.totals.sent_away += 1,
+                Answer::Unavailable => self.totals.unavailable += 1,
+                Answer::Other => {}
+            }
+        }
+    }
+
+    fn conclude(&mut self, node: usize, token: headcount::token::Token) {
+        let clients = &mut self.nodes[node].service.clients;
+        let Some(reason) = clients.get(token).and_then(|client| client.finished()) else {
+            return;
+        };
+        let index = self.clients.iter().position(|it| it.node == node && it.token == token);
+        let client = self.clients.swap_remove(index.expect("the client is here"));
+        let may_owe = client.has_unsent() || reason == CloseReason::Truncated;
+        assert!(may_owe || client.due() == 0, "closed ({reason:?}) and owes: {client:?}");
+        self.nodes[node].service.disconnect(token, reason);
+    }
+
+    // --- what must hold -------------------------------------------------------------------------
+
+    fn check(&self) {
+        let taken = self.store.fields.get("taken").copied().unwrap_or_default();
+        assert!(taken <= self.limit, "past the limit");
+        let highest = self.handed_out.last().copied().unwrap_or_default();
+        assert!(highest <= taken, "{highest} was handed out, and only {taken} are taken");
+        let wanted = self.store.numbers_wanted;
+        assert!(wanted <= self.takes, "{wanted} numbers asked for by {} takes", self.takes);
+        for node in &self.nodes {
+            if let Some(deadline) = node.service.deadline() {
+                let latest = self.now + STORE_TIMEOUT.max(Duration::from_secs(1));
+                assert!(deadline <= latest, "somebody waits past the store timeout");
+            }
+        }
+    }
+}
+
+impl Totals {
+    pub fn add(&mut self, other: Totals) {
+        self.numbers += other.numbers;
+        self.sent_away += other.sent_away;
+        self.unavailable += other.unavailable;
+        self.script_calls += other.script_calls;
+    }
+
+    /// Of everything there must have been plenty.
+    pub fn check_that_something_happened(&self) {
+        let least = self.numbers.min(self.sent_away).min(self.unavailable).min(self.script_calls);
+        assert!(least > 0, "{self:?}");
+    }
+}
+
+fn node(limit: u64, seed: u64, now: Instant) -> Node {
+    let endpoint = Endpoint::Tcp { host: "model".to_owned(), port: 1 };
+    let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
+    let link = Link::new(Redis::new(url, "default", limit), STORE_TIMEOUT, seed, now);
+    let settings = Settings { halted_status: Status::Ok, store_timeout: STORE_TIMEOUT };
+    let store = Store::Link(Box::new(link));
+    Node { service: Service::new(store, settings, Arc::default(), now), wire: None }
+}

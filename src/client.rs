@@ -300,3 +300,6 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! The life of a link in virtual time, with a store of a few canned replies.
+
+use super::*;
+use crate::config::{Endpoint, RedisUrl};
+use crate::counter::Grant;
+use crate::limits::REPLY_BYTES_MAX;
+
+const TIMEOUT: Duration = Duration::from_millis(500);
+const GREETED: &[u8] = b"%0\r\n+hash\r\n:1\r\n:1\r\n*2\r\n:0\r\n:9\r\n";
+const GREETED_AGAIN: &[u8] = b"%0\r\n+hash\r\n*2\r\n:0\r\n:9\r\n";
+
+struct Fixture {
+    link: Link,
+    now: Instant,
+}
+
+impl Fixture {
+    fn new() -> Fixture {
+        let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
+        let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
+        let now = Instant::now();
+        let link = Link::new(Redis::new(url, "default", 9), TIMEOUT, 7, now);
+        Fixture { link, now }
+    }
+
+    fn ready() -> Fixture {
+        let mut fixture = Fixture::new();
+        fixture.tick();
+        assert_eq!(fixture.commands(), [Command::Connect]);
+        fixture.link.connected();
+        fixture.receive(GREETED);
+        assert!(fixture.link.can_ask());
+        fixture.sent();
+        fixture
+    }
+
+    fn tick(&mut self) {
+        self.link.tick(self.now);
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.tick();
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        self.link.received(bytes, self.now);
+    }
+
+    fn commands(&mut self) -> Vec<Command> {
+        std::iter::from_fn(|| self.link.command()).collect()
+    }
+
+    fn replies(&mut self) -> Vec<Reply> {
+        std::iter::from_fn(|| self.link.poll()).collect()
+    }
+
+    /// What was written since the last call.
+    fn sent(&mut self) -> Vec<u8> {
+        let sent = self.link.outbound().unsent().to_vec();
+        self.link.outbound().advance(sent.len());
+        sent
+    }
+}
+
+#[test]
+fn it_connects_at_the_first_tick_and_asks_only_when_greeted() {
+    let mut fixture = Fixture::new();
+    assert!(!fixture.link.can_ask());
+    assert_eq!(fixture.link.deadline(), Some(fixture.now));
+    fixture.tick();
+    assert_eq!(fixture.commands(), [Command::Connect]);
+    fixture.link.connected();
+    assert!(!fixture.sent().is_empty());
+    assert!(!fixture.link.can_ask());
+    fixture.receive(GREETED);
+    assert!(fixture.link.can_ask());
+    assert_eq!(fixture.link.deadline(), None);
+}
+
+#[test]
+fn replies_come_in_the_order_of_the_asks() {
+    let mut fixture = Fixture::ready();
+    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(2, fixture.now);
+    assert!(!fixture.link.can_ask(), "the bound of batches is in flight");
+    fixture.receive(b"*3\r\n:1\r\n:1\r\n:9\r\n*3\r\n:2\r\n:2\r\n:9\r\n");
+    let expected = [(1, 1), (2, 2)].map(|(first, granted)| {
+        let limit = 9;
+        Reply::Granted(Grant { first, granted, limit })
+    });
+    assert_eq!(fixture.replies(), expected);
+    assert!(fixture.link.can_ask());
+}
+
+#[test]
+fn what_is_in_flight_when_the_connection_is_lost_fails_and_is_not_sent_again() {
+    let mut fixture = Fixture::ready();
+    fixture.link.ask(1, fixture.now);
+    fixture.sent();
+    fixture.link.lost(StoreError::Unreachable, "reset", fixture.now);
+    assert_eq!(fixture.replies(), [Reply::Failed(StoreError::Unreachable)]);
+    assert_eq!(fixture.commands(), [Command::Disconnect]);
+    fixture.pass(BACKOFF_MAX);
+    assert_eq!(fixture.commands(), [Command::Connect]);
+    fixture.link.connected();
+    assert!(!fixture.sent().windows(7).any(|word| word == b"EVALSHA"));
+    fixture.receive(GREETED_AGAIN);
+    assert!(fixture.link.can_ask());
+    assert!(fixture.sent().is_empty());
+}
+
+#[test]
+fn an_ask_without_reply_ends_the_connection_at_its_deadline() {
+    let mut fixture = Fixture::ready();
+    fixture.link.ask(1, fixture.now);
+    assert_eq!(fixture.link.deadline(), Some(fixture.now + TIMEOUT));
+    fixture.pass(TIMEOUT - Duration::from_millis(1));
+    assert_eq!(fixture.replies(), []);
+    fixture.pass(Duration::from_millis(1));
+    assert_eq!(fixture.replies(), [Reply::Failed(StoreError::Timeout)]);
+    assert_eq!(fixture.link.trouble(), StoreError::Timeout);
+}
+
+#[test]
+fn a_store_that_never_greets_is_given_up() {
+    let mut fixture = Fixture::new();
+    fixture.tick();
+    fixture.link.connected();
+    fixture.pass(HANDSHAKE_TIMEOUT);
+    assert_eq!(fixture.commands(), [Command::Connect, Command::Disconnect]);
+    assert_eq!(fixture.link.trouble(), StoreError::Timeout);
+}
+
+#[test]
+fn the_backoff_grows_to_its_bound_and_starts_anew_after_a_greeting() {
+    let mut fixture = Fixture::new();
+    let mut waits = Vec::new();
+    for _ in 0..40 {
+        fixture.now = fixture.link.deadline().unwrap();
+        fixture.tick();
+        fixture.link.lost(StoreError::Unreachable, "refused", fixture.now);
+        waits.push(fixture.link.deadline().unwrap() - fixture.now);
+    }
+    assert!(waits[0] <= BACKOFF_MIN && waits[0] >= BACKOFF_MIN / 2);
+    assert!(waits.iter().all(|wait| *wait <= BACKOFF_MAX));
+    assert!(waits.iter().skip(10).all(|wait| *wait >= BACKOFF_MAX / 2));
+    assert!(waits[10..].windows(2).any(|pair| pair[0] != pair[1]), "no jitter");
+
+    fixture.now = fixture.link.deadline().unwrap();
+    fixture.tick();
+    fixture.link.connected();
+    fixture.receive(GREETED);
+    fixture.link.lost(StoreError::Unreachable, "closed", fixture.now);
+    assert!(fixture.link.deadline().unwrap() - fixture.now <= BACKOFF_MIN);
+}
+
+#[test]
+fn an_error_refuses_its_ask_and_keeps_the_connection() {
+    let mut fixture = Fixture::ready();
+    fixture.link.ask(1, fixture.now);
+    fixture.receive(b"-OOM command not allowed\r\n");
+    assert_eq!(fixture.replies(), [Reply::Failed(StoreError::Memory)]);
+    assert!(fixture.link.can_ask());
+    assert_eq!(fixture.commands(), []);
+}
+
+#[test]
+fn more_granted_than_asked_for_is_never_handed_out() {
+    let mut fixture = Fixture::ready();
+    fixture.link.ask(1, fixture.now);
+    fixture.receive(b"*3\r\n:1\r\n:2\r\n:9\r\n");
+    assert_eq!(fixture.replies(), [Reply::Failed(StoreError::Protocol)]);
+    assert_eq!(fixture.commands(), [Command::Disconnect]);
+}
+
+#[test]
+fn replies_after_a_loss_are_not_taken_for_those_of_the_next_connection() {
+    let mut fixture = Fixture::ready();
+    fixture.link.ask(1, fixture.now);
+    let unfinished = vec![b'1'; REPLY_BYTES_MAX / 2];
+    fixture.receive(b"$40000\r\n");
+    fixture.receive(&unfinished);
+    fixture.link.lost(StoreError::Unreachable, "reset", fixture.now);
+    fixture.replies();
+    fixture.pass(BACKOFF_MAX);
+    fixture.link.connected();
+    fixture.receive(GREETED_AGAIN);
+    assert!(fixture.link.can_ask());
+}
+
+#[test]
+fn a_connecting_that_was_given_up_cannot_come_to_life() {
+    let mut fixture = Fixture::new();
+    fixture.tick();
+    fixture.pass(HANDSHAKE_TIMEOUT);
+    fixture.link.connected();
+    assert!(fixture.sent().is_empty());
+    assert!(!fixture.link.can_ask());
+}

@@ -163,9 +163,11 @@ impl Queue {
         earliest
     }
 
-    /// Whether a cut would find somebody.
-    pub fn is_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+    /// Whether a batch is worth its call now: with none on its way anybody is; else it must not
+    /// be smaller than the youngest on its way. So calls keep their size under load, whatever
+    /// the store's distance, and a lone request does not wait behind another lone one.
+    pub fn is_ripe(&self) -> bool {
+        self.waiting.len() >= self.batches.back().copied().unwrap_or(1)
     }
 
     fn end_batch(&mut self) -> impl Iterator<Item = Place> + '_ {
@@ -267,8 +269,21 @@ mod tests {
         let mut fixture = Fixture::new();
         fixture.numbers(0..BATCH_MAX as u32 + 1);
         assert_eq!(fixture.queue.cut(|_| true), Some(BATCH_MAX as u64));
-        assert!(fixture.queue.is_waiting());
+        assert!(!fixture.queue.is_ripe(), "one who waits is not worth a second call");
         assert_eq!(fixture.queue.cut(|_| true), Some(1));
+    }
+
+    #[test]
+    fn a_second_batch_is_ripe_when_it_is_no_smaller_than_the_first() {
+        let mut fixture = Fixture::new();
+        assert!(!fixture.queue.is_ripe());
+        fixture.numbers(0..2);
+        assert!(fixture.queue.is_ripe());
+        fixture.queue.cut(|_| true);
+        fixture.numbers(2..3);
+        assert!(!fixture.queue.is_ripe());
+        fixture.numbers(3..4);
+        assert!(fixture.queue.is_ripe());
     }
 
     #[test]

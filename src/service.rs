@@ -102,7 +102,7 @@ impl Service {
 
     /// Whether the next turn has work though no event comes.
     pub fn is_pending(&self) -> bool {
-        self.queue.is_waiting() && self.store.can_ask()
+        self.queue.is_ripe() && self.store.can_ask()
     }
 
     /// When the next turn has work though no event comes; the clients' own timeouts are apart.
@@ -126,7 +126,7 @@ impl Service {
 
     /// Asks for one batch, if somebody waits and the store takes it.
     fn ask(&mut self, now: Instant) -> bool {
-        if !self.store.can_ask() {
+        if !self.is_pending() {
             return false;
         }
         let batch = self.queue.cut(|token| self.clients.contains(token));

@@ -83,13 +83,24 @@ fn replies_come_in_the_order_of_the_asks() {
     let mut fixture = Fixture::ready();
     fixture.link.ask(1, fixture.now);
     fixture.link.ask(2, fixture.now);
-    assert!(!fixture.link.can_ask(), "the bound of batches is in flight");
     fixture.receive(b"*3\r\n:1\r\n:1\r\n:9\r\n*3\r\n:2\r\n:2\r\n:9\r\n");
     let expected = [(1, 1), (2, 2)].map(|(first, granted)| {
         let limit = 9;
         Reply::Granted(Grant { first, granted, limit })
     });
     assert_eq!(fixture.replies(), expected);
+    assert!(fixture.link.can_ask());
+}
+
+#[test]
+fn no_more_than_the_bound_of_batches_is_in_flight() {
+    let mut fixture = Fixture::ready();
+    for _ in 0..BATCHES_IN_FLIGHT_MAX {
+        assert!(fixture.link.can_ask());
+        fixture.link.ask(1, fixture.now);
+    }
+    assert!(!fixture.link.can_ask());
+    fixture.receive(b"*3\r\n:1\r\n:1\r\n:9\r\n");
     assert!(fixture.link.can_ask());
 }
 

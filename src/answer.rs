@@ -2,6 +2,7 @@
 //!
 //! The two bodies of a take are those of the service that headcount re-does, byte for byte.
 
+use crate::counter::Count;
 use crate::http::{Persistence, Refusal, Response, Status};
 use crate::queue::Outcome;
 use crate::route::{Question, Route};
@@ -53,42 +54,16 @@ pub fn to_question(
     text: &mut Text,
 ) -> Response<'_> {
     let status = match (question, outcome) {
-        (Question::Ready, Outcome::Failed(error)) => {
-            text.text(r#"{"error":""#).text(error.word()).text(r#""}"#);
-            Status::ServiceUnavailable
-        }
-        (_, Outcome::Failed(_)) => {
-            text.text(r#"{"error":"store unavailable"}"#);
-            Status::ServiceUnavailable
-        }
-        (Question::Ready, _) => {
-            text.text(r#"{"status":"ready"}"#);
-            Status::Ok
-        }
-        (_, Outcome::Number(number)) => {
-            taken(number, text);
-            Status::Ok
-        }
-        (_, Outcome::Halted(limit)) => {
-            gone(limit, text);
-            halted
-        }
+        (Question::Ready, Outcome::Failed(error)) => write_error(error.word(), text),
+        (_, Outcome::Failed(_)) => write_error("store unavailable", text),
+        (Question::Ready, _) => write_ready(text),
+        (_, Outcome::Number(number)) => write_number(number, text),
+        (_, Outcome::Halted(limit)) => write_halt(limit, halted, text),
         (Question::Peek, Outcome::Looked(count)) if count.halted() => {
-            gone(count.limit, text);
-            halted
+            write_halt(count.limit, halted, text)
         }
-        (Question::Peek, Outcome::Looked(count)) => {
-            taken(count.taken + 1, text);
-            Status::Ok
-        }
-        (_, Outcome::Looked(count)) => {
-            text.text(r#"{"taken":"#).number(count.taken);
-            text.text(r#","limit":"#).number(count.limit);
-            text.text(r#","remaining":"#).number(count.remaining());
-            let halted = if count.halted() { "true}" } else { "false}" };
-            text.text(r#","halted":"#).text(halted);
-            Status::Ok
-        }
+        (Question::Peek, Outcome::Looked(count)) => write_number(count.taken + 1, text),
+        (_, Outcome::Looked(count)) => write_count(count, text),
     };
     Response {
         status,
@@ -99,12 +74,32 @@ pub fn to_question(
     }
 }
 
-fn taken(number: u64, text: &mut Text) {
+fn write_number(number: u64, text: &mut Text) -> Status {
     text.text(r#"{"hello":"world","request_num":"#).number(number).text("}");
+    Status::Ok
 }
 
-fn gone(limit: u64, text: &mut Text) {
+fn write_halt(limit: u64, halted: Status, text: &mut Text) -> Status {
     text.text(r#"{"Go":"away!","request_num":"#).number(limit).text("}");
+    halted
+}
+
+fn write_count(count: Count, text: &mut Text) -> Status {
+    text.text(r#"{"taken":"#).number(count.taken);
+    text.text(r#","limit":"#).number(count.limit);
+    text.text(r#","remaining":"#).number(count.remaining());
+    text.text(r#","halted":"#).text(if count.halted() { "true}" } else { "false}" });
+    Status::Ok
+}
+
+fn write_ready(text: &mut Text) -> Status {
+    text.text(r#"{"status":"ready"}"#);
+    Status::Ok
+}
+
+fn write_error(words: &str, text: &mut Text) -> Status {
+    text.text(r#"{"error":""#).text(words).text(r#""}"#);
+    Status::ServiceUnavailable
 }
 
 /// The answer of a route that needs no store; `None` for one that does.
@@ -129,7 +124,7 @@ pub fn to_route(route: Route) -> Option<Response<'static>> {
 
 /// The last answer of a connection: to a request that broke the rules.
 pub fn to_refused(refusal: Refusal, text: &mut Text) -> Response<'_> {
-    text.text(r#"{"error":""#).text(refusal.reason()).text(r#""}"#);
+    write_error(refusal.reason(), text);
     Response {
         status: refusal.status(),
         body: text.bytes(),

@@ -11,8 +11,7 @@
 //! always the oldest request's.
 //!
 //! Invariants: `awaiting <= PIPELINED_MAX`; `inbound` holds at most one read and one head;
-//! `outbound` holds at most `OUTBOUND_BYTES_MAX` and the answers then awaited. It knows neither
-//! sockets, nor the store, nor the clock.
+//! `outbound` holds at most `OUTBOUND_BYTES_MAX` and the answers then awaited.
 
 mod close_reason;
 mod patience;
@@ -111,8 +110,8 @@ impl Client {
             return debug_assert!(false, "only questions to the store are awaited");
         };
         self.awaiting -= 1;
-        let mut text = Text::new();
-        let response = answer::to_question(question, outcome, context.halted_status, &mut text);
+        let text = &mut Text::new();
+        let response = answer::to_question(question, outcome, context.halted_status, text);
         self.respond(response, self.awaited, context);
     }
 
@@ -131,18 +130,14 @@ impl Client {
         &mut self.outbound
     }
 
-    /// Why the connection is at its end: all is answered and sent, and nothing more will be.
+    /// Why the connection is at its end, with all answers sent.
     pub fn finished(&self) -> Option<CloseReason> {
         if self.awaiting > 0 || !self.outbound.unsent().is_empty() {
             return None;
         }
-        let is_truncated = self.holds_back() || self.reader.is_in_body();
-        match self.closing {
-            None if !self.ended => None,
-            None if is_truncated => Some(CloseReason::Truncated),
-            None => Some(CloseReason::Ended),
-            reason => reason,
-        }
+        let in_request = self.holds_back() || self.reader.is_in_body();
+        let ended = if in_request { CloseReason::Truncated } else { CloseReason::Ended };
+        self.closing.or(self.ended.then_some(ended))
     }
 
     /// Whether a finished connection must still read past what its client sends: closing a socket
@@ -247,8 +242,8 @@ impl Client {
         if self.awaiting > 0 {
             return None;
         }
-        let mut text = Text::new();
-        answer::to_refused(refusal, &mut text).write(&context.date, self.outbound.writer());
+        let text = &mut Text::new();
+        answer::to_refused(refusal, text).write(&context.date, self.outbound.writer());
         self.closing = Some(CloseReason::Refused(refusal));
         Some(0)
     }

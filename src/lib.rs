@@ -26,9 +26,21 @@
 //! - A grant for a client who left never reaches the next owner of its slot.
 //! - Every buffer, list and wait has its bound in [`limits`].
 //!
-//! Modules below stand in reading order; arrows point down: `process -> reactor -> service ->
-//! clients, queue, store`; `client -> http, route, answer`; `store -> memory, link -> redis`. The
-//! leaves [`counter`], [`token`], [`outbound`] and [`limits`] may be used by all.
+//! # The map, in reading order
+//!
+//! - [`config`]: flags and environment, parsed once into final values. [`logging`]: JSON lines on
+//!   stdout. [`process`]: the threads and the signals.
+//! - [`reactor`]: the loop, the listener, the clients' sockets and the store's. [`socket`]: bytes
+//!   between a socket and a buffer.
+//! - [`service`]: all of a reactor that thinks: its [`clients`], the [`queue`] and the store.
+//!   [`client`]: the state machine of one connection.
+//! - [`http`]: requests and answers as bytes. [`route`]: which request does what. [`answer`]: what
+//!   is said.
+//! - [`store`]: `memory`, or a `link` that speaks `redis`, with the script `take.lua`.
+//! - Leaves, which may be used by all: [`counter`] is the rule, [`token`] names a client,
+//!   [`outbound`] holds what is to be sent, [`limits`] has every bound.
+//!
+//! Arrows point down the list, from `process -> reactor -> service` on; nothing points up.
 
 // The shell: configuration, log, threads, sockets.
 pub mod config;

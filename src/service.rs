@@ -5,7 +5,7 @@
 //! askers. Whoever has something to send is touched. A simulation drives it with bytes alone.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use log::{debug, info, warn};
@@ -25,8 +25,8 @@ pub struct Shared {
     pub draining: AtomicBool,
     /// Connections now, of all reactors, for `--max-clients`.
     pub clients: AtomicUsize,
-    /// The halt was logged, and no number was handed out since.
-    halted: AtomicBool,
+    /// The limit whose halt was logged; 0 before the first. A raised limit has a halt of its own.
+    halted_limit: AtomicU64,
 }
 
 /// How a service answers.
@@ -158,11 +158,8 @@ impl Service {
                 _ => sent_away |= matches!(outcome, Outcome::Halted(_)),
             }
         }
-        if grant.granted > 0 && self.shared.halted.load(Ordering::Relaxed) {
-            self.shared.halted.store(false, Ordering::Relaxed);
-        }
-        if sent_away && !self.shared.halted.swap(true, Ordering::Relaxed) {
-            let limit = grant.limit;
+        let limit = grant.limit;
+        if sent_away && self.shared.halted_limit.swap(limit, Ordering::Relaxed) != limit {
             warn!(limit; "halted: the last number is taken");
         }
     }

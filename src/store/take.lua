@@ -5,8 +5,8 @@
 local held = redis.pcall('HMGET', KEYS[1], 'taken', 'limit')
 if held.err then return held end
 local taken, limit = tonumber(held[1]), tonumber(held[2])
-if not taken or not limit then
-  return redis.error_reply('NOCOUNTER fields taken and limit are missing')
+if not taken or not limit or taken < 0 or limit < 0 then
+  return redis.error_reply('NOCOUNTER the fields taken and limit are no count')
 end
 -- The guard: never past the limit.
 local granted = math.max(0, math.min(tonumber(ARGV[1]), limit - taken))

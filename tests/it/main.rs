@@ -1,1 +1,9 @@
+//! The one integration test binary: the real program, run as its users run it.
+
+mod daemon;
+mod exactly_once;
+mod faults;
+mod redis_access;
 mod simulation;
+mod support;
+mod tidy;

@@ -6,6 +6,7 @@
 //! seed; `SIMULATION_SEED=N cargo test --test it simulation` runs that one alone.
 
 mod client;
+mod node;
 mod store;
 mod world;
 
@@ -37,6 +38,5 @@ fn no_schedule_breaks_a_promise() {
             Err(_) => panic!("seed {seed} broke a promise; SIMULATION_SEED={seed} repeats it"),
         }
     }
-    println!("{totals:?}");
     totals.check_that_something_happened();
 }

@@ -1,35 +1,15 @@
 //! Several services, their clients and one store, in one thread and in virtual time.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use headcount::client::CloseReason;
-use headcount::config::{Endpoint, RedisUrl};
-use headcount::http::Status;
-use headcount::service::{Service, Settings};
-use headcount::store::link::{Command, Link};
-use headcount::store::redis::Redis;
 use headcount::store::{Store, StoreError};
 
 use super::client::{Answer, SimulatedClient};
+use super::node::{Node, STORE_TIMEOUT};
 use super::store::ModelStore;
-
-const STORE_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// One process's mind and its end of the wire to the store.
-struct Node {
-    service: Service,
-    wire: Option<Wire>,
-}
-
-/// A connection to the store: bytes that are on their way.
-#[derive(Default)]
-struct Wire {
-    to_store: Vec<u8>,
-    to_link: Vec<u8>,
-}
 
 pub struct World {
     random: Rng,
@@ -59,7 +39,8 @@ impl World {
         let mut random = Rng::with_seed(seed);
         let now = Instant::now();
         let limit = random.u64(1..60);
-        let nodes = (0..random.usize(1..4)).map(|_| node(limit, random.u64(..), now)).collect();
+        let nodes =
+            (0..random.usize(1..4)).map(|_| Node::new(limit, random.u64(..), now)).collect();
         World {
             random,
             limit,
@@ -179,31 +160,8 @@ impl World {
         let now = self.now;
         self.nodes[node].service.clients.context().now = now;
         self.nodes[node].service.turn();
-        self.obey(node);
+        self.nodes[node].obey(self.is_store_up, self.now);
         self.flush(node);
-    }
-
-    /// What the uplink does for a link.
-    fn obey(&mut self, node: usize) {
-        let Node { service, wire } = &mut self.nodes[node];
-        let Store::Link(link) = &mut service.store else {
-            unreachable!("every node has a link");
-        };
-        while let Some(command) = link.command() {
-            match command {
-                Command::Connect if self.is_store_up => {
-                    *wire = Some(Wire::default());
-                    link.connected();
-                }
-                Command::Connect => link.lost(StoreError::Unreachable, "refused", self.now),
-                Command::Disconnect => *wire = None,
-            }
-        }
-        let length = link.outbound().unsent().len();
-        if let Some(wire) = wire {
-            wire.to_store.extend_from_slice(link.outbound().unsent());
-            link.outbound().advance(length);
-        }
     }
 
     fn run_store(&mut self, node: usize) {
@@ -225,7 +183,7 @@ impl World {
         if let (Store::Link(link), false) = (&mut service.store, bytes.is_empty()) {
             link.received(&bytes, self.now);
         }
-        self.obey(node);
+        self.nodes[node].obey(self.is_store_up, self.now);
     }
 
     /// The connection breaks, with whatever is on its way: run by the store or not.
@@ -234,7 +192,7 @@ impl World {
             && let Store::Link(link) = &mut self.nodes[node].service.store
         {
             link.lost(StoreError::Unreachable, "cut", self.now);
-            self.obey(node);
+            self.nodes[node].obey(self.is_store_up, self.now);
         }
     }
 
@@ -327,13 +285,4 @@ impl Totals {
         let least = self.numbers.min(self.sent_away).min(self.unavailable).min(self.script_calls);
         assert!(least > 0, "{self:?}");
     }
-}
-
-fn node(limit: u64, seed: u64, now: Instant) -> Node {
-    let endpoint = Endpoint::Tcp { host: "model".to_owned(), port: 1 };
-    let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
-    let link = Link::new(Redis::new(url, "default", limit), STORE_TIMEOUT, seed, now);
-    let settings = Settings { halted_status: Status::Ok, store_timeout: STORE_TIMEOUT };
-    let store = Store::Link(Box::new(link));
-    Node { service: Service::new(store, settings, Arc::default(), now), wire: None }
 }

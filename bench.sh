@@ -1,0 +1,298 @@
+#!/usr/bin/env bash
+# Measures headcount with wrk: ./bench.sh --help.
+#
+# Every row of the table is a headcount of its own with a counter of its own. The rows are run in
+# rounds, each round all of them: what the machine does beside them falls on all alike, and ratios
+# are taken within a round. A fast wrong counter is worth nothing, so after each run the count in
+# the store is held against the answers that wrk counted.
+set -Eeuo pipefail
+export LC_ALL=C
+
+rounds=${ROUNDS:-3}
+seconds_each=${SECONDS_EACH:-3}
+granting_limit=9000000000000 # Nobody reaches it, and it is below 2^53.
+halted_limit=100
+quiet=warn,headcount::process=info # No line a request, but "listening", which has the address.
+
+usage() {
+    cat <<'HELP'
+Measures headcount with wrk.
+
+Usage:
+  ./bench.sh [--logs]  builds headcount; starts it, and a redis-server, on free
+                       ports; runs memory and Redis, granting and halted, with
+                       64 connections and with 1; prints one table
+  ./bench.sh URL       puts the same load on a service that is running, such as
+                       the pod at http://127.0.0.1:8080/ (this takes numbers)
+  ./bench.sh --help    prints this
+
+  --logs          one more row, redis granting 64, with a log line a number
+  ROUNDS=3        a variable: times that each row is run, 1 to 100
+  SECONDS_EACH=3  a variable: length of a run in seconds, 1 to 60
+
+Exit codes: 0 measured, and every count was right; 1 something is missing,
+failed or was counted wrongly; 2 an argument or a variable is wrong
+HELP
+}
+
+main() {
+    local logs='' url='' argument
+    for argument in "$@"; do
+        case $argument in
+            -h | --help) usage && exit ;;
+            --logs) logs=1 ;;
+            http://?* | https://?*) url=$argument ;;
+            *) misuse "'$argument' is neither --logs, nor --help, nor an http:// URL" ;;
+        esac
+    done
+    [[ -z $url || $# == 1 ]] || misuse "with a URL there is nothing else to say"
+    [[ $rounds =~ ^([1-9][0-9]?|100)$ ]] || misuse "ROUNDS='$rounds' is not 1 to 100"
+    [[ $seconds_each =~ ^([1-5]?[1-9]|[1-6]0)$ ]] || misuse "SECONDS_EACH is not 1 to 60"
+
+    if [[ $url ]]; then need curl wrk; else need curl redis-cli redis-server wrk; fi
+    here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+    temp=$(mktemp -d "${TMPDIR:-/tmp}/headcount-bench.XXXXXX")
+    trap clean_up EXIT
+    trap 'exit 1' HUP INT TERM
+    trap 'echo "bench.sh: FAILED in line $LINENO: $BASH_COMMAND" >&2' ERR
+    if [[ $url ]]; then measure_service "$url"; else measure_stores "$logs"; fi
+}
+
+# --- a headcount for each row --------------------------------------------------------------------
+
+measure_stores() { # LOGS
+    local round place row step=2 rows=(
+        "memory granting 64" "redis granting 64" "memory granting 1" "redis granting 1"
+        "memory halted 64" "redis halted 64" "memory halted 1" "redis halted 1"
+    )
+    [[ -z $1 ]] || step=3 rows=("${rows[@]:0:2}" "redis granting+logs 64" "${rows[@]:2}")
+    build
+    start_redis
+    print_setting "$("$headcount" --version), $(redis_version), logs off (RUST_LOG=$quiet)"
+    for ((round = 0; round < rounds; round++)); do
+        for ((place = 0; place < ${#rows[@]}; place++)); do
+            # A round begins a step further, so that rows that are compared stay side by side.
+            read -ra row <<<"${rows[(round * step + place) % ${#rows[@]}]}"
+            measure_row "$round" "${row[@]}"
+        done
+    done
+    awk -f "$here/bench/table.awk" "$temp/runs"
+    print_checked
+}
+
+build() {
+    command -v cargo >/dev/null || fail "missing: cargo; see https://rustup.rs"
+    cd "$here"
+    timeout --foreground 1800 cargo build --release --locked >&2 || fail "cargo build failed"
+    headcount=${CARGO_TARGET_DIR:-target}/release/headcount
+    unset "${!HEADCOUNT_@}" # The flags below and the defaults are what is measured.
+}
+
+measure_row() { # ROUND STORE LOAD CONNECTIONS
+    local store=$2 load=$3 connections=$4 limit=$granting_limit calls=- memory_kib
+    local counter=bench-$1-$store-${load/+/-}-$connections
+    name="round $(($1 + 1)), $store $load $connections"
+    echo "bench.sh: $name" >&2
+    [[ $load != halted ]] || limit=$halted_limit
+    start_headcount "$store" "$load" "$counter" "$limit"
+    [[ $load != halted ]] || run_to_the_halt
+    [[ $store != redis ]] || calls=$(script_calls)
+    run_load "http://$address/" "$connections"
+    [[ $store != redis ]] || calls=$(($(script_calls) - calls))
+    memory_kib=$(awk '$1 == "VmRSS:" { print $2 }' "/proc/$headcount_pid/status")
+    check_count "$store" "$load" "$counter" "$connections"
+    stop "$headcount_pid" || fail "$name: headcount ended with exit code $?"
+    headcount_pid=
+    [[ $load != granting+logs ]] || check_log
+    record "$store" "$load" "$connections" "$calls" "$memory_kib" -
+}
+
+start_headcount() { # STORE LOAD COUNTER LIMIT: sets headcount_pid, address
+    local url=memory: level=$quiet
+    [[ $1 != redis ]] || url=redis://127.0.0.1:$redis_port
+    [[ $2 != granting+logs ]] || level=info
+    : >"$temp/headcount.log" # Or the address in it may be that of the headcount before.
+    RUST_LOG=$level "$headcount" --listen 127.0.0.1:0 --store "$url" --counter "$3" --limit "$4" \
+        >>"$temp/headcount.log" 2>&1 &
+    headcount_pid=$!
+    if ! await "$headcount_pid" is_listening || ! await "$headcount_pid" is_ready; then
+        fail "$name: headcount is not ready: $(tail -n 3 "$temp/headcount.log")"
+    fi
+}
+
+is_listening() {
+    local words='"msg":"listening","address":"([^"]+)"'
+    [[ $(<"$temp/headcount.log") =~ $words ]] && address=${BASH_REMATCH[1]}
+}
+
+is_ready() { request "http://$address/readyz" >"$temp/answer"; }
+
+run_to_the_halt() {
+    request "http://$address/?[1-$((halted_limit + 1))]" >"$temp/answer"
+    [[ $(halted "http://$address") == yes ]] || fail "$name: it does not halt"
+}
+
+# --- what must be so after a run -----------------------------------------------------------------
+
+# When wrk stops, a connection has at most one request on its way, whose number may be taken though
+# wrk has not counted its answer: completed <= taken <= completed + connections. What the store
+# holds is read later than /status, so it is no less.
+check_count() { # STORE LOAD COUNTER CONNECTIONS
+    local taken stored words='"taken":([0-9]+),'
+    ((completed > 0 && refused == 0 && socket_errors == 0)) ||
+        fail "$name: $completed answers, $refused of status 4xx or 5xx; $socket_errors errors"
+    [[ $(status "http://$address") =~ $words ]] || fail "$name: /status does not say what is taken"
+    taken=${BASH_REMATCH[1]}
+    stored=$taken
+    [[ $1 != redis ]] || stored=$(redis HGET "headcount:{$3}" taken)
+    if [[ $2 == halted ]]; then
+        ((taken == halted_limit && stored == halted_limit)) && return
+        fail "$name: $halted_limit numbers, but $taken are taken; the store says $stored"
+    fi
+    ((completed <= taken && taken <= stored && stored <= completed + $4)) ||
+        fail "$name: $completed answers, but $taken numbers are taken; the store says $stored"
+    checked_runs=$((checked_runs + 1))
+    checked_numbers=$((checked_numbers + stored))
+    checked_unanswered=$((checked_unanswered + stored - completed))
+}
+
+check_log() { # A row that measures logging must have logged.
+    local written dropped
+    written=$(grep -c '"request_num":' "$temp/headcount.log") || true
+    dropped=$(awk -F '[:}]' '/"log lines dropped"/ { sum += $(NF - 1) } END { print sum + 0 }' \
+        "$temp/headcount.log")
+    ((written > 0 && written + dropped >= completed)) ||
+        fail "$name: $completed answers, but $written lines logged and $dropped dropped"
+    lines_written=$((lines_written + written))
+    lines_dropped=$((lines_dropped + dropped))
+}
+
+checked_runs=0 checked_numbers=0 checked_unanswered=0 lines_written=0 lines_dropped=0
+
+print_checked() {
+    echo
+    echo "Checked: $checked_numbers numbers were taken in $checked_runs granting runs; wrk saw" \
+        "the answers to all but $checked_unanswered,
+at most one a connection, on their way when it stopped. No error, no status 4xx or 5xx."
+    ((lines_written == 0)) || echo "Logged to a file: $lines_written lines; $lines_dropped dropped."
+}
+
+# --- a service that is running -------------------------------------------------------------------
+
+measure_service() { # URL
+    local url=$1 origin round connections before after broken=''
+    origin=$(sed -E 's|^(https?://[^/?#]+).*|\1|' <<<"$url")
+    print_setting "$url"
+    echo "/status before: $(status "$origin")"
+    for ((round = 0; round < rounds; round++)); do
+        for connections in $( ((round % 2)) && echo 1 64 || echo 64 1); do
+            name="round $((round + 1)), $connections connections"
+            echo "bench.sh: $name" >&2
+            before=$(halted "$origin")
+            run_load "$url" "$connections"
+            after=$(halted "$origin")
+            ((completed > 0)) || fail "$name: no answer from $url"
+            # With --halted-status a halted service may well answer 429.
+            if ((socket_errors > 0)) || [[ $refused != 0 && $after != yes ]]; then broken=1; fi
+            [[ $before == "$after" ]] || after="$before, then $after"
+            record - - "$connections" - - "$after"
+        done
+    done
+    printf '/status after:  %s\n\n' "$(status "$origin")"
+    awk -v service=1 -f "$here/bench/table.awk" "$temp/runs"
+    [[ -z $broken ]] || fail "not every request was answered well: see the table"
+}
+
+# --- the tools -----------------------------------------------------------------------------------
+
+run_load() { # URL CONNECTIONS: sets completed, duration_us, p50_us, p99_us, refused, socket_errors
+    timeout $((seconds_each + 15)) wrk -t1 -c"$2" -d"${seconds_each}s" -s "$here/bench/report.lua" \
+        "$1" >"$temp/wrk" 2>&1 &
+    load_pid=$!
+    wait "$load_pid" || fail "$name: wrk failed: $(tail -n 3 "$temp/wrk")"
+    load_pid=
+    read -r completed duration_us p50_us p99_us refused socket_errors \
+        < <(sed -n 's/^report //p' "$temp/wrk") || fail "$name: wrk did not say what it measured"
+}
+
+record() { # STORE LOAD CONNECTIONS CALLS MEMORY_KIB HALTED: as bench/table.awk reads it
+    local IFS=$'\t'
+    set -- "$@" "$completed" "$duration_us" "$p50_us" "$p99_us" "$refused" "$socket_errors"
+    echo "$*" >>"$temp/runs"
+}
+
+start_redis() { # Sets redis_pid, redis_port.
+    local attempt
+    for ((attempt = 0; attempt < 10; attempt++)); do
+        redis_port=$((20000 + RANDOM % 12000)) # Below the ports that the kernel gives to clients.
+        redis-server --bind 127.0.0.1 --port "$redis_port" --save '' --appendonly no \
+            --dir "$temp" >"$temp/redis.log" 2>&1 &
+        redis_pid=$!
+        if await "$redis_pid" is_our_redis; then return; fi
+        stop "$redis_pid" || true # Its port was in use.
+    done
+    fail "redis-server does not start: $(tail -n 3 "$temp/redis.log")"
+}
+
+is_our_redis() { [[ $(redis INFO server) == *"process_id:$redis_pid"[!0-9]* ]]; }
+redis() { timeout 5 redis-cli -h 127.0.0.1 -p "$redis_port" "$@" 2>&1; }
+redis_version() { redis INFO server | sed -n 's/^redis_version:\([0-9.]*\).*/redis \1/p'; }
+script_calls() { redis INFO commandstats | sed -n 's/^cmdstat_evalsha:calls=\([0-9]*\),.*/\1/p'; }
+
+request() { curl --silent --fail --noproxy '*' --max-time 5 "$@"; }
+status() { request --globoff "$1/status" || echo "not to be had"; } # ORIGIN
+halted() { # ORIGIN: yes, no, or - if it does not say
+    case $(status "$1") in
+        *'"halted":true'*) echo yes ;;
+        *'"halted":false'*) echo no ;;
+        *) echo - ;;
+    esac
+}
+
+print_setting() { # WHAT IS MEASURED
+    local model wrk busy
+    model=$(awk -F ': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)
+    wrk=$(wrk --version 2>&1 || true) # It says its version, and exits with 1.
+    busy=$(cut -d ' ' -f 1 /proc/loadavg)
+    echo "machine:  $(nproc) cores, ${model:-$(uname -m)}, $(uname -sr), load average $busy"
+    echo "measured: $1"
+    echo "load:     ${wrk%% \[*}, 1 thread, $seconds_each s a run, medians of $rounds rounds"
+    echo
+}
+
+await() { # PID COMMAND...: until it succeeds; for about 6 s, and while the process lives
+    local end=$((SECONDS + 6))
+    while ((SECONDS < end)); do
+        if "${@:2}"; then return 0; fi
+        kill -0 "$1" 2>/dev/null || return 1
+        sleep 0.02
+    done
+    return 1
+}
+is_gone() { ! kill -0 "$1" 2>/dev/null; }
+stop() { # PID: its exit code; by force after about 6 s
+    kill "$1" 2>/dev/null || true
+    await "$1" is_gone "$1" || kill -KILL "$1" 2>/dev/null || true
+    wait "$1"
+}
+
+load_pid='' headcount_pid='' redis_pid=''
+clean_up() {
+    local pid
+    for pid in $load_pid $headcount_pid $redis_pid; do stop "$pid" || true; done
+    rm -rf "$temp"
+}
+
+need() { # TOOL...
+    local tool missing=()
+    for tool; do command -v "$tool" >/dev/null || missing+=("${tool/redis-cli/redis-tools}"); done
+    [[ ${#missing[@]} != 0 ]] || return 0
+    local install="apt-get update && apt-get install -y ${missing[*]}" who='on Debian, as root'
+    if ((EUID == 0)) && command -v apt-get >/dev/null; then who='install with'; fi
+    fail "missing: ${missing[*]}; $who: $install"
+}
+
+misuse() { echo "bench.sh: $*; see --help" >&2 && exit 2; }
+fail() { echo "bench.sh: FAILED: $*" >&2 && exit 1; }
+
+main "$@"

@@ -1,0 +1,58 @@
+//! One process of the simulation: its mind, and its end of the wire to the store.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use headcount::config::{Endpoint, RedisUrl};
+use headcount::http::Status;
+use headcount::service::{Service, Settings};
+use headcount::store::link::{Command, Link};
+use headcount::store::redis::Redis;
+use headcount::store::{Store, StoreError};
+
+pub const STORE_TIMEOUT: Duration = Duration::from_millis(500);
+
+pub struct Node {
+    pub service: Service,
+    pub wire: Option<Wire>,
+}
+
+/// A connection to the store: bytes that are on their way.
+#[derive(Default)]
+pub struct Wire {
+    pub to_store: Vec<u8>,
+    pub to_link: Vec<u8>,
+}
+
+impl Node {
+    pub fn new(limit: u64, seed: u64, now: Instant) -> Node {
+        let endpoint = Endpoint::Tcp { host: "model".to_owned(), port: 1 };
+        let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
+        let link = Link::new(Redis::new(url, "default", limit), STORE_TIMEOUT, seed, now);
+        let settings = Settings { halted_status: Status::Ok, store_timeout: STORE_TIMEOUT };
+        let store = Store::Link(Box::new(link));
+        Node { service: Service::new(store, settings, Arc::default(), now), wire: None }
+    }
+
+    /// What the uplink does for a link.
+    pub fn obey(&mut self, is_store_up: bool, now: Instant) {
+        let Store::Link(link) = &mut self.service.store else {
+            unreachable!("every node has a link");
+        };
+        while let Some(command) = link.command() {
+            match command {
+                Command::Connect if is_store_up => {
+                    self.wire = Some(Wire::default());
+                    link.connected();
+                }
+                Command::Connect => link.lost(StoreError::Unreachable, "refused", now),
+                Command::Disconnect => self.wire = None,
+            }
+        }
+        let length = link.outbound().unsent().len();
+        if let Some(wire) = &mut self.wire {
+            wire.to_store.extend_from_slice(link.outbound().unsent());
+            link.outbound().advance(length);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! A real Redis of a test's own.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use redis::{FromRedisValue, Value};
+
+use super::process::{Folder, free_port, signal};
+use super::resp::Connection;
+use super::wait::wait_for;
+
+/// Options under which Redis has written every answer to disk before it gives it.
+pub const DURABLE: &[&str] = &["--appendonly", "yes", "--appendfsync", "always"];
+
+/// How often a start is tried when another process took the port in between.
+const START_ATTEMPTS_MAX: u32 = 20;
+
+/// A `redis-server` on a free port of loopback and on a Unix socket, in a folder of its own.
+/// Killed, and its folder removed, when it is dropped.
+pub struct RedisServer {
+    child: Child,
+    port: u16,
+    folder: Folder,
+    options: Vec<String>,
+}
+
+impl RedisServer {
+    /// Starts a server with these options on its command line, and waits until it answers.
+    pub fn start(options: &[&str]) -> Self {
+        for _ in 1..START_ATTEMPTS_MAX {
+            if let Some(server) = Self::try_start(free_port(), options) {
+                return server;
+            }
+        }
+        Self::start_on(free_port(), options)
+    }
+
+    /// Starts a server on this port: for a test that gave the port away before.
+    pub fn start_on(port: u16, options: &[&str]) -> Self {
+        Self::try_start(port, options).expect("redis-server starts; see its log above")
+    }
+
+    /// Where the program finds it over TCP.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// The port, for a URL with a password or a database.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its Unix socket.
+    pub fn socket_path(&self) -> PathBuf {
+        self.folder.path().join("redis.sock")
+    }
+
+    /// Its folder, which has its append-only file and its snapshot.
+    pub fn folder_path(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// Runs one command on a connection of its own, and gives its reply as a `T`.
+    ///
+    /// # Panics
+    /// On an error of the server's and on a reply of another type.
+    pub fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        let reply = self.try_command(words).expect("redis answers");
+        let reply = reply.extract_error().unwrap_or_else(|error| panic!("{words:?}: {error}"));
+        T::from_redis_value(reply).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+
+    /// The fields `taken` and `limit` of a counter in database 0, if it exists.
+    pub fn counter(&self, name: &str) -> Option<(u64, u64)> {
+        let key = counter_key(name);
+        let fields: (Option<u64>, Option<u64>) = self.command(&["HMGET", &key, "taken", "limit"]);
+        fields.0.zip(fields.1)
+    }
+
+    /// Stops its process as it is: connections stay open and connect, nothing is answered.
+    pub fn pause(&self) {
+        signal(self.child.id(), "STOP");
+    }
+
+    /// Lets a paused one go on.
+    pub fn resume(&self) {
+        signal(self.child.id(), "CONT");
+    }
+
+    /// Kills it as a power cut would.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("redis-server is ours to kill");
+        self.child.wait().expect("redis-server is ours to wait for");
+    }
+
+    /// Starts it again after a [`RedisServer::kill`]: the same port, folder and options.
+    pub fn restart(&mut self) {
+        self.child = spawn(self.port, &self.folder, &self.options);
+        assert!(self.wait_until_it_answers(), "redis-server starts again; see its log above");
+    }
+
+    fn try_start(port: u16, options: &[&str]) -> Option<Self> {
+        let folder = Folder::create();
+        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        let child = spawn(port, &folder, &options);
+        let mut server = Self { child, port, folder, options };
+        server.wait_until_it_answers().then_some(server)
+    }
+
+    /// Whether it came to answer; false when it ended instead.
+    fn wait_until_it_answers(&mut self) -> bool {
+        let answers = wait_for("redis-server to answer", || {
+            if self.child.try_wait().expect("redis-server is ours").is_some() {
+                return Some(false);
+            }
+            let reply = self.try_command(&["PING"]).ok()?;
+            matches!(reply, Value::SimpleString(_)).then_some(true)
+        });
+        if !answers {
+            self.print_log();
+        }
+        answers
+    }
+
+    fn try_command(&self, words: &[&str]) -> io::Result<Value> {
+        let mut connection = Connection::open(&self.socket_path())?;
+        let password = self.options.iter().skip_while(|option| *option != "--requirepass").nth(1);
+        if let Some(password) = password {
+            connection.command(&["AUTH", password])?;
+        }
+        connection.command(words)
+    }
+
+    fn print_log(&self) {
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let tail = &lines[lines.len().saturating_sub(20)..];
+        eprintln!("--- redis-server on port {} said last:\n{}", self.port, tail.join("\n"));
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.print_log();
+        }
+        // It may be dead already: a test may have killed it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The key of a counter. The braces are part of it: a hash tag of Redis Cluster.
+pub fn counter_key(name: &str) -> String {
+    format!("headcount:{{{name}}}")
+}
+
+fn spawn(port: u16, folder: &Folder, options: &[String]) -> Child {
+    let child = Command::new("redis-server")
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--unixsocket", "redis.sock", "--logfile", "log", "--save", ""])
+        .arg("--dir")
+        .arg(folder.path())
+        .args(options)
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    child.expect("these tests need redis-server in the PATH (Debian: apt-get install redis-server)")
+}

@@ -14,33 +14,22 @@
 //! `outbound` holds at most `OUTBOUND_BYTES_MAX` and the answers then awaited.
 
 mod close_reason;
+mod context;
 mod patience;
 mod reader;
 
 use std::time::Instant;
 
 use crate::answer::{self, Text};
-use crate::http::{self, Date, Persistence, Refusal, Response, Status};
+use crate::http::{self, Persistence, Refusal, Response};
 use crate::limits::{HEAD_BYTES_MAX, OUTBOUND_BYTES_MAX, PIPELINED_MAX};
 use crate::outbound::Outbound;
 use crate::queue::{Outcome, Want};
 use crate::route::{Question, Route};
 pub use close_reason::CloseReason;
+pub use context::Context;
 use patience::{Patience, Pause};
 use reader::{Progress, Reader, Wish};
-
-/// What every client of a reactor shares in one wake.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// When the wake began.
-    pub now: Instant,
-    /// The `Date` of its answers.
-    pub date: Date,
-    /// The status of a take past the limit.
-    pub halted_status: Status,
-    /// The process is stopping: each connection ends with its next answer.
-    pub draining: bool,
-}
 
 /// One HTTP connection.
 #[derive(Debug)]
@@ -91,7 +80,8 @@ impl Client {
             gathered.extend_from_slice(bytes);
             let consumed = self.advance(&gathered, context);
             gathered.drain(..consumed);
-            self.inbound = gathered;
+            // An idle client holds no memory for bytes that it does not send.
+            self.inbound = if gathered.is_empty() { Vec::new() } else { gathered };
         }
         self.awaiting - awaiting_before
     }
@@ -132,6 +122,9 @@ impl Client {
 
     /// Why the connection is at its end, with all answers sent.
     pub fn finished(&self) -> Option<CloseReason> {
+        if self.closing == Some(CloseReason::SendTimeout) {
+            return self.closing; // Nothing may follow a half answer.
+        }
         if self.awaiting > 0 || !self.outbound.unsent().is_empty() {
             return None;
         }
@@ -175,7 +168,7 @@ impl Client {
     /// Some of the answers' bytes were taken by the client.
     pub fn sent(&mut self, count: usize) {
         self.outbound.advance(count);
-        self.patience.progress();
+        self.patience.progress_in(Pause::Reader);
     }
 
     /// Ends the connection if its own time is up, and says whether it was. What waits for the
@@ -250,7 +243,7 @@ impl Client {
 
     /// A request is whole.
     fn act(&mut self, wish: Wish, context: &Context) {
-        self.patience.progress();
+        self.patience.progress_in(Pause::Request);
         if let Some(response) = answer::to_route(wish.route) {
             self.respond(response, wish, context);
         } else {

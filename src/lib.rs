@@ -21,7 +21,8 @@
 //!
 //! - Reactors share nothing but [`service::Shared`] and, with `memory:`, one atomic.
 //! - What thinks is sans-IO: bytes and values in, bytes and values out, `now` passed in. Only
-//!   [`reactor`] and [`socket`] touch sockets, and only they and [`logging`] read a clock.
+//!   [`reactor`] and [`socket`] touch sockets; beside the reactor only [`process`] and [`logging`]
+//!   read a clock.
 //! - An ask that may have run is never sent again: its clients get 503.
 //! - A grant for a client who left never reaches the next owner of its slot.
 //! - Every buffer, list and wait has its bound in [`limits`].

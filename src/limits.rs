@@ -40,9 +40,9 @@ pub const CLIENTS_MAX: usize = 1_000_000;
 /// client before the others have their turn.
 pub const READ_BYTES_MAX: usize = 16 * 1024;
 /// Pipelined requests of one client that may wait for the store at once; the rest stay unparsed.
-pub const PIPELINED_MAX: usize = 256;
+pub const PIPELINED_MAX: usize = 64;
 /// Unsent bytes of answers to one client past which its requests stay unparsed (back-pressure).
-pub const OUTBOUND_BYTES_MAX: usize = 64 * 1024;
+pub const OUTBOUND_BYTES_MAX: usize = 16 * 1024;
 /// A whole head, and after it a whole body, must arrive within this time.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// A kept-alive connection without a request is closed after this time.
@@ -69,7 +69,14 @@ pub const EVENTS_MAX: usize = 1_024;
 /// Clients accepted in one wake before the others have their turn.
 pub const ACCEPTS_MAX: usize = 256;
 /// From SIGTERM to the end of the process, whatever its clients do.
-pub const DRAIN_TIMEOUT: Duration = Duration::from_millis(4_500);
+pub const DRAIN_TIMEOUT: Duration = Duration::from_millis(4_000);
+/// How much longer the reactors have to end before they are given up.
+pub const DRAIN_GRACE: Duration = Duration::from_millis(200);
+/// Descriptors that are kept from clients: of each reactor (its poll, listener, store and what a
+/// name's resolving takes), and of the process.
+pub const DESCRIPTORS_PER_REACTOR: usize = 8;
+/// See [`DESCRIPTORS_PER_REACTOR`].
+pub const DESCRIPTORS_PER_PROCESS: usize = 24;
 
 // --- the store ---------------------------------------------------------------------------------
 
@@ -85,6 +92,8 @@ pub const BATCH_MAX: usize = 4_096;
 /// its replies; with 1, 2 and 4 a call carried 7.7, 7.6 and 5.5 requests (64 clients, 2 reactors,
 /// a Redis beside them), and the requests per second were the same within the noise.
 pub const BATCHES_IN_FLIGHT_MAX: usize = 2;
+/// Reads from a store's socket in one wake before the clients have their turn.
+pub const STORE_READS_MAX: usize = 4;
 /// From the start of a connecting until the store has greeted: two round trips and a slow fork.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(1_000);
 /// A failure of the store that lasts is logged again after this time.
@@ -98,10 +107,17 @@ pub const BACKOFF_MAX: Duration = Duration::from_millis(1_000);
 
 // --- the log -----------------------------------------------------------------------------------
 
+/// How long the last lines wait for a reader of stdout when the process ends.
+pub const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
+/// The same when it is told to end at once.
+pub const LOG_FLUSH_TIMEOUT_AT_ONCE: Duration = Duration::from_millis(50);
 /// Bytes of log lines that may wait for a slow reader of stdout; past it lines are dropped.
 pub const LOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(HEAD_BYTES_MAX <= READ_BYTES_MAX);
 const _: () = assert!(PIPELINED_MAX <= BATCH_MAX);
-const _: () = assert!(DRAIN_TIMEOUT.as_millis() < 5_000);
+const _: () = assert!(
+    DRAIN_TIMEOUT.as_millis() + DRAIN_GRACE.as_millis() + LOG_FLUSH_TIMEOUT.as_millis() < 5_000
+);
+const _: () = assert!(PIPELINED_MAX * 256 <= OUTBOUND_BYTES_MAX, "an answer has under 256 bytes");

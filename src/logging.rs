@@ -24,7 +24,7 @@ use std::time::{Duration, SystemTime};
 
 use log::{LevelFilter, Log, Metadata, Record};
 
-use crate::limits::LOG_BYTES_MAX;
+use crate::limits::{LOG_BYTES_MAX, LOG_FLUSH_TIMEOUT};
 use gatherer::{Gatherer, empty};
 
 /// Installs the process's logger and starts its writer. Call it once, before any other thread.
@@ -46,10 +46,10 @@ pub fn start() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until every line logged so far is written, or for [`FLUSH_TIMEOUT`] if nobody reads
-/// stdout. Call it before the process exits.
-pub fn flush() {
-    STDOUT.flush(FLUSH_TIMEOUT);
+/// Waits until every line logged so far is written, or for `timeout` if nobody reads stdout. Call
+/// it before the process exits.
+pub fn flush(timeout: Duration) {
+    STDOUT.flush(timeout);
 }
 
 fn filter() -> env_logger::Logger {
@@ -86,7 +86,7 @@ impl Log for Logger {
     }
 
     fn flush(&self) {
-        self.pipe.flush(FLUSH_TIMEOUT);
+        self.pipe.flush(LOG_FLUSH_TIMEOUT);
     }
 }
 
@@ -207,9 +207,6 @@ fn write_patiently(output: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> 
     }
     Ok(())
 }
-
-/// How long `flush` waits for a reader of stdout, at most.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the writer, woken by a line, lets others gather: under load one write carries the
 /// lines of this time, and the threads that log wake the writer 200 times a second, not more.

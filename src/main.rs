@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use headcount::config::{Config, Invocation};
+use headcount::limits::LOG_FLUSH_TIMEOUT;
 use headcount::{logging, process};
 
 fn main() -> ExitCode {
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
 
 fn serve(config: &Config) -> ExitCode {
     let result = logging::start().and_then(|()| process::serve(config));
-    logging::flush();
+    logging::flush(LOG_FLUSH_TIMEOUT);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&error.to_string(), 1),

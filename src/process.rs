@@ -4,19 +4,24 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use log::{info, warn};
 use mio::Waker;
 use mio::net::TcpListener;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::config::{Config, Endpoint, StoreUrl};
 use crate::http::Status;
+use crate::limits::{
+    DESCRIPTORS_PER_PROCESS, DESCRIPTORS_PER_REACTOR, DRAIN_GRACE, DRAIN_TIMEOUT,
+    LOG_FLUSH_TIMEOUT_AT_ONCE,
+};
 use crate::reactor::Reactor;
 use crate::service::{Service, Settings, Shared};
 use crate::socket;
@@ -43,12 +48,13 @@ pub fn serve(config: &Config) -> io::Result<()> {
         .map_err(|error| cannot_listen(config.listen, &error))?;
     let address = listeners[0].local_addr()?;
     let shared = Arc::new(Shared::default());
-    let reactors = reactors(config, listeners, &shared)?;
+    let clients_max = clients_max(config);
+    let reactors = reactors(config, listeners, clients_max, &shared)?;
     let wakers: Vec<Arc<Waker>> = reactors.iter().map(Reactor::waker).collect();
     let (address, store) = (address.to_string(), config.store.to_string());
     let (threads, limit, counter) = (config.threads, config.limit, config.counter.as_str());
     let version = env!("CARGO_PKG_VERSION");
-    info!(address, threads, store, counter, limit, version; "listening");
+    info!(address, threads, store, counter, limit, clients_max, version; "listening");
     for (index, reactor) in reactors.into_iter().enumerate() {
         let sender = sender.clone();
         thread::Builder::new().name(format!("reactor-{index}")).spawn(move || {
@@ -61,19 +67,23 @@ pub fn serve(config: &Config) -> io::Result<()> {
 
 fn supervise(events: &Receiver<Event>, shared: &Shared, wakers: &[Arc<Waker>]) -> io::Result<()> {
     let mut running = wakers.len();
+    let mut deadline = None;
     while running > 0 {
-        match events.recv().expect("the thread of signals never ends") {
+        let left = deadline
+            .map_or(Duration::MAX, |at: Instant| at.saturating_duration_since(Instant::now()));
+        match events.recv_timeout(left).map_err(|_| io::Error::other("a reactor did not stop"))? {
             Event::ReactorEnded(result) => {
                 result?;
                 running -= 1;
             }
             Event::Signal if shared.draining.swap(true, Ordering::Relaxed) => {
                 warn!("a second signal: stopping at once");
-                crate::logging::flush();
+                crate::logging::flush(LOG_FLUSH_TIMEOUT_AT_ONCE);
                 std::process::exit(1);
             }
             Event::Signal => {
                 info!("stopping: finishing what is in flight");
+                deadline = Some(Instant::now() + DRAIN_TIMEOUT + DRAIN_GRACE);
                 for waker in wakers {
                     waker.wake()?;
                 }
@@ -98,6 +108,7 @@ fn watch_signals(sender: Sender<Event>) -> io::Result<()> {
 fn reactors(
     config: &Config,
     listeners: Vec<TcpListener>,
+    clients_max: usize,
     shared: &Arc<Shared>,
 ) -> io::Result<Vec<Reactor>> {
     let settings = Settings {
@@ -106,23 +117,46 @@ fn reactors(
         store_timeout: config.store_timeout,
     };
     let memory = Memory::new(config.limit);
+    let was_seen = Arc::new(AtomicBool::new(false));
     let mut reactors = Vec::new();
     for listener in listeners {
         let now = Instant::now();
-        let (store, endpoint) = store(config, &memory, now);
+        let (store, endpoint) = store(config, &memory, &was_seen, now);
         let service = Service::new(store, settings, Arc::clone(shared), now);
         let shared = Arc::clone(shared);
-        let reactor = Reactor::new(listener, service, endpoint, shared, config.clients_max)?;
+        let reactor = Reactor::new(listener, service, endpoint, shared, clients_max)?;
         reactors.push(reactor);
     }
     Ok(reactors)
 }
 
-fn store(config: &Config, memory: &Memory, now: Instant) -> (Store, Option<Endpoint>) {
+/// As many clients as were asked for, if the system grants as many open files: the store must
+/// never want for a descriptor because clients have them all.
+fn clients_max(config: &Config) -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let files = if raised.is_ok() { maximum } else { current };
+    let kept = config.threads * DESCRIPTORS_PER_REACTOR + DESCRIPTORS_PER_PROCESS;
+    let open_files = files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
+    let clients_max = config.clients_max.min(open_files.saturating_sub(kept).max(1));
+    if clients_max < config.clients_max {
+        let asked = config.clients_max;
+        warn!(clients_max, asked, open_files; "fewer clients than asked for: raise ulimit -n");
+    }
+    clients_max
+}
+
+fn store(
+    config: &Config,
+    memory: &Memory,
+    was_seen: &Arc<AtomicBool>,
+    now: Instant,
+) -> (Store, Option<Endpoint>) {
     match &config.store {
         StoreUrl::Memory => (Store::Memory(memory.clone()), None),
         StoreUrl::Redis(url) => {
-            let redis = Redis::new(url.clone(), &config.counter, config.limit);
+            let was_seen = Arc::clone(was_seen);
+            let redis = Redis::new(url.clone(), &config.counter, config.limit, was_seen);
             let link = Link::new(redis, config.store_timeout, fastrand::u64(..), now);
             (Store::Link(Box::new(link)), Some(url.endpoint.clone()))
         }

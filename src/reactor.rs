@@ -113,6 +113,7 @@ impl Reactor {
             }
             self.wake();
             self.connections.read_unread(&mut self.service);
+            self.read_store();
             for event in &events {
                 self.dispatch(event);
             }
@@ -144,7 +145,8 @@ impl Reactor {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if self.connections.is_unread() || self.service.is_pending() {
+        let is_store_unread = self.uplink.as_ref().is_some_and(Uplink::is_unread);
+        if self.connections.is_unread() || is_store_unread || self.service.is_pending() {
             return Some(Duration::ZERO);
         }
         let sweep_at = (!self.service.clients.is_empty()).then_some(self.sweep_at);
@@ -155,7 +157,7 @@ impl Reactor {
 
     fn dispatch(&mut self, event: &Event) {
         match (event.token(), &mut self.uplink, &mut self.service.store) {
-            (LISTENER, ..) => self.accept_at = Some(self.now),
+            (LISTENER, ..) => self.accept_at = self.accept_at.or(Some(self.now)),
             (STORE, Some(uplink), Store::Link(link)) => uplink.ready(link, self.now),
             (WAKER, Some(uplink), Store::Link(link)) => uplink.woken(link, self.now),
             (STORE | WAKER, ..) => {}
@@ -168,6 +170,12 @@ impl Reactor {
                     self.service.clients.touch(token); // Writable: it is flushed below.
                 }
             }
+        }
+    }
+
+    fn read_store(&mut self) {
+        if let (Some(uplink), Store::Link(link)) = (&mut self.uplink, &mut self.service.store) {
+            uplink.read_unread(link, self.now);
         }
     }
 
@@ -241,7 +249,9 @@ impl Reactor {
     fn drain(&mut self) {
         self.drain_until = Some(self.now + DRAIN_TIMEOUT);
         self.accept_at = Some(self.now);
-        self.accept_if_due();
+        while self.accept_at == Some(self.now) {
+            self.accept_if_due();
+        }
         self.listener = None;
         self.connections.read_all(&mut self.service);
         self.service.drain();
@@ -251,7 +261,7 @@ impl Reactor {
         let clients = self.service.clients.len();
         let is_late = self.drain_until.is_some_and(|until| self.now >= until);
         if is_late && clients > 0 {
-            warn!(clients; "stopping though clients have not taken their answers");
+            warn!(clients; "stopping with connections still open");
         }
         self.drain_until.is_some() && (is_late || clients == 0)
     }

@@ -92,11 +92,12 @@ impl Service {
         let now = self.clients.context().now;
         self.store.tick(now);
         self.settle_replies();
-        while self.ask(now) {
-            self.settle_replies();
-        }
+        // Before the ask: nothing is taken for those whose time is up.
         while let Some(waiter) = self.queue.expire(now) {
             self.clients.answer(waiter.token, Outcome::Failed(self.store.trouble()));
+        }
+        while self.ask(now) {
+            self.settle_replies();
         }
     }
 

@@ -16,16 +16,18 @@ use crate::limits::LISTEN_BACKLOG;
 /// # Errors
 /// `AddrInUse` if another process listens there, though it set SO_REUSEPORT as well.
 pub fn listen(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
-    if address.port() != 0 {
-        bound(address, false)?; // Refused if anybody listens there; it is closed again at once.
-    }
-    let first = bound(address, true)?;
+    // Alone at first: with SO_REUSEPORT from the start another headcount could join the port.
+    let first = bound(address, false)?;
+    listening(&first)?;
+    first.set_reuse_port(true)?;
     let address = first.local_addr()?.as_socket().expect("an internet socket has such an address");
-    let mut sockets = vec![first];
+    let mut listeners = vec![TcpListener::from_std(first.into())];
     for _ in 1..count {
-        sockets.push(bound(address, true)?);
+        let socket = bound(address, true)?;
+        listening(&socket)?;
+        listeners.push(TcpListener::from_std(socket.into()));
     }
-    sockets.into_iter().map(listening).collect()
+    Ok(listeners)
 }
 
 fn bound(address: SocketAddr, shared: bool) -> io::Result<Socket> {
@@ -39,10 +41,9 @@ fn bound(address: SocketAddr, shared: bool) -> io::Result<Socket> {
 
 /// Answers go out in one write, so nothing is gained by holding back a short one; accepted
 /// connections inherit the option on Linux, which saves a system call for each.
-fn listening(socket: Socket) -> io::Result<TcpListener> {
+fn listening(socket: &Socket) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
-    socket.listen(LISTEN_BACKLOG)?;
-    Ok(TcpListener::from_std(socket.into()))
+    socket.listen(LISTEN_BACKLOG)
 }
 
 /// What one read brought.

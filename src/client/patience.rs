@@ -36,10 +36,10 @@ impl Patience {
         Patience { pause: Pause::Request, since: now, has_progressed: false }
     }
 
-    /// A request, or a part of it with a time of its own, came whole, or answers were sent. Bytes
-    /// alone are no progress: one that dribbles gains no time.
-    pub fn progress(&mut self) {
-        self.has_progressed = true;
+    /// A request came whole, or some of the answers were taken by the reader. Bytes alone are no
+    /// progress, nor are requests of one who does not read: it gains no time.
+    pub fn progress_in(&mut self, pause: Pause) {
+        self.has_progressed |= (pause == Pause::Reader) == (self.pause == Pause::Reader);
     }
 
     /// Waits for `pause` from `now` on, unless it did so already.
@@ -74,8 +74,22 @@ mod tests {
         let late = start + REQUEST_TIMEOUT;
         patience.wait_for(Pause::Head, late);
         assert_eq!(patience.overdue(late), Some(Pause::Head));
-        patience.progress();
+        patience.progress_in(Pause::Head);
         patience.wait_for(Pause::Head, late);
+        assert_eq!(patience.overdue(late), None);
+    }
+
+    #[test]
+    fn requests_of_one_who_does_not_read_are_no_progress() {
+        let start = Instant::now();
+        let mut patience = Patience::new(start);
+        patience.wait_for(Pause::Reader, start);
+        let late = start + SEND_TIMEOUT;
+        patience.progress_in(Pause::Request);
+        patience.wait_for(Pause::Reader, late);
+        assert_eq!(patience.overdue(late), Some(Pause::Reader));
+        patience.progress_in(Pause::Reader);
+        patience.wait_for(Pause::Reader, late);
         assert_eq!(patience.overdue(late), None);
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::counter::Count;
+use crate::http::{Date, Status};
 use crate::limits::{IDLE_TIMEOUT, LINGER_TIMEOUT, REQUEST_TIMEOUT, SEND_TIMEOUT};
 use crate::store::StoreError;
 

@@ -15,7 +15,7 @@ use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token, Waker};
 
 use crate::config::Endpoint;
-use crate::limits::READ_BYTES_MAX;
+use crate::limits::{READ_BYTES_MAX, STORE_READS_MAX};
 use crate::socket::{self, Filled, Stream};
 use crate::store::StoreError;
 use crate::store::link::{Command, Link};
@@ -37,6 +37,11 @@ pub struct Uplink {
     candidates: VecDeque<SocketAddr>,
     stream: Option<Stream>,
     is_connected: bool,
+    /// Names resolved so far: where in a name's addresses the next connecting begins, so that a
+    /// silent first one does not shut out the others for ever.
+    attempts: usize,
+    /// The socket was not read until it blocked.
+    is_readable: bool,
     inbound: Vec<u8>,
 }
 
@@ -54,6 +59,8 @@ impl Uplink {
             candidates: VecDeque::new(),
             stream: None,
             is_connected: false,
+            attempts: 0,
+            is_readable: false,
             inbound: vec![0; READ_BYTES_MAX],
         }
     }
@@ -89,12 +96,26 @@ impl Uplink {
 
     /// The socket is ready for something: ends a connecting, or reads what came.
     pub fn ready(&mut self, link: &mut Link, now: Instant) {
-        if !self.is_connected && !self.finish_connecting(link, now) {
-            return;
+        if self.is_connected || self.finish_connecting(link, now) {
+            self.is_readable = true;
+            self.read_unread(link, now);
         }
-        while let Some(stream) = &mut self.stream {
+    }
+
+    /// Whether the store has sent more than a wake's share, of which the kernel will not tell
+    /// again.
+    pub fn is_unread(&self) -> bool {
+        self.is_readable
+    }
+
+    /// Reads on until the socket blocks, or a wake's share is read.
+    pub fn read_unread(&mut self, link: &mut Link, now: Instant) {
+        for _ in 0..STORE_READS_MAX {
+            let (true, Some(stream)) = (self.is_readable, &mut self.stream) else {
+                return;
+            };
             match socket::fill(stream, &mut self.inbound) {
-                Ok(Filled::Blocked) => break,
+                Ok(Filled::Blocked) => self.is_readable = false,
                 Ok(Filled::Bytes(count)) => link.received(&self.inbound[..count], now),
                 Ok(Filled::End) => link.lost(StoreError::Unreachable, "closed by the store", now),
                 Err(error) => link.lost(StoreError::Unreachable, &error.to_string(), now),
@@ -140,7 +161,10 @@ impl Uplink {
     fn resolved(&mut self, resolved: Resolved, link: &mut Link, now: Instant) {
         match resolved {
             Ok(addresses) => {
+                let first = self.attempts % addresses.len().max(1);
+                self.attempts += 1;
                 self.candidates = addresses.into();
+                self.candidates.rotate_left(first);
                 let error = io::Error::other("the name has no address");
                 self.try_next(error, link, now);
             }
@@ -194,7 +218,7 @@ impl Uplink {
 
     fn disconnect(&mut self) {
         self.stream = None;
-        (self.is_connected, self.is_wanted) = (false, false);
+        (self.is_connected, self.is_wanted, self.is_readable) = (false, false, false);
         self.candidates.clear();
     }
 

@@ -167,6 +167,10 @@ impl Link {
     /// the log.
     pub fn lost(&mut self, error: StoreError, words: &str, now: Instant) {
         self.complain(error, words, now);
+        let numbers: u64 = self.in_flight.iter().map(|ask| ask.count).sum();
+        if numbers > 0 {
+            warn!(numbers; "numbers in doubt: asked for and perhaps taken, and given to nobody");
+        }
         self.trouble = error;
         let failed = self.in_flight.drain(..).map(|_| Reply::Failed(error));
         self.replies.extend(failed);
@@ -192,7 +196,13 @@ impl Link {
             (Some(asked), Answer::Granted(grant)) if grant.granted > asked => {
                 return self.lost(StoreError::Protocol, "more granted than asked for", now);
             }
-            (_, Answer::Granted(grant)) => Reply::Granted(grant),
+            (_, Answer::Granted(grant)) => {
+                // Only what was written tells that the store takes again: a look reads.
+                if grant.granted > 0 && self.complained.take().is_some() {
+                    info!("store answers again");
+                }
+                Reply::Granted(grant)
+            }
             (_, Answer::NotRun) => Reply::NotRun,
             (_, Answer::Refused(fault)) => {
                 self.complain(fault.error, &fault.words, now);
@@ -201,6 +211,10 @@ impl Link {
         };
         self.in_flight.pop_front();
         self.replies.push_back(reply);
+        if reply == Reply::Failed(StoreError::ReadOnly) {
+            // Another server is the primary now: its name must be resolved anew.
+            self.lost(StoreError::ReadOnly, "connecting anew", now);
+        }
     }
 
     /// Doubles from [`BACKOFF_MIN`] to [`BACKOFF_MAX`]; of each, a random part between a half and

@@ -10,6 +10,8 @@ mod reply;
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use log::{info, warn};
 use redis::{Cmd, Parser, Value, cmd};
@@ -67,12 +69,14 @@ pub struct Redis {
     /// Bytes received since a reply was last complete.
     unfinished_bytes: usize,
     due: VecDeque<Due>,
-    greeted_before: bool,
+    /// Shared by the reactors: the counter was seen, and is not to be created again.
+    was_seen: Arc<AtomicBool>,
 }
 
 impl Redis {
-    /// A counter `name` in the Redis of `url`, created with `limit` if it is missing.
-    pub fn new(url: RedisUrl, name: &str, limit: u64) -> Redis {
+    /// A counter `name` in the Redis of `url`, created with `limit` if it is missing, unless this
+    /// process `was_seen` to have found it before.
+    pub fn new(url: RedisUrl, name: &str, limit: u64, was_seen: Arc<AtomicBool>) -> Redis {
         Redis {
             url,
             key: format!("headcount:{{{name}}}"),
@@ -82,7 +86,7 @@ impl Redis {
             unread: Vec::new(),
             unfinished_bytes: 0,
             due: VecDeque::new(),
-            greeted_before: false,
+            was_seen,
         }
     }
 
@@ -97,7 +101,7 @@ impl Redis {
             self.send(cmd("SELECT").arg(self.url.database), Due::Step, out);
         }
         self.send(cmd("SCRIPT").arg("LOAD").arg(TAKE), Due::Step, out);
-        if !self.greeted_before {
+        if !self.was_seen.load(Ordering::Relaxed) {
             self.send(&self.create("taken", 0), Due::Step, out);
             self.send(&self.create("limit", self.limit), Due::Step, out);
         }
@@ -197,14 +201,13 @@ impl Redis {
             });
         };
         let key = self.key.as_str();
-        if !self.greeted_before {
+        if !self.was_seen.swap(true, Ordering::Relaxed) {
             info!(key, taken, limit; "counter found");
+            if limit != self.limit {
+                let asked = self.limit;
+                warn!(key, limit, asked; "the store's limit differs from --limit and is followed");
+            }
         }
-        if !self.greeted_before && limit != self.limit {
-            let asked = self.limit;
-            warn!(key, limit, asked; "the store's limit differs from --limit and is followed");
-        }
-        self.greeted_before = true;
         Ok(())
     }
 

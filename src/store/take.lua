@@ -4,8 +4,13 @@
 -- pcall and not call: an error of Redis then keeps its code in front in every version.
 local held = redis.pcall('HMGET', KEYS[1], 'taken', 'limit')
 if held.err then return held end
-local taken, limit = tonumber(held[1]), tonumber(held[2])
-if not taken or not limit or taken < 0 or limit < 0 then
+-- Digits alone, and no more of them than a double counts without a gap: 2^53 - 1 is the bound.
+local function count(text)
+  local number = text and text:match('^%d+$') and tonumber(text)
+  return number and number <= 9007199254740991 and number
+end
+local taken, limit = count(held[1]), count(held[2])
+if not taken or not limit then
   return redis.error_reply('NOCOUNTER the fields taken and limit are no count')
 end
 -- The guard: never past the limit.

@@ -1,5 +1,7 @@
 //! The life of a link in virtual time, with a store of a few canned replies.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::config::{Endpoint, RedisUrl};
 use crate::counter::Grant;
@@ -19,7 +21,7 @@ impl Fixture {
         let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
         let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
         let now = Instant::now();
-        let link = Link::new(Redis::new(url, "default", 9), TIMEOUT, 7, now);
+        let link = Link::new(Redis::new(url, "default", 9, Arc::default()), TIMEOUT, 7, now);
         Fixture { link, now }
     }
 

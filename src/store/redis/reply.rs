@@ -3,6 +3,7 @@
 use redis::Value;
 
 use crate::counter::Grant;
+use crate::limits::LIMIT_MAX;
 use crate::store::{Fault, StoreError};
 
 /// What came is not what a Redis sends.
@@ -24,6 +25,7 @@ pub fn fault(error: &redis::ServerError) -> Fault {
         "WRONGTYPE" => StoreError::Type,
         "NOCOUNTER" => StoreError::Missing,
         "NOPROTO" => StoreError::Version,
+        "ERR" if details.contains("can't run this command") => StoreError::Permission,
         "ERR" if details.starts_with("unknown command") => StoreError::Version,
         _ => StoreError::Refused,
     };
@@ -73,5 +75,6 @@ pub fn grant(value: &Value) -> Option<Grant> {
     };
     let grant = Grant { first: number(first)?, granted: number(granted)?, limit: number(limit)? };
     let last = grant.first.checked_add(grant.granted)?.checked_sub(1)?;
-    (grant.first >= 1 && (grant.granted == 0 || last <= grant.limit)).then_some(grant)
+    let is_within = grant.granted == 0 || last <= grant.limit;
+    (grant.first >= 1 && is_within && grant.limit <= LIMIT_MAX).then_some(grant)
 }

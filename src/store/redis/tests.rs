@@ -9,7 +9,7 @@ const GREETED: &[u8] = b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$4\r\nrole\r\n$6\r
 fn redis() -> Redis {
     let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
     let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
-    Redis::new(url, "default", 100)
+    Redis::new(url, "default", 100, Arc::default())
 }
 
 /// A connection whose whole greeting is sent, and nothing received.
@@ -207,7 +207,7 @@ fn the_password_is_sent_and_never_repeated() {
     let Ok(crate::config::StoreUrl::Redis(url)) = crate::config::StoreUrl::parse(url) else {
         panic!("the URL is good");
     };
-    let mut redis = Redis::new(url, "default", 100);
+    let mut redis = Redis::new(url, "default", 100, Arc::default());
     let mut out = Vec::new();
     redis.greet(&mut out);
     let sent = String::from_utf8(out).expect("all of it is text");

@@ -28,7 +28,8 @@ impl Node {
     pub fn new(limit: u64, seed: u64, now: Instant) -> Node {
         let endpoint = Endpoint::Tcp { host: "model".to_owned(), port: 1 };
         let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
-        let link = Link::new(Redis::new(url, "default", limit), STORE_TIMEOUT, seed, now);
+        let link =
+            Link::new(Redis::new(url, "default", limit, Arc::default()), STORE_TIMEOUT, seed, now);
         let settings = Settings { halted_status: Status::Ok, store_timeout: STORE_TIMEOUT };
         let store = Store::Link(Box::new(link));
         Node { service: Service::new(store, settings, Arc::default(), now), wire: None }

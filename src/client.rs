@@ -168,7 +168,7 @@ impl Client {
     /// Some of the answers' bytes were taken by the client.
     pub fn sent(&mut self, count: usize) {
         self.outbound.advance(count);
-        self.patience.progress_in(Pause::Reader);
+        self.patience.answers_went();
     }
 
     /// Ends the connection if its own time is up, and says whether it was. What waits for the
@@ -243,7 +243,7 @@ impl Client {
 
     /// A request is whole.
     fn act(&mut self, wish: Wish, context: &Context) {
-        self.patience.progress_in(Pause::Request);
+        self.patience.request_came();
         if let Some(response) = answer::to_route(wish.route) {
             self.respond(response, wish, context);
         } else {

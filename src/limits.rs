@@ -1,4 +1,4 @@
-//! Every bound of the program, once, with its unit and its reason.
+//! The bounds of the service, once each, with unit and reason. A parser's own stand with it.
 //!
 //! What an operator may choose has its default and its range here and its flag in `config`.
 //! A leaf: every module may use it, it uses none.
@@ -54,7 +54,7 @@ pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often the clients' own deadlines are looked at: a deadline may be this late.
 pub const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
-/// How long a listener rests when the process is out of descriptors, unless a client leaves.
+/// How long a listener rests when the process is out of descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The listen queue: a sale opens with a burst, and past the queue the kernel drops a SYN, which
 /// costs its client a whole second.

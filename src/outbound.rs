@@ -1,4 +1,4 @@
-//! Bytes on their way out to one socket. A leaf: it uses no other module but the bounds.
+//! Bytes on their way out to one socket. A leaf: it uses no other module.
 
 /// What is written and not sent yet.
 ///

@@ -9,8 +9,8 @@
 //!              +---requeue-----+   (the store said that the batch did not run)
 //! ```
 //!
-//! Invariants: `asked.len()` is the sum of `batches`; inside `waiting`, and inside each batch,
-//! deadlines do not fall. It knows neither clients, nor the store, nor the clock.
+//! Invariants: `asked.len()` is the sum of the batches' sizes; inside `waiting`, and inside each
+//! batch, deadlines do not fall. It knows neither clients, nor the store, nor the clock.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -53,17 +53,20 @@ pub enum Outcome {
     Failed(StoreError),
 }
 
-/// A waiter's place in its batch, which it keeps though it is answered early, at its deadline:
-/// the store's numbers go by place.
+/// A batch on its way. Deadlines do not fall inside it, so those who were answered early, at
+/// their deadlines, are its first; they keep their places, since the store's numbers go by place.
+///
+/// Invariant: `expired <= size`.
 #[derive(Clone, Copy, Debug)]
-struct Place {
-    waiter: Waiter,
-    answered: bool,
+struct Batch {
+    size: usize,
+    expired: usize,
 }
 
-impl Place {
-    fn unanswered(self) -> Option<Waiter> {
-        (!self.answered).then_some(self.waiter)
+impl Batch {
+    /// The place of its oldest unanswered waiter, if it has one, where its first has `start`.
+    fn oldest(self, start: usize) -> Option<usize> {
+        (self.expired < self.size).then_some(start + self.expired)
     }
 }
 
@@ -71,9 +74,9 @@ impl Place {
 #[derive(Debug, Default)]
 pub struct Queue {
     waiting: VecDeque<Waiter>,
-    asked: VecDeque<Place>,
-    /// Waiters in each batch on its way, oldest first.
-    batches: VecDeque<usize>,
+    asked: VecDeque<Waiter>,
+    /// Oldest first.
+    batches: VecDeque<Batch>,
 }
 
 impl Queue {
@@ -94,11 +97,11 @@ impl Queue {
             if present(waiter.token) {
                 size += 1;
                 numbers += u64::from(waiter.want == Want::Number);
-                self.asked.push_back(Place { waiter, answered: false });
+                self.asked.push_back(waiter);
             }
         }
         (size > 0).then(|| {
-            self.batches.push_back(size);
+            self.batches.push_back(Batch { size, expired: 0 });
             numbers
         })
     }
@@ -107,20 +110,22 @@ impl Queue {
     /// answered at its deadline comes as `None`, with the number that is now spent, if any.
     pub fn settle(&mut self, grant: Grant) -> impl Iterator<Item = (Option<Waiter>, Outcome)> + '_ {
         let mut index = 0;
-        self.end_batch().map(move |place| {
-            if place.waiter.want == Want::Look {
-                return (place.unanswered(), Outcome::Looked(grant.count()));
+        let (expired, waiters) = self.end_batch();
+        waiters.enumerate().map(move |(place, waiter)| {
+            let unanswered = (place >= expired).then_some(waiter);
+            if waiter.want == Want::Look {
+                return (unanswered, Outcome::Looked(grant.count()));
             }
             let number = grant.number(index);
             index += 1;
-            let outcome = number.map_or(Outcome::Halted(grant.limit), Outcome::Number);
-            (place.unanswered(), outcome)
+            (unanswered, number.map_or(Outcome::Halted(grant.limit), Outcome::Number))
         })
     }
 
     /// The oldest batch failed, and may have run: its waiters, who are not asked for again.
     pub fn fail(&mut self) -> impl Iterator<Item = Waiter> + '_ {
-        self.end_batch().filter_map(Place::unanswered)
+        let (expired, waiters) = self.end_batch();
+        waiters.skip(expired)
     }
 
     /// The oldest batch did not run: its waiters wait again, before those who came later.
@@ -136,15 +141,13 @@ impl Queue {
             return Some(waiter);
         }
         let mut start = 0;
-        for size in &self.batches {
-            let mut batch = self.asked.range_mut(start..start + size);
-            if let Some(oldest) = batch.find(|place| !place.answered)
-                && oldest.waiter.deadline <= now
-            {
-                oldest.answered = true;
-                return Some(oldest.waiter);
+        for batch in &mut self.batches {
+            let oldest = batch.oldest(start).and_then(|place| self.asked.get(place));
+            if let Some(waiter) = oldest.filter(|waiter| waiter.deadline <= now) {
+                batch.expired += 1;
+                return Some(*waiter);
             }
-            start += size;
+            start += batch.size;
         }
         None
     }
@@ -153,12 +156,10 @@ impl Queue {
     pub fn deadline(&self) -> Option<Instant> {
         let mut earliest = self.waiting.front().map(|waiter| waiter.deadline);
         let mut start = 0;
-        for size in &self.batches {
-            let mut batch = self.asked.range(start..start + size);
-            let oldest = batch.find(|place| !place.answered);
-            let oldest = oldest.map(|place| place.waiter.deadline);
-            earliest = earliest.into_iter().chain(oldest).min();
-            start += size;
+        for batch in &self.batches {
+            let oldest = batch.oldest(start).and_then(|place| self.asked.get(place));
+            earliest = earliest.into_iter().chain(oldest.map(|waiter| waiter.deadline)).min();
+            start += batch.size;
         }
         earliest
     }
@@ -167,12 +168,13 @@ impl Queue {
     /// be smaller than the youngest on its way. So calls keep their size under load, whatever
     /// the store's distance, and a lone request does not wait behind another lone one.
     pub fn is_ripe(&self) -> bool {
-        self.waiting.len() >= self.batches.back().copied().unwrap_or(1)
+        self.waiting.len() >= self.batches.back().map_or(1, |batch| batch.size)
     }
 
-    fn end_batch(&mut self) -> impl Iterator<Item = Place> + '_ {
-        let size = self.batches.pop_front();
-        self.asked.drain(..size.expect("a reply belongs to a batch on its way"))
+    /// The oldest batch: how many of its first were answered early, and all its waiters.
+    fn end_batch(&mut self) -> (usize, impl Iterator<Item = Waiter> + '_) {
+        let batch = self.batches.pop_front().expect("a reply belongs to a batch on its way");
+        (batch.expired, self.asked.drain(..batch.size))
     }
 }
 

@@ -1,4 +1,4 @@
-//! One core's loop: the only place that waits, and the only one that reads the clock.
+//! One core's loop: the only place that waits for sockets, and where `now` comes from.
 //!
 //! A wake, in this order: take every event of the kernel, let the service think once
 //! ([`Service::turn`]), send the store its batch, send each touched client its answers in one
@@ -23,7 +23,9 @@ use crate::answer;
 use crate::client::CloseReason;
 use crate::config::Endpoint;
 use crate::http::Date;
-use crate::limits::{ACCEPT_PAUSE, ACCEPTS_MAX, DRAIN_TIMEOUT, EVENTS_MAX, SWEEP_INTERVAL};
+use crate::limits::{
+    ACCEPT_PAUSE, ACCEPTS_MAX, DRAIN_TIMEOUT, EVENTS_MAX, LISTEN_BACKLOG, SWEEP_INTERVAL,
+};
 use crate::service::{Service, Shared};
 use crate::socket;
 use crate::store::Store;
@@ -249,7 +251,7 @@ impl Reactor {
     fn drain(&mut self) {
         self.drain_until = Some(self.now + DRAIN_TIMEOUT);
         self.accept_at = Some(self.now);
-        while self.accept_at == Some(self.now) {
+        for _ in 0..=LISTEN_BACKLOG as usize / ACCEPTS_MAX {
             self.accept_if_due();
         }
         self.listener = None;

@@ -63,7 +63,19 @@ impl Service {
         }
     }
 
-    /// Bytes came from a client; with none, it may go on with what it held back.
+    /// A client's socket took so many bytes. When all is sent, what the client held back for it
+    /// goes on; before that there is nothing new to go on with.
+    pub fn sent(&mut self, token: Token, count: usize) {
+        let Some(client) = self.clients.get(token) else {
+            return;
+        };
+        client.sent(count);
+        if client.outbound().unsent().is_empty() && client.holds_back() {
+            self.receive(token, &[]);
+        }
+    }
+
+    /// Bytes came from a client; with none, it goes on with what it held back.
     pub fn receive(&mut self, token: Token, bytes: &[u8]) {
         let Some((client, context)) = self.clients.touch(token) else {
             return;
@@ -169,5 +181,64 @@ impl Service {
         for waiter in self.queue.fail() {
             self.clients.answer(waiter.token, Outcome::Failed(error));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory::Memory;
+
+    fn service() -> Service {
+        let settings =
+            Settings { halted_status: Status::Ok, store_timeout: Duration::from_millis(500) };
+        let store = Store::Memory(Memory::new(9));
+        Service::new(store, settings, Arc::default(), Instant::now())
+    }
+
+    fn touched(service: &mut Service) -> Vec<Token> {
+        let mut touched = Vec::new();
+        service.clients.swap_touched(&mut touched);
+        touched
+    }
+
+    #[test]
+    fn one_wake_takes_for_all_who_came_in_it() {
+        let mut service = service();
+        let tokens = [service.clients.insert(), service.clients.insert()];
+        for token in tokens {
+            service.receive(token, b"GET / HTTP/1.0\r\n\r\n");
+        }
+        service.turn();
+        for (token, number) in tokens.into_iter().zip(1..) {
+            let answer = service.clients.get(token).unwrap().outbound().unsent().to_vec();
+            let answer = String::from_utf8(answer).unwrap();
+            assert!(answer.ends_with(&format!(r#""request_num":{number}}}"#)), "{answer}");
+        }
+    }
+
+    #[test]
+    fn an_unfinished_head_is_left_alone_until_more_of_it_comes() {
+        let mut service = service();
+        let token = service.clients.insert();
+        service.receive(token, b"GET / HTTP/1.1\r\nHost:");
+        assert_eq!(touched(&mut service), [token]);
+        service.turn();
+        assert_eq!(touched(&mut service), []);
+    }
+
+    #[test]
+    fn what_was_held_back_goes_on_when_the_answers_before_it_are_sent() {
+        let mut service = service();
+        let token = service.clients.insert();
+        let requests = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /nowhere HTTP/1.0\r\n\r\n";
+        service.receive(token, requests);
+        service.turn();
+        let first = service.clients.get(token).unwrap().outbound().unsent().len();
+        service.sent(token, first - 1);
+        assert_eq!(service.clients.get(token).unwrap().outbound().unsent().len(), 1);
+        service.sent(token, 1);
+        let second = service.clients.get(token).unwrap().outbound().unsent().to_vec();
+        assert!(second.starts_with(b"HTTP/1.1 404"));
     }
 }

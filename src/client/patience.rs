@@ -36,10 +36,15 @@ impl Patience {
         Patience { pause: Pause::Request, since: now, has_progressed: false }
     }
 
-    /// A request came whole, or some of the answers were taken by the reader. Bytes alone are no
-    /// progress, nor are requests of one who does not read: it gains no time.
-    pub fn progress_in(&mut self, pause: Pause) {
-        self.has_progressed |= (pause == Pause::Reader) == (self.pause == Pause::Reader);
+    /// A request came whole. Bytes alone are no progress, and neither are the requests of one who
+    /// does not take its answers.
+    pub fn request_came(&mut self) {
+        self.has_progressed |= self.pause != Pause::Reader;
+    }
+
+    /// Some of the answers' bytes were taken.
+    pub fn answers_went(&mut self) {
+        self.has_progressed |= self.pause == Pause::Reader;
     }
 
     /// Waits for `pause` from `now` on, unless it did so already.
@@ -74,7 +79,7 @@ mod tests {
         let late = start + REQUEST_TIMEOUT;
         patience.wait_for(Pause::Head, late);
         assert_eq!(patience.overdue(late), Some(Pause::Head));
-        patience.progress_in(Pause::Head);
+        patience.request_came();
         patience.wait_for(Pause::Head, late);
         assert_eq!(patience.overdue(late), None);
     }
@@ -85,10 +90,10 @@ mod tests {
         let mut patience = Patience::new(start);
         patience.wait_for(Pause::Reader, start);
         let late = start + SEND_TIMEOUT;
-        patience.progress_in(Pause::Request);
+        patience.request_came();
         patience.wait_for(Pause::Reader, late);
         assert_eq!(patience.overdue(late), Some(Pause::Reader));
-        patience.progress_in(Pause::Reader);
+        patience.answers_went();
         patience.wait_for(Pause::Reader, late);
         assert_eq!(patience.overdue(late), None);
     }

@@ -113,27 +113,17 @@ impl Connections {
         self.touched = touched;
     }
 
-    /// Sends what there is, and goes on with what was held back until nothing more comes of it.
+    /// Sends what there is, and what follows from its being sent.
     fn flush(&mut self, token: Token, service: &mut Service) -> io::Result<()> {
         let Some(connection) = &mut self.slots[token.slot as usize] else {
             return Ok(());
         };
-        while let Some(client) = service.clients.get(token) {
-            let unsent = client.outbound().unsent();
-            if !unsent.is_empty() {
-                match socket::flush(&mut connection.stream, unsent)? {
-                    0 => return Ok(()),
-                    count => client.sent(count),
-                }
-                continue;
-            }
-            if !client.holds_back() {
-                return Ok(());
-            }
-            service.receive(token, &[]);
-            let client = service.clients.get(token);
-            if client.is_none_or(|client| client.outbound().unsent().is_empty()) {
-                return Ok(());
+        while let Some(client) = service.clients.get(token)
+            && !client.outbound().unsent().is_empty()
+        {
+            match socket::flush(&mut connection.stream, client.outbound().unsent())? {
+                0 => return Ok(()),
+                count => service.sent(token, count),
             }
         }
         Ok(())

@@ -208,19 +208,14 @@ impl World {
         let mut touched = Vec::new();
         self.nodes[node].service.clients.swap_touched(&mut touched);
         for token in touched {
-            while let Some(client) = self.nodes[node].service.clients.get(token) {
-                let bytes = client.outbound().unsent().to_vec();
-                client.sent(bytes.len());
-                let holds_back = client.holds_back();
+            while let Some(client) = self.nodes[node].service.clients.get(token)
+                && !client.outbound().unsent().is_empty()
+            {
+                let bytes = client.outbound().unsent();
+                let count = self.random.usize(1..=bytes.len());
+                let bytes = bytes[..count].to_vec();
+                self.nodes[node].service.sent(token, count);
                 self.read_answers(node, token, &bytes);
-                if bytes.is_empty() && !holds_back {
-                    break;
-                }
-                self.nodes[node].service.receive(token, &[]);
-                let client = self.nodes[node].service.clients.get(token);
-                if client.is_none_or(|client| client.outbound().unsent().is_empty()) {
-                    break;
-                }
             }
             self.conclude(node, token);
         }

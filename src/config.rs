@@ -7,6 +7,7 @@
 mod arguments;
 mod endpoint;
 mod flags;
+mod postgres_url;
 mod store_url;
 mod value;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 use arguments::{Arguments, Setting};
 
 pub use endpoint::{Endpoint, Secret};
+pub use postgres_url::PostgresUrl;
 pub use store_url::{RedisUrl, StoreUrl};
 pub use value::ConfigError;
 

@@ -88,14 +88,21 @@ pub const STORE_TIMEOUT_MS_MIN: u64 = 10;
 pub const STORE_TIMEOUT_MS_MAX: u64 = 60_000;
 /// Numbers asked for in one batch: bounds what one lost reply can cost.
 pub const BATCH_MAX: usize = 4_096;
-/// Batches on their way at once on one store connection. One leaves a distant store idle between
-/// its replies; with 1, 2 and 4 a call carried 7.7, 7.6 and 5.5 requests (64 clients, 2 reactors,
-/// a Redis beside them), and the requests per second were the same within the noise.
+/// Batches on their way at once on one connection to a Redis. One leaves a distant store idle
+/// between its replies; with 1, 2 and 4 a call carried 7.7, 7.6 and 5.5 requests (64 clients, 2
+/// reactors, a Redis beside them), and the requests per second were the same within the noise.
 pub const BATCHES_IN_FLIGHT_MAX: usize = 2;
+/// The same to PostgreSQL.
+pub const POSTGRES_BATCHES_IN_FLIGHT_MAX: usize = 1;
 /// Reads from a store's socket in one wake before the clients have their turn.
 pub const STORE_READS_MAX: usize = 4;
 /// From the start of a connecting until the store has greeted: two round trips and a slow fork.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(1_000);
+/// The range of `connect_timeout` in a PostgreSQL URL, in seconds: it takes the place of
+/// [`HANDSHAKE_TIMEOUT`], for a server far away or one that is slow to fork.
+pub const CONNECT_TIMEOUT_S_MIN: u64 = 1;
+/// See [`CONNECT_TIMEOUT_S_MIN`].
+pub const CONNECT_TIMEOUT_S_MAX: u64 = 60;
 /// A failure of the store that lasts is logged again after this time.
 pub const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 /// Bytes of one reply of a store; ours have under 1 KiB, so more is not a store talking.

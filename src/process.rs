@@ -28,6 +28,8 @@ use crate::socket;
 use crate::store::Store;
 use crate::store::link::Link;
 use crate::store::memory::Memory;
+use crate::store::postgres::Postgres;
+use crate::store::protocol::Protocol;
 use crate::store::redis::Redis;
 
 /// What the first thread waits for.
@@ -152,15 +154,21 @@ fn store(
     was_seen: &Arc<AtomicBool>,
     now: Instant,
 ) -> (Store, Option<Endpoint>) {
-    match &config.store {
-        StoreUrl::Memory => (Store::Memory(memory.clone()), None),
+    let (counter, limit, timeout) = (&config.counter, config.limit, config.store_timeout);
+    let was_seen = Arc::clone(was_seen);
+    let (protocol, endpoint) = match &config.store {
+        StoreUrl::Memory => return (Store::Memory(memory.clone()), None),
         StoreUrl::Redis(url) => {
-            let was_seen = Arc::clone(was_seen);
-            let redis = Redis::new(url.clone(), &config.counter, config.limit, was_seen);
-            let link = Link::new(redis, config.store_timeout, fastrand::u64(..), now);
-            (Store::Link(Box::new(link)), Some(url.endpoint.clone()))
+            let redis = Redis::new(url.clone(), counter, limit, was_seen);
+            (Protocol::Redis(Box::new(redis)), &url.endpoint)
         }
-    }
+        StoreUrl::Postgres(url) => {
+            let postgres = Postgres::new((**url).clone(), counter, limit, timeout, was_seen);
+            (Protocol::Postgres(Box::new(postgres)), &url.endpoint)
+        }
+    };
+    let link = Link::new(protocol, timeout, fastrand::u64(..), now);
+    (Store::Link(Box::new(link)), Some(endpoint.clone()))
 }
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> io::Error {

@@ -5,11 +5,15 @@
 
 pub mod link;
 pub mod memory;
+pub mod postgres;
+pub mod protocol;
 pub mod redis;
 
 use std::time::Instant;
 
-use crate::counter::Grant;
+use log::{info, warn};
+
+use crate::counter::{Count, Grant};
 use link::Link;
 use memory::Memory;
 
@@ -91,6 +95,15 @@ pub struct Fault {
     pub words: String,
 }
 
+/// A process has found its counter, of which `asked` would have been the limit.
+fn log_found(counter: &str, count: Count, asked: u64) {
+    let Count { taken, limit } = count;
+    info!(counter, taken, limit; "counter found");
+    if limit != asked {
+        warn!(counter, limit, asked; "the store's limit differs from --limit and is followed");
+    }
+}
+
 /// Why a store gave no numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreError {
@@ -102,24 +115,32 @@ pub enum StoreError {
     Unreachable,
     /// No answer in time: the store hangs, or the network drops packets.
     Timeout,
-    /// It reads its data from disk (LOADING): wait.
+    /// It reads its data from disk (LOADING), or starts, stops or recovers (57P03): wait.
     Loading,
-    /// A replica, or a master that was demoted (READONLY): the URL names the wrong server.
+    /// A replica, or a master that was demoted (READONLY, 25006): the URL names the wrong server.
     ReadOnly,
-    /// `maxmemory` is reached and nothing may be evicted (OOM).
+    /// `maxmemory` is reached and nothing may be evicted (OOM), or there is none left (53200).
     Memory,
-    /// It cannot save to disk and so refuses writes (MISCONF): a full disk, most often.
+    /// It cannot save to disk and so refuses writes (MISCONF, 53100): a full disk, most often.
     Disk,
-    /// User or password are wrong or missing (NOAUTH, WRONGPASS).
+    /// User or password are wrong or missing (NOAUTH, WRONGPASS, 28P01).
     Authentication,
-    /// The user may not run a command or touch the key (NOPERM).
+    /// The user may not run a command or touch the key or table (NOPERM, 42501).
     Permission,
-    /// The counter's key holds something that is no counter (WRONGTYPE).
+    /// The counter's key or table is something that is no counter (WRONGTYPE, 42703).
     Type,
     /// The counter was there and is gone: deleted, evicted, or lost with the store's data.
     Missing,
     /// The server is older than the commands that are needed.
     Version,
+    /// The server has no connection left for us (53300, max number of clients).
+    Connections,
+    /// The URL's database does not exist (3D000).
+    Database,
+    /// Somebody else holds the counter's row (55P03, 57014).
+    Locked,
+    /// The store could not put transactions in order, and undid ours (40001, 40P01).
+    Conflict,
     /// The bytes that came are not the store's protocol: another service's port, most often.
     Protocol,
     /// The server refused for a reason that is not known here; the log has its words.
@@ -143,6 +164,10 @@ impl StoreError {
             StoreError::Type => "type",
             StoreError::Missing => "missing",
             StoreError::Version => "version",
+            StoreError::Connections => "connections",
+            StoreError::Database => "database",
+            StoreError::Locked => "locked",
+            StoreError::Conflict => "conflict",
             StoreError::Protocol => "protocol",
             StoreError::Refused => "refused",
         }
@@ -166,6 +191,12 @@ impl StoreError {
                 "restore the store's data, or restart headcount to count from 1 again"
             }
             StoreError::Version => "use Redis 6.2 or newer, or Valkey",
+            StoreError::Connections => "raise the store's max_connections, or use fewer --threads",
+            StoreError::Database => "create the database, or correct its name in --store",
+            StoreError::Locked => {
+                "see in pg_locks who holds the counter's row, or why the server's commits are slow"
+            }
+            StoreError::Conflict => "see who else writes the counter's row, and how",
             StoreError::Protocol => "check that host and port in --store are the store's",
             StoreError::Refused => "see the store's own words and log",
         }

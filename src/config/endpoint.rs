@@ -3,9 +3,10 @@
 //! No error here repeats anything of its input: it may be part of a password.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str};
 use url::{Host, Url};
 
 use super::value::{ConfigError, refuse};
@@ -13,6 +14,14 @@ use super::value::{ConfigError, refuse};
 /// The likeliest cause of a malformed URL is a password that was not encoded.
 pub(super) const HINT: &str =
     "in a user or password write / ? # @ : & % as %2F %3F %23 %40 %3A %26 %25";
+
+/// What is shown of a URL has everything encoded but RFC 3986's unreserved characters (section
+/// 2.3).
+pub(super) const ENCODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The same, for a path in one piece.
+pub(super) const ENCODED_IN_PATH: &AsciiSet = &ENCODED.remove(b'/');
 
 /// Where to connect to. Shown as `host:port` (an IPv6 address in brackets) or as the path.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,13 +44,22 @@ pub struct Secret(String);
 impl Endpoint {
     /// Host and port of `url`; without a port the store's own.
     pub(super) fn tcp(url: &Url, port_default: u16) -> Result<Endpoint, ConfigError> {
-        let host = match url.host() {
-            Some(Host::Domain(name)) => host_name(name)?,
-            Some(Host::Ipv4(address)) => address.to_string(),
-            Some(Host::Ipv6(address)) => address.to_string(),
-            None => return refuse(format!("the host is missing; {HINT}")),
+        let port = url.port().unwrap_or(port_default);
+        match url.host() {
+            Some(Host::Domain(name)) => Endpoint::named(name, port),
+            Some(Host::Ipv4(address)) => Endpoint::named(&address.to_string(), port),
+            Some(Host::Ipv6(address)) => Endpoint::named(&address.to_string(), port),
+            None => refuse(format!("the host is missing; {HINT}")),
+        }
+    }
+
+    /// A host's name or address, an IPv6 one without its brackets.
+    pub(super) fn named(host: &str, port: u16) -> Result<Endpoint, ConfigError> {
+        let host = match host.parse::<IpAddr>() {
+            Ok(address) => address.to_string(),
+            Err(_) => host_name(host)?,
         };
-        match url.port().unwrap_or(port_default) {
+        match port {
             0 => refuse("the port is a number from 1 to 65535"),
             port => Ok(Endpoint::Tcp { host, port }),
         }
@@ -49,7 +67,11 @@ impl Endpoint {
 
     /// The percent-encoded path of a Unix socket.
     pub(super) fn unix(path: &str) -> Result<Endpoint, ConfigError> {
-        let path = decoded(path)?;
+        Endpoint::socket(decoded(path)?)
+    }
+
+    /// The path of a Unix socket as it is.
+    pub(super) fn socket(path: String) -> Result<Endpoint, ConfigError> {
         let length_allowed = (2..=SOCKET_PATH_BYTES_MAX).contains(&path.len());
         if !length_allowed || path.contains(char::is_control) {
             return refuse(format!(

@@ -209,7 +209,8 @@ Flags, each with the environment variable that stands in for it:
 
 const HELP_TAIL: &str = "
 A user or password has its / ? # @ : & and % written as %2F %3F %23 %40 %3A %26
-and %25. valkey:// means redis://.
+and %25. valkey:// is redis://, and postgresql:// is postgres://; there the
+user is postgres, and the db has the user's name, unless given.
 
 Environment:
   A flag wins over its variable; an empty variable counts as unset.
@@ -259,7 +260,14 @@ mod tests {
             let default = format!(" {} [default: {}]\n", flag.variable, flag.default_text(2));
             assert!(text.contains(&default), "{text}");
         }
-        for words in ["-h, --help", "-V, --version", "RUST_LOG", "Exit codes:", "redis+unix://"] {
+        for words in [
+            "-h, --help",
+            "-V, --version",
+            "RUST_LOG",
+            "Exit codes:",
+            "redis+unix://",
+            "postgres://",
+        ] {
             assert!(text.contains(words), "{words} is missing in {text}");
         }
         for line in text.lines() {

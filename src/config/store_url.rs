@@ -6,17 +6,20 @@
 
 use std::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use url::Url;
 
-use super::endpoint::{Endpoint, HINT, Secret, decoded};
+use super::endpoint::{ENCODED, ENCODED_IN_PATH, Endpoint, HINT, Secret, decoded};
+use super::postgres_url::PostgresUrl;
 use super::value::{ConfigError, refuse, whole_number};
 
 /// The forms of a store's URL that are built in, for `--help` and for errors.
-pub(super) const FORMS: [&str; 3] = [
+pub(super) const FORMS: [&str; 5] = [
     "memory:",
     "redis://[user:password@]host[:port][/db]",
     "redis+unix:///path[?db=N][&user=U][&password=P]",
+    "postgres://[user[:password]@]host[:port][/db][?connect_timeout=S]",
+    "postgres:///db?host=/folder[&port=N][&user=U][&password=P]",
 ];
 
 /// The store of the counter.
@@ -26,6 +29,8 @@ pub enum StoreUrl {
     Memory,
     /// Redis 6.2 or newer, or Valkey.
     Redis(RedisUrl),
+    /// PostgreSQL 12 or newer.
+    Postgres(Box<PostgresUrl>),
 }
 
 /// What is needed to reach a counter in Redis.
@@ -59,7 +64,7 @@ impl StoreUrl {
             Some("redis+unix") => unix(text).map(StoreUrl::Redis),
             Some("rediss" | "valkeys") => refuse("TLS to the store is not built in yet"),
             Some("postgres" | "postgresql") => {
-                refuse(format!("PostgreSQL is not built in yet; allowed is {}", forms()))
+                PostgresUrl::parse(text).map(|url| StoreUrl::Postgres(Box::new(url)))
             }
             _ => refuse(format!("unknown kind of store; allowed is {}", forms())),
         }
@@ -72,6 +77,7 @@ impl fmt::Display for StoreUrl {
         match self {
             StoreUrl::Memory => formatter.write_str("memory:"),
             StoreUrl::Redis(redis) => write!(formatter, "{redis}"),
+            StoreUrl::Postgres(postgres) => write!(formatter, "{postgres}"),
         }
     }
 }
@@ -183,11 +189,6 @@ fn database(digits: &str) -> Result<u32, ConfigError> {
 /// The port registered for Redis.
 const REDIS_PORT: u16 = 6379;
 
-/// Everything but RFC 3986's unreserved characters (section 2.3).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-const ENCODED_IN_PATH: &AsciiSet = &ENCODED.remove(b'/');
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,9 +279,10 @@ mod tests {
     #[test]
     fn a_wrong_url_is_refused_by_its_part() {
         let forms = "memory:, redis://[user:password@]host[:port][/db], \
-            redis+unix:///path[?db=N][&user=U][&password=P]";
+            redis+unix:///path[?db=N][&user=U][&password=P], \
+            postgres://[user[:password]@]host[:port][/db][?connect_timeout=S], \
+            postgres:///db?host=/folder[&port=N][&user=U][&password=P]";
         let unknown = format!("unknown kind of store; allowed is {forms}");
-        let postgres = format!("PostgreSQL is not built in yet; allowed is {forms}");
         let tls = "TLS to the store is not built in yet";
         let malformed = format!("the user, host or port is malformed; {HINT}");
         let no_host = format!("the host is missing; {HINT}");
@@ -312,8 +314,6 @@ mod tests {
             ("memory://", "memory: has nothing after its colon"),
             ("rediss://h", tls),
             ("valkeys://h", tls),
-            ("postgres://h/db", &postgres),
-            ("postgresql://h/db", &postgres),
             ("redis://", &no_host),
             ("redis:", &no_host),
             ("redis:h", &no_host),
@@ -394,6 +394,18 @@ mod tests {
             "rediss://u:{}@h",
             "postgres://u:{}@h/d",
             "postgresql://u:{}@h/d",
+            "postgres://u:{}@",
+            "postgres://u:{}@/d?host=/s",
+            "postgres://u:{}@h:x/d",
+            "postgres://u:{}@h/d?{}={}",
+            "postgres://u:1{}@h/d",
+            "postgres://u:1/{}@h/d",
+            "postgres://u:1?user={}@h/d",
+            "postgres:///d?host=/s&password={}",
+            "postgres:///d?host=/s&password={}&{}={}&{}",
+            "postgres:///d?host=/s&password={}#{}",
+            "postgres://h/d?password={}&password={}",
+            "postgres://h/d?port={}&connect_timeout={}&sslmode={}",
             "{}://u:{}@h",
             "{}:",
             "{}",

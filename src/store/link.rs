@@ -16,11 +16,9 @@ use std::time::{Duration, Instant};
 
 use log::{debug, info, warn};
 
-use crate::limits::{
-    BACKOFF_MAX, BACKOFF_MIN, BATCHES_IN_FLIGHT_MAX, COMPLAINT_INTERVAL, HANDSHAKE_TIMEOUT,
-};
+use crate::limits::{BACKOFF_MAX, BACKOFF_MIN, COMPLAINT_INTERVAL};
 use crate::outbound::Outbound;
-use crate::store::redis::{Answer, Event, Redis};
+use crate::store::protocol::{Answer, Event, Protocol};
 use crate::store::{Reply, StoreError};
 
 /// What the owner of the socket is to do.
@@ -50,7 +48,7 @@ struct InFlight {
 /// One reactor's connection to the store.
 #[derive(Debug)]
 pub struct Link {
-    protocol: Redis,
+    protocol: Protocol,
     state: State,
     commands: VecDeque<Command>,
     outbound: Outbound,
@@ -60,13 +58,14 @@ pub struct Link {
     random: fastrand::Rng,
     /// Connections in a row that failed: the exponent of the backoff.
     failures: u32,
+    /// Why there was no connection, or why the last ask on this one did not run.
     trouble: StoreError,
     complained: Option<(StoreError, Instant)>,
 }
 
 impl Link {
     /// A link that connects at the first tick. `timeout` bounds one ask; `seed` is the jitter's.
-    pub fn new(protocol: Redis, timeout: Duration, seed: u64, now: Instant) -> Link {
+    pub fn new(protocol: Protocol, timeout: Duration, seed: u64, now: Instant) -> Link {
         Link {
             protocol,
             state: State::Down { until: now },
@@ -85,7 +84,8 @@ impl Link {
     /// Whether an ask would be sent now. While the bound of batches is in flight the next ones
     /// gather, and that is what makes them large.
     pub fn can_ask(&self) -> bool {
-        matches!(self.state, State::Ready) && self.in_flight.len() < BATCHES_IN_FLIGHT_MAX
+        let in_flight_max = self.protocol.batches_in_flight_max();
+        matches!(self.state, State::Ready) && self.in_flight.len() < in_flight_max
     }
 
     /// Sends one ask for up to `count` numbers. Only when [`Link::can_ask`].
@@ -112,10 +112,7 @@ impl Link {
 
     /// Why there is no answer, while there is none.
     pub fn trouble(&self) -> StoreError {
-        match self.state {
-            State::Ready => StoreError::Timeout,
-            _ => self.trouble,
-        }
+        self.trouble
     }
 
     /// When [`Link::tick`] has work next.
@@ -134,7 +131,7 @@ impl Link {
         }
         if let State::Down { .. } = self.state {
             self.commands.push_back(Command::Connect);
-            let deadline = now + HANDSHAKE_TIMEOUT;
+            let deadline = now + self.protocol.handshake_timeout();
             self.state = State::Connecting { deadline };
         } else {
             self.lost(StoreError::Timeout, "no answer in time", now);
@@ -183,6 +180,7 @@ impl Link {
     fn greeted(&mut self) {
         self.state = State::Ready;
         self.failures = 0;
+        self.trouble = StoreError::Timeout;
         self.complained = None;
         info!("store ready");
     }
@@ -201,9 +199,15 @@ impl Link {
                 if grant.granted > 0 && self.complained.take().is_some() {
                     info!("store answers again");
                 }
+                self.trouble = StoreError::Timeout;
                 Reply::Granted(grant)
             }
-            (_, Answer::NotRun) => Reply::NotRun,
+            (_, Answer::NotRun(None)) => Reply::NotRun,
+            (_, Answer::NotRun(Some(fault))) => {
+                self.complain(fault.error, &fault.words, now);
+                self.trouble = fault.error;
+                Reply::NotRun
+            }
             (_, Answer::Refused(fault)) => {
                 self.complain(fault.error, &fault.words, now);
                 Reply::Failed(fault.error)
@@ -228,7 +232,7 @@ impl Link {
     /// Logs a failure when it is new, and again each [`COMPLAINT_INTERVAL`] while it lasts: under
     /// load there may be thousands a second.
     fn complain(&mut self, error: StoreError, words: &str, now: Instant) {
-        let (reason, advice) = (error.word(), error.advice());
+        let (reason, advice) = (error.word(), self.protocol.advice(error));
         let told = self
             .complained
             .is_some_and(|(last, at)| last == error && now.duration_since(at) < COMPLAINT_INTERVAL);

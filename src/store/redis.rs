@@ -13,34 +13,14 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use log::{info, warn};
 use redis::{Cmd, Parser, Value, cmd};
 
 use crate::config::RedisUrl;
-use crate::counter::Grant;
+use crate::counter::Count;
 use crate::limits::REPLY_BYTES_MAX;
-use crate::store::{Fault, StoreError};
+use crate::store::protocol::{Answer, Event};
+use crate::store::{self, Fault, StoreError};
 use reply::{fault, grant, not_redis, number, primary};
-
-/// What the store's bytes meant.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The greeting is done, and asks may follow.
-    Greeted,
-    /// The answer to the oldest ask.
-    Replied(Answer),
-}
-
-/// The store's answer to one ask.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It ran.
-    Granted(Grant),
-    /// It did not run: the script is not loaded (NOSCRIPT). It is being loaded again.
-    NotRun,
-    /// It was refused, and wrote nothing.
-    Refused(Fault),
-}
 
 /// A command that was sent, and so a reply that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +125,7 @@ impl Redis {
         match (due, value) {
             (Due::Ask, Value::ServerError(error)) if error.code() == "NOSCRIPT" => {
                 self.load_again(out);
-                Ok(Some(Event::Replied(Answer::NotRun)))
+                Ok(Some(Event::Replied(Answer::NotRun(None))))
             }
             (Due::Ask, Value::ServerError(error)) => {
                 let answer = Answer::Refused(fault(&error));
@@ -200,13 +180,8 @@ impl Redis {
                 words: format!("{} has no numbers in taken and limit", self.key),
             });
         };
-        let key = self.key.as_str();
         if !self.was_seen.swap(true, Ordering::Relaxed) {
-            info!(key, taken, limit; "counter found");
-            if limit != self.limit {
-                let asked = self.limit;
-                warn!(key, limit, asked; "the store's limit differs from --limit and is followed");
-            }
+            store::log_found(&self.key, Count { taken, limit }, self.limit);
         }
         Ok(())
     }

@@ -3,13 +3,19 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::config::{Endpoint, RedisUrl};
+use crate::config::{Endpoint, RedisUrl, StoreUrl};
 use crate::counter::Grant;
-use crate::limits::REPLY_BYTES_MAX;
+use crate::limits::{BATCHES_IN_FLIGHT_MAX, HANDSHAKE_TIMEOUT, REPLY_BYTES_MAX};
+use crate::store::postgres::Postgres;
+use crate::store::redis::Redis;
 
 const TIMEOUT: Duration = Duration::from_millis(500);
 const GREETED: &[u8] = b"%0\r\n+hash\r\n:1\r\n:1\r\n*2\r\n:0\r\n:9\r\n";
 const GREETED_AGAIN: &[u8] = b"%0\r\n+hash\r\n*2\r\n:0\r\n:9\r\n";
+
+/// One row (1, 0, 9), and the end of its transaction.
+const POSTGRES_GRANTED: &[u8] = b"D\0\0\0\x2a\0\x03\0\0\0\x08\0\0\0\0\0\0\0\x01\
+    \0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\x09Z\0\0\0\x05I";
 
 struct Fixture {
     link: Link,
@@ -21,7 +27,8 @@ impl Fixture {
         let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
         let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
         let now = Instant::now();
-        let link = Link::new(Redis::new(url, "default", 9, Arc::default()), TIMEOUT, 7, now);
+        let redis = Redis::new(url, "default", 9, Arc::default());
+        let link = Link::new(Protocol::Redis(Box::new(redis)), TIMEOUT, 7, now);
         Fixture { link, now }
     }
 
@@ -33,6 +40,24 @@ impl Fixture {
         fixture.receive(GREETED);
         assert!(fixture.link.can_ask());
         fixture.sent();
+        fixture
+    }
+
+    /// A link to PostgreSQL that is ready.
+    fn postgres() -> Fixture {
+        let url = StoreUrl::parse("postgres://localhost?connect_timeout=3");
+        let Ok(StoreUrl::Postgres(url)) = url else { panic!("the URL is good") };
+        let postgres = Postgres::new(*url, "default", 9, TIMEOUT, Arc::default());
+        let now = Instant::now();
+        let link = Link::new(Protocol::Postgres(Box::new(postgres)), TIMEOUT, 7, now);
+        let mut fixture = Fixture { link, now };
+        fixture.tick();
+        fixture.link.connected();
+        fixture.receive(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I");
+        fixture.receive(b"D\0\0\0\x0d\0\x01\0\0\0\x03offZ\0\0\0\x05I");
+        fixture.receive(POSTGRES_GRANTED);
+        assert!(fixture.link.can_ask());
+        fixture.commands();
         fixture
     }
 
@@ -176,6 +201,30 @@ fn an_error_refuses_its_ask_and_keeps_the_connection() {
     assert_eq!(fixture.replies(), [Reply::Failed(StoreError::Memory)]);
     assert!(fixture.link.can_ask());
     assert_eq!(fixture.commands(), []);
+}
+
+#[test]
+fn what_did_not_run_may_be_asked_again_and_names_its_hindrance() {
+    let mut fixture = Fixture::postgres();
+    fixture.link.ask(1, fixture.now);
+    fixture.receive(b"E\0\0\0\x19SERROR\0C55P03\0Mlock\0\0Z\0\0\0\x05I");
+    assert_eq!(fixture.replies(), [Reply::NotRun]);
+    assert_eq!(fixture.link.trouble(), StoreError::Locked);
+    assert!(fixture.link.can_ask());
+    assert_eq!(fixture.commands(), []);
+    fixture.link.ask(0, fixture.now);
+    fixture.receive(POSTGRES_GRANTED);
+    assert_eq!(fixture.link.trouble(), StoreError::Timeout);
+}
+
+#[test]
+fn a_protocol_has_its_own_bounds() {
+    let mut fixture = Fixture::postgres();
+    fixture.link.ask(1, fixture.now);
+    assert!(!fixture.link.can_ask());
+    fixture.link.lost(StoreError::Unreachable, "reset", fixture.now);
+    fixture.pass(BACKOFF_MAX);
+    assert_eq!(fixture.link.deadline(), Some(fixture.now + Duration::from_secs(3)));
 }
 
 #[test]

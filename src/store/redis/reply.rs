@@ -26,6 +26,7 @@ pub fn fault(error: &redis::ServerError) -> Fault {
         "NOCOUNTER" => StoreError::Missing,
         "NOPROTO" => StoreError::Version,
         "ERR" if details.contains("can't run this command") => StoreError::Permission,
+        "ERR" if details.starts_with("max number of clients") => StoreError::Connections,
         "ERR" if details.starts_with("unknown command") => StoreError::Version,
         _ => StoreError::Refused,
     };

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::Endpoint;
+use crate::counter::Grant;
 
 const GREETED: &[u8] = b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$4\r\nrole\r\n$6\r\nmaster\r\n\
     $40\r\n0123456789012345678901234567890123456789\r\n:1\r\n:1\r\n*2\r\n$1\r\n0\r\n$3\r\n100\r\n";
@@ -93,7 +94,11 @@ fn an_answer_is_understood_in_any_pieces() {
         ("too many parts", b"*4\r\n:1\r\n:1\r\n:1\r\n:1\r\n", not_redis()),
         ("a nil", b"_\r\n", not_redis()),
         ("a status", b"+OK\r\n", not_redis()),
-        ("no script", b"-NOSCRIPT No matching script.\r\n", Ok(Event::Replied(Answer::NotRun))),
+        (
+            "no script",
+            b"-NOSCRIPT No matching script.\r\n",
+            Ok(Event::Replied(Answer::NotRun(None))),
+        ),
     ];
     for (name, bytes, expected) in rows {
         check(name, asking, bytes, &expected);
@@ -113,7 +118,7 @@ fn an_error_refuses_the_ask_and_says_what_to_make_of_it() {
         ("WRONGTYPE Operation against a key", StoreError::Type),
         ("NOCOUNTER fields taken and limit are missing", StoreError::Missing),
         ("ERR unknown command 'EVALSHA'", StoreError::Version),
-        ("ERR max number of clients reached", StoreError::Refused),
+        ("ERR max number of clients reached", StoreError::Connections),
         ("NEVERHEARD of it", StoreError::Refused),
     ];
     for (words, error) in rows {
@@ -155,7 +160,7 @@ fn a_script_that_is_not_loaded_is_loaded_once() {
     let mut out = Vec::new();
     redis.receive(b"-NOSCRIPT x\r\n-NOSCRIPT x\r\n");
     for _ in 0..2 {
-        assert_eq!(redis.next(&mut out), Ok(Some(Event::Replied(Answer::NotRun))));
+        assert_eq!(redis.next(&mut out), Ok(Some(Event::Replied(Answer::NotRun(None)))));
     }
     assert_eq!(out.windows(4).filter(|word| *word == b"LOAD").count(), 1);
     redis.ask(1, &mut out);

@@ -1,0 +1,299 @@
+//! PostgreSQL, as bytes: protocol 3.0 with the postgres-protocol crate's packing and parsing.
+//!
+//! The counter is a row of the table `headcount` (`table.sql`); an ask is one execution of one
+//! prepared statement (`take.sql`), a transaction of its own. Whatever is sent ends in a Sync, and
+//! so in one ReadyForQuery: only that says that the transaction is committed. A row comes before
+//! the commit, so it is believed at ReadyForQuery, and not at all behind an error.
+//!
+//! ```text
+//!   Startup --authenticated--> Settings, Look --a row--> greeted: Ask, Ask, ...
+//!                                |        |
+//!                      no table: Create   no row: Insert, Look
+//!                                Insert, Look
+//! ```
+//!
+//! A greeting looks first, since a role that may not create may well take. Only a process that has
+//! not been greeted yet creates anything: later a missing counter was lost, and must not begin at
+//! 1 again. It knows neither sockets, nor the clock, nor who asks.
+//! See PostgreSQL's manual, "Frontend/Backend Protocol".
+
+mod authentication;
+mod error;
+mod message;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use log::debug;
+use postgres_protocol::message::backend::{DataRowBody, Message};
+
+use crate::config::PostgresUrl;
+use crate::limits::{HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX};
+use crate::store::protocol::{Answer, Event};
+use crate::store::{self, Fault};
+use authentication::Authentication;
+use error::ServerError;
+pub use error::advice;
+use message::not_postgres;
+
+/// What was sent up to a Sync, and so a ReadyForQuery that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    Startup,
+    Settings,
+    /// A take of nothing, the last step of the greeting.
+    Look,
+    Create,
+    Insert,
+    /// An ask for so many.
+    Ask(u64),
+}
+
+/// What came since the last ReadyForQuery.
+#[derive(Default)]
+struct Outcome {
+    row: Option<DataRowBody>,
+    error: Option<ServerError>,
+}
+
+/// The protocol state of one connection, used again for the next one.
+pub struct Postgres {
+    url: PostgresUrl,
+    name: String,
+    limit: u64,
+    statement_timeout: Duration,
+    authentication: Authentication,
+    unread: BytesMut,
+    unsent: BytesMut,
+    due: VecDeque<Due>,
+    outcome: Outcome,
+    /// What was missing is being created on this connection.
+    is_creating: bool,
+    /// Shared by the reactors: the counter was seen, and is not to be created again.
+    was_seen: Arc<AtomicBool>,
+}
+
+impl Postgres {
+    /// A counter `name` in the PostgreSQL of `url`, created with `limit` if it is missing, unless
+    /// this process `was_seen` to have found it before.
+    ///
+    /// `timeout` is that of an ask. The server is told to give up a statement long before: so
+    /// whatever waited for a lock in vain surely did not run, and is asked for again only for
+    /// those who still wait.
+    pub fn new(
+        url: PostgresUrl,
+        name: &str,
+        limit: u64,
+        timeout: Duration,
+        was_seen: Arc<AtomicBool>,
+    ) -> Postgres {
+        Postgres {
+            url,
+            name: name.to_owned(),
+            limit,
+            statement_timeout: timeout / (POSTGRES_BATCHES_IN_FLIGHT_MAX as u32 + 1),
+            authentication: Authentication::default(),
+            unread: BytesMut::new(),
+            unsent: BytesMut::new(),
+            due: VecDeque::new(),
+            outcome: Outcome::default(),
+            is_creating: false,
+            was_seen,
+        }
+    }
+
+    /// How long a connecting and its greeting may take.
+    pub fn handshake_timeout(&self) -> Duration {
+        self.url.connect_timeout.unwrap_or(HANDSHAKE_TIMEOUT)
+    }
+
+    /// A new connection begins: introduces itself; the rest of the greeting follows the server's
+    /// answers.
+    pub fn greet(&mut self, out: &mut Vec<u8>) {
+        self.authentication = Authentication::default();
+        self.unread.clear();
+        self.unsent.clear();
+        self.due.clear();
+        self.outcome = Outcome::default();
+        self.is_creating = false;
+        message::startup(&self.url, &mut self.unsent);
+        self.send(Due::Startup, out);
+    }
+
+    /// Writes one ask for up to `count` numbers.
+    pub fn ask(&mut self, count: u64, out: &mut Vec<u8>) {
+        message::take(&self.name, count, &mut self.unsent);
+        self.send(Due::Ask(count), out);
+    }
+
+    /// Bytes came; [`Postgres::next`] says what they mean.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        self.unread.extend_from_slice(bytes);
+    }
+
+    /// The next event in the bytes received, or `None` until more come. What there is to send for
+    /// it is written to `out`. After an error the connection must be given up.
+    pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
+        while let Some(message) = message::next(&mut self.unread)? {
+            if let Some(event) = self.understand(message, out)? {
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
+    }
+
+    fn understand(&mut self, message: Message, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
+        match message {
+            Message::ReadyForQuery(body) => return self.ready(body.status(), out),
+            Message::ErrorResponse(body) => self.failed(ServerError::read(body.fields())?)?,
+            Message::DataRow(row) => {
+                if self.outcome.row.replace(row).is_some() {
+                    return Err(not_postgres("a row too many"));
+                }
+            }
+            Message::NoticeResponse(body) => {
+                let words = ServerError::read(body.fields())?.fault().words;
+                debug!(words; "the store remarks");
+            }
+            Message::ParseComplete
+            | Message::BindComplete
+            | Message::RowDescription(_)
+            | Message::CommandComplete(_)
+            // Out of band, or nothing that is needed.
+            | Message::ParameterStatus(_)
+            | Message::BackendKeyData(_)
+            | Message::NotificationResponse(_) => {}
+            message if self.due.front() == Some(&Due::Startup) => {
+                self.authentication.respond(message, &self.url, &mut self.unsent)?;
+                self.flush(out);
+            }
+            _ => return Err(not_postgres("a message that is not expected")),
+        }
+        Ok(None)
+    }
+
+    /// An error ends its transaction, or the connection with it.
+    fn failed(&mut self, error: ServerError) -> Result<(), Fault> {
+        match self.due.front() {
+            Some(due) if *due != Due::Startup && !error.is_fatal => {
+                self.outcome.error = Some(error);
+                Ok(())
+            }
+            _ => Err(error.fault()),
+        }
+    }
+
+    /// The oldest of what was sent is done.
+    fn ready(&mut self, status: u8, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
+        let outcome = std::mem::take(&mut self.outcome);
+        // Idle is outside of a transaction, which is where each Sync of ours ends.
+        if status != b'I' {
+            return Err(not_postgres("a transaction that stays open"));
+        }
+        match self.due.pop_front().ok_or_else(|| not_postgres("a reply too many"))? {
+            Due::Startup => self.introduced(out)?,
+            Due::Settings if outcome.error.is_none() => message::may_write(outcome.row.as_ref())?,
+            Due::Settings | Due::Create | Due::Insert => self.stepped(outcome.error)?,
+            Due::Look => return self.looked(outcome, out),
+            Due::Ask(count) => return Ok(Some(Event::Replied(self.answer(count, outcome)?))),
+        }
+        Ok(None)
+    }
+
+    fn introduced(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
+        if !self.authentication.is_done() {
+            return Err(not_postgres("a greeting without authentication"));
+        }
+        message::settings(self.statement_timeout, &mut self.unsent);
+        self.send(Due::Settings, out);
+        message::prepare_take(&mut self.unsent);
+        self.look(out);
+        Ok(())
+    }
+
+    fn looked(&mut self, outcome: Outcome, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
+        let may_create = !self.was_seen.load(Ordering::Relaxed) && !self.is_creating;
+        match outcome {
+            Outcome { error: Some(error), .. } if may_create && error.is_missing_table() => {
+                message::create_table(&mut self.unsent);
+                self.send(Due::Create, out);
+                self.insert(out);
+                message::prepare_take(&mut self.unsent);
+            }
+            Outcome { error: Some(error), .. } => return Err(self.fault(error)),
+            Outcome { row: Some(row), .. } => {
+                let count = message::grant(&row)?.count();
+                if !self.was_seen.swap(true, Ordering::Relaxed) {
+                    store::log_found(&self.name, count, self.limit);
+                }
+                return Ok(Some(Event::Greeted));
+            }
+            Outcome { row: None, .. } if may_create => self.insert(out),
+            Outcome { row: None, .. } => return Err(error::missing(&self.name)),
+        }
+        self.look(out);
+        Ok(None)
+    }
+
+    fn insert(&mut self, out: &mut Vec<u8>) {
+        self.is_creating = true;
+        message::insert_counter(&self.name, self.limit, &mut self.unsent);
+        self.send(Due::Insert, out);
+    }
+
+    fn stepped(&self, error: Option<ServerError>) -> Result<(), Fault> {
+        match error {
+            // What another process has created a moment before is created.
+            Some(error) if !error.is_created_already() => Err(self.fault(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn answer(&self, count: u64, outcome: Outcome) -> Result<Answer, Fault> {
+        if let Some(error) = outcome.error {
+            return error.answer();
+        }
+        let Some(row) = outcome.row else {
+            return Ok(Answer::Refused(error::missing(&self.name)));
+        };
+        let grant = message::grant(&row)?;
+        // Numbers were left when it began, and none or no row once it had the lock: ask which.
+        if count > 0 && grant.granted == 0 && !grant.count().halted() {
+            return Ok(Answer::NotRun(None));
+        }
+        Ok(Answer::Granted(grant))
+    }
+
+    /// What the operator should know of an error while greeting.
+    fn fault(&self, error: ServerError) -> Fault {
+        error.with_remedy(|| message::creation_sql(&self.name, self.limit, &self.url.user))
+    }
+
+    fn look(&mut self, out: &mut Vec<u8>) {
+        message::take(&self.name, 0, &mut self.unsent);
+        self.send(Due::Look, out);
+    }
+
+    fn send(&mut self, due: Due, out: &mut Vec<u8>) {
+        self.due.push_back(due);
+        self.flush(out);
+    }
+
+    fn flush(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.unsent);
+        self.unsent.clear();
+    }
+}
+
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut fields = formatter.debug_struct("Postgres");
+        fields.field("name", &self.name).field("due", &self.due).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! What PostgreSQL's errors mean: the SQLSTATE decides, the words are for the log.
+//!
+//! An error of severity ERROR ends its transaction: nothing of it is written. FATAL and PANIC end
+//! the connection. See PostgreSQL's manual, "PostgreSQL Error Codes".
+
+use fallible_iterator::FallibleIterator;
+use postgres_protocol::message::backend::ErrorFields;
+
+use super::message::not_postgres;
+use crate::store::protocol::Answer;
+use crate::store::{Fault, StoreError};
+
+/// An error, or a remark, of the server.
+pub struct ServerError {
+    /// It ends the connection.
+    pub is_fatal: bool,
+    code: String,
+    words: String,
+}
+
+impl ServerError {
+    /// Reads what may be logged: severity, code and message. Details and hints stay unread, since
+    /// they may repeat values.
+    pub fn read(mut fields: ErrorFields) -> Result<ServerError, Fault> {
+        let (mut severity, mut code, mut message) = (String::new(), String::new(), String::new());
+        let malformed = |_| not_postgres("an error that is malformed");
+        while let Some(field) = fields.next().map_err(malformed)? {
+            let value = String::from_utf8_lossy(field.value_bytes()).into_owned();
+            match field.type_() {
+                // The second is the same in the server's language, and older.
+                b'V' => severity = value,
+                b'S' if severity.is_empty() => severity = value,
+                b'C' => code = value,
+                b'M' => message = value,
+                _ => {}
+            }
+        }
+        let is_fatal = matches!(severity.as_str(), "FATAL" | "PANIC");
+        let words = format!("{severity} {code}: {message}");
+        Ok(ServerError { is_fatal, code, words })
+    }
+
+    /// The error as the link takes it.
+    pub fn fault(self) -> Fault {
+        let error = match self.code.as_str() {
+            "28000" | "28P01" => StoreError::Authentication,
+            "3D000" => StoreError::Database,
+            // The second: the role sees no schema in which to create.
+            "42501" | "3F000" => StoreError::Permission,
+            "53100" => StoreError::Disk,
+            "53200" => StoreError::Memory,
+            "53300" => StoreError::Connections,
+            "57P03" => StoreError::Loading,
+            "57P01" | "57P02" | "57P04" | "57P05" => StoreError::Unreachable,
+            "25006" => StoreError::ReadOnly,
+            // A take is slow when it waits for the row; a cancelled one waited, too.
+            "55P03" | "57014" => StoreError::Locked,
+            "40001" | "40P01" => StoreError::Conflict,
+            "42P01" => StoreError::Missing,
+            "42703" | "42804" | "42809" | "42883" => StoreError::Type,
+            "42601" | "42704" => StoreError::Version,
+            _ => StoreError::Refused,
+        };
+        Fault { error, words: self.words }
+    }
+
+    /// The error as the link takes it; a right that is missing comes with what somebody who has
+    /// it should run.
+    pub fn with_remedy(self, sql: impl FnOnce() -> String) -> Fault {
+        let Fault { error, words } = self.fault();
+        match error {
+            StoreError::Permission => {
+                Fault { error, words: format!("{words}; to be run by one who may: {}", sql()) }
+            }
+            error => Fault { error, words },
+        }
+    }
+
+    /// There is no table (undefined_table).
+    pub fn is_missing_table(&self) -> bool {
+        self.code == "42P01"
+    }
+
+    /// A creation found that another session has done the same (duplicate_table, and
+    /// unique_violation in the catalog if both were at it).
+    pub fn is_created_already(&self) -> bool {
+        matches!(self.code.as_str(), "42P07" | "23505")
+    }
+
+    /// What an ask was told; an error if this connection will not do for the next one either.
+    pub fn answer(self) -> Result<Answer, Fault> {
+        // After a failover another connection leads to the new primary (25006); a new one has its
+        // statement (26000), and one that fits the table (0A000).
+        let needs_greeting = matches!(self.code.as_str(), "25006" | "26000" | "0A000");
+        let fault = self.fault();
+        match fault.error {
+            _ if needs_greeting => Err(fault),
+            StoreError::Locked | StoreError::Conflict => Ok(Answer::NotRun(Some(fault))),
+            _ => Ok(Answer::Refused(fault)),
+        }
+    }
+}
+
+/// There is no row of the counter.
+pub fn missing(name: &str) -> Fault {
+    let words = format!("the table headcount has no row {name}");
+    Fault { error: StoreError::Missing, words }
+}
+
+/// What the operator of a PostgreSQL can do about an error.
+pub fn advice(error: StoreError) -> &'static str {
+    match error {
+        StoreError::Loading => "wait: the server is starting, stopping or recovering",
+        StoreError::ReadOnly => "point --store at the primary, or see why it is read-only",
+        StoreError::Memory => "give the server more memory, then see its own log",
+        StoreError::Authentication => "check user, password and db in --store, and pg_hba.conf",
+        StoreError::Permission => "let one who may run the SQL in words, or grant select, update",
+        StoreError::Type => "the table headcount is another one: rename it, or use another db",
+        StoreError::Missing => {
+            "restore the table's data, or restart headcount to count from 1 again"
+        }
+        StoreError::Version => "use PostgreSQL 12 or newer",
+        error => error.advice(),
+    }
+}

@@ -1,0 +1,101 @@
+//! The protocol of a store behind a connection: one of a closed set, matched once a call.
+
+use std::time::Duration;
+
+use crate::counter::Grant;
+use crate::limits::{BATCHES_IN_FLIGHT_MAX, HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX};
+use crate::store::postgres::{self, Postgres};
+use crate::store::redis::Redis;
+use crate::store::{Fault, StoreError};
+
+/// How a link speaks to its store.
+#[derive(Debug)]
+pub enum Protocol {
+    /// Redis, or Valkey.
+    Redis(Box<Redis>),
+    /// PostgreSQL.
+    Postgres(Box<Postgres>),
+}
+
+/// What the store's bytes meant.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The greeting is done, and asks may follow.
+    Greeted,
+    /// The answer to the oldest ask.
+    Replied(Answer),
+}
+
+/// The store's answer to one ask.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It ran.
+    Granted(Grant),
+    /// It surely did not run and may be asked again, after what hindered it, if anything did
+    /// that an operator should know of.
+    NotRun(Option<Fault>),
+    /// It was refused, and wrote nothing.
+    Refused(Fault),
+}
+
+impl Protocol {
+    /// A new connection begins: writes what comes first.
+    pub fn greet(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Protocol::Redis(redis) => redis.greet(out),
+            Protocol::Postgres(postgres) => postgres.greet(out),
+        }
+    }
+
+    /// Writes one ask for up to `count` numbers.
+    pub fn ask(&mut self, count: u64, out: &mut Vec<u8>) {
+        match self {
+            Protocol::Redis(redis) => redis.ask(count, out),
+            Protocol::Postgres(postgres) => postgres.ask(count, out),
+        }
+    }
+
+    /// Bytes came; [`Protocol::next`] says what they mean.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        match self {
+            Protocol::Redis(redis) => redis.receive(bytes),
+            Protocol::Postgres(postgres) => postgres.receive(bytes),
+        }
+    }
+
+    /// The next event in the bytes received, or `None` until more come. What there is to send for
+    /// it is written to `out`.
+    ///
+    /// # Errors
+    /// The connection must be given up.
+    pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
+        match self {
+            Protocol::Redis(redis) => redis.next(out),
+            Protocol::Postgres(postgres) => postgres.next(out),
+        }
+    }
+
+    /// How long a connecting and its greeting may take.
+    pub fn handshake_timeout(&self) -> Duration {
+        match self {
+            Protocol::Redis(_) => HANDSHAKE_TIMEOUT,
+            Protocol::Postgres(postgres) => postgres.handshake_timeout(),
+        }
+    }
+
+    /// Batches that may be on their way at once.
+    pub fn batches_in_flight_max(&self) -> usize {
+        match self {
+            Protocol::Redis(_) => BATCHES_IN_FLIGHT_MAX,
+            Protocol::Postgres(_) => POSTGRES_BATCHES_IN_FLIGHT_MAX,
+        }
+    }
+
+    /// What the operator of this store can do about an error, for the log.
+    pub fn advice(&self, error: StoreError) -> &'static str {
+        match self {
+            Protocol::Redis(_) => error.advice(),
+            Protocol::Postgres(_) => postgres::advice(error),
+        }
+    }
+}

@@ -19,9 +19,10 @@ usage() {
 Measures headcount with wrk.
 
 Usage:
-  ./bench.sh [--logs]  builds headcount; starts it, and a redis-server, on free
-                       ports; runs memory and Redis, granting and halted, with
-                       64 connections and with 1; prints one table
+  ./bench.sh [--logs]  builds headcount; starts it, a redis-server and a
+                       PostgreSQL (fsync on) on free ports; runs memory, Redis
+                       and PostgreSQL, granting and halted, with 64
+                       connections and with 1; prints one table
   ./bench.sh URL       puts the same load on a service that is running, such as
                        the pod at http://127.0.0.1:8080/ (this takes numbers)
   ./bench.sh --help    prints this
@@ -49,8 +50,10 @@ main() {
     [[ $rounds =~ ^([1-9][0-9]?|100)$ ]] || misuse "ROUNDS='$rounds' is not 1 to 100"
     [[ $seconds_each =~ ^([1-5]?[1-9]|[1-6]0)$ ]] || misuse "SECONDS_EACH is not 1 to 60"
 
-    if [[ $url ]]; then need curl wrk; else need curl redis-cli redis-server wrk; fi
     here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+    # shellcheck source=bench/tools.sh
+    source "$here/bench/tools.sh"
+    if [[ $url ]]; then need curl wrk; else need curl postgresql redis-cli redis-server wrk; fi
     temp=$(mktemp -d "${TMPDIR:-/tmp}/headcount-bench.XXXXXX")
     trap clean_up EXIT
     trap 'exit 1' HUP INT TERM
@@ -61,14 +64,18 @@ main() {
 # --- a headcount for each row --------------------------------------------------------------------
 
 measure_stores() { # LOGS
-    local round place row step=2 rows=(
-        "memory granting 64" "redis granting 64" "memory granting 1" "redis granting 1"
-        "memory halted 64" "redis halted 64" "memory halted 1" "redis halted 1"
+    local round place row step=3 rows=(
+        "memory granting 64" "redis granting 64" "postgres granting 64"
+        "memory granting 1" "redis granting 1" "postgres granting 1"
+        "memory halted 64" "redis halted 64" "postgres halted 64"
+        "memory halted 1" "redis halted 1" "postgres halted 1"
     )
-    [[ -z $1 ]] || step=3 rows=("${rows[@]:0:2}" "redis granting+logs 64" "${rows[@]:2}")
+    [[ -z $1 ]] || step=4 rows=("${rows[@]:0:3}" "redis granting+logs 64" "${rows[@]:3}")
     build
     start_redis
-    print_setting "$("$headcount" --version), $(redis_version), logs off (RUST_LOG=$quiet)"
+    start_postgres
+    print_setting "$("$headcount" --version), $(redis_version), $(postgres_version) (fsync on), \
+logs off (RUST_LOG=$quiet)"
     for ((round = 0; round < rounds; round++)); do
         for ((place = 0; place < ${#rows[@]}; place++)); do
             # A round begins a step further, so that rows that are compared stay side by side.
@@ -85,20 +92,20 @@ build() {
     cd "$here"
     timeout --foreground 1800 cargo build --release --locked >&2 || fail "cargo build failed"
     headcount=${CARGO_TARGET_DIR:-target}/release/headcount
-    unset "${!HEADCOUNT_@}" # The flags below and the defaults are what is measured.
+    unset "${!HEADCOUNT_@}" "${!PG@}" # The flags below and the defaults are what is measured.
 }
 
 measure_row() { # ROUND STORE LOAD CONNECTIONS
-    local store=$2 load=$3 connections=$4 limit=$granting_limit calls=- memory_kib
+    local store=$2 load=$3 connections=$4 limit=$granting_limit calls memory_kib
     local counter=bench-$1-$store-${load/+/-}-$connections
     name="round $(($1 + 1)), $store $load $connections"
     echo "bench.sh: $name" >&2
     [[ $load != halted ]] || limit=$halted_limit
     start_headcount "$store" "$load" "$counter" "$limit"
     [[ $load != halted ]] || run_to_the_halt
-    [[ $store != redis ]] || calls=$(script_calls)
+    calls=$(calls_of "$store")
     run_load "http://$address/" "$connections"
-    [[ $store != redis ]] || calls=$(($(script_calls) - calls))
+    [[ $calls == - ]] || calls=$(($(calls_of "$store") - calls))
     memory_kib=$(awk '$1 == "VmRSS:" { print $2 }' "/proc/$headcount_pid/status")
     check_count "$store" "$load" "$counter" "$connections"
     stop "$headcount_pid" || fail "$name: headcount ended with exit code $?"
@@ -107,9 +114,20 @@ measure_row() { # ROUND STORE LOAD CONNECTIONS
     record "$store" "$load" "$connections" "$calls" "$memory_kib" -
 }
 
+calls_of() { # STORE: what it was asked so far, or - if it does not count
+    case $1 in
+        redis) script_calls ;;
+        postgres) statement_calls ;;
+        *) echo - ;;
+    esac
+}
+
 start_headcount() { # STORE LOAD COUNTER LIMIT: sets headcount_pid, address
     local url=memory: level=$quiet
-    [[ $1 != redis ]] || url=redis://127.0.0.1:$redis_port
+    case $1 in
+        redis) url=redis://127.0.0.1:$redis_port ;;
+        postgres) url=postgres://127.0.0.1:$postgres_port ;;
+    esac
     [[ $2 != granting+logs ]] || level=info
     : >"$temp/headcount.log" # Or the address in it may be that of the headcount before.
     RUST_LOG=$level "$headcount" --listen 127.0.0.1:0 --store "$url" --counter "$3" --limit "$4" \
@@ -144,7 +162,10 @@ check_count() { # STORE LOAD COUNTER CONNECTIONS
     [[ $(status "http://$address") =~ $words ]] || fail "$name: /status does not say what is taken"
     taken=${BASH_REMATCH[1]}
     stored=$taken
-    [[ $1 != redis ]] || stored=$(redis HGET "headcount:{$3}" taken)
+    case $1 in
+        redis) stored=$(redis HGET "headcount:{$3}" taken) ;;
+        postgres) stored=$(postgres "select taken from headcount where name = '$3'") ;;
+    esac
     if [[ $2 == halted ]]; then
         ((taken == halted_limit && stored == halted_limit)) && return
         fail "$name: $halted_limit numbers, but $taken are taken; the store says $stored"
@@ -201,95 +222,6 @@ measure_service() { # URL
     printf '/status after:  %s\n\n' "$(status "$origin")"
     awk -v service=1 -f "$here/bench/table.awk" "$temp/runs"
     [[ -z $broken ]] || fail "not every request was answered well: see the table"
-}
-
-# --- the tools -----------------------------------------------------------------------------------
-
-run_load() { # URL CONNECTIONS: sets completed, duration_us, p50_us, p99_us, refused, socket_errors
-    timeout $((seconds_each + 15)) wrk -t1 -c"$2" -d"${seconds_each}s" -s "$here/bench/report.lua" \
-        "$1" >"$temp/wrk" 2>&1 &
-    load_pid=$!
-    wait "$load_pid" || fail "$name: wrk failed: $(tail -n 3 "$temp/wrk")"
-    load_pid=
-    read -r completed duration_us p50_us p99_us refused socket_errors \
-        < <(sed -n 's/^report //p' "$temp/wrk") || fail "$name: wrk did not say what it measured"
-}
-
-record() { # STORE LOAD CONNECTIONS CALLS MEMORY_KIB HALTED: as bench/table.awk reads it
-    local IFS=$'\t'
-    set -- "$@" "$completed" "$duration_us" "$p50_us" "$p99_us" "$refused" "$socket_errors"
-    echo "$*" >>"$temp/runs"
-}
-
-start_redis() { # Sets redis_pid, redis_port.
-    local attempt
-    for ((attempt = 0; attempt < 10; attempt++)); do
-        redis_port=$((20000 + RANDOM % 12000)) # Below the ports that the kernel gives to clients.
-        redis-server --bind 127.0.0.1 --port "$redis_port" --save '' --appendonly no \
-            --dir "$temp" >"$temp/redis.log" 2>&1 &
-        redis_pid=$!
-        if await "$redis_pid" is_our_redis; then return; fi
-        stop "$redis_pid" || true # Its port was in use.
-    done
-    fail "redis-server does not start: $(tail -n 3 "$temp/redis.log")"
-}
-
-is_our_redis() { [[ $(redis INFO server) == *"process_id:$redis_pid"[!0-9]* ]]; }
-redis() { timeout 5 redis-cli -h 127.0.0.1 -p "$redis_port" "$@" 2>&1; }
-redis_version() { redis INFO server | sed -n 's/^redis_version:\([0-9.]*\).*/redis \1/p'; }
-script_calls() { redis INFO commandstats | sed -n 's/^cmdstat_evalsha:calls=\([0-9]*\),.*/\1/p'; }
-
-request() { curl --silent --fail --noproxy '*' --max-time 5 "$@"; }
-status() { request --globoff "$1/status" || echo "not to be had"; } # ORIGIN
-halted() { # ORIGIN: yes, no, or - if it does not say
-    case $(status "$1") in
-        *'"halted":true'*) echo yes ;;
-        *'"halted":false'*) echo no ;;
-        *) echo - ;;
-    esac
-}
-
-print_setting() { # WHAT IS MEASURED
-    local model wrk busy
-    model=$(awk -F ': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)
-    wrk=$(wrk --version 2>&1 || true) # It says its version, and exits with 1.
-    busy=$(cut -d ' ' -f 1 /proc/loadavg)
-    echo "machine:  $(nproc) cores, ${model:-$(uname -m)}, $(uname -sr), load average $busy"
-    echo "measured: $1"
-    echo "load:     ${wrk%% \[*}, 1 thread, $seconds_each s a run, medians of $rounds rounds"
-    echo
-}
-
-await() { # PID COMMAND...: until it succeeds; for about 6 s, and while the process lives
-    local end=$((SECONDS + 6))
-    while ((SECONDS < end)); do
-        if "${@:2}"; then return 0; fi
-        kill -0 "$1" 2>/dev/null || return 1
-        sleep 0.02
-    done
-    return 1
-}
-is_gone() { ! kill -0 "$1" 2>/dev/null; }
-stop() { # PID: its exit code; by force after about 6 s
-    kill "$1" 2>/dev/null || true
-    await "$1" is_gone "$1" || kill -KILL "$1" 2>/dev/null || true
-    wait "$1"
-}
-
-load_pid='' headcount_pid='' redis_pid=''
-clean_up() {
-    local pid
-    for pid in $load_pid $headcount_pid $redis_pid; do stop "$pid" || true; done
-    rm -rf "$temp"
-}
-
-need() { # TOOL...
-    local tool missing=()
-    for tool; do command -v "$tool" >/dev/null || missing+=("${tool/redis-cli/redis-tools}"); done
-    [[ ${#missing[@]} != 0 ]] || return 0
-    local install="apt-get update && apt-get install -y ${missing[*]}" who='on Debian, as root'
-    if ((EUID == 0)) && command -v apt-get >/dev/null; then who='install with'; fi
-    fail "missing: ${missing[*]}; $who: $install"
 }
 
 misuse() { echo "bench.sh: $*; see --help" >&2 && exit 2; }

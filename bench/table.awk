@@ -1,5 +1,5 @@
 # Prints the table and the ratios of bench.sh, from one line a run of tab-separated fields:
-#  1 store         2 load       3 connections    4 script calls   5 VmRSS (KiB)      6 halted
+#  1 store         2 load       3 connections    4 calls          5 VmRSS (KiB)      6 halted
 #  7 answers       8 length (us)                 9 p50 (us)      10 p99 (us)
 # 11 answers of status 4xx or 5xx                12 socket errors
 # A field that was not measured is "-". A row is run once a round, so its third run is of the
@@ -33,12 +33,12 @@ END {
 }
 
 function print_store_table(    at, row, field) {
-    printf "%-7s %-13s %11s %11s %9s %9s %8s %8s %13s %11s\n", "store", "load", "connections", \
+    printf "%-8s %-13s %11s %11s %9s %9s %8s %8s %13s %11s\n", "store", "load", "connections", \
         "requests/s", "min", "max", "p50 ms", "p99 ms", "calls/request", "memory MiB"
     for (at = 1; at <= row_count; at++) {
         row = rows[at]
         split(row, field, FS)
-        printf "%-7s %-13s %11s %s %13s %11s\n", field[1], field[2], field[3], measured(row), \
+        printf "%-8s %-13s %11s %s %13s %11s\n", field[1], field[2], field[3], measured(row), \
             shown("%.3f", median(calls, row)), shown("%.1f", median(memory, row))
     }
 }
@@ -59,15 +59,21 @@ function measured(row) {
         quantile(rate, row, 1), median(p50, row), median(p99, row))
 }
 
-function print_ratios(    memory_row, redis_row, logs_row, call_share) {
+function print_ratios(    memory_row, redis_row, postgres_row, logs_row) {
     memory_row = "memory" FS "granting" FS 64
     redis_row = "redis" FS "granting" FS 64
+    postgres_row = "postgres" FS "granting" FS 64
     logs_row = "redis" FS "granting+logs" FS 64
-    call_share = median(calls, redis_row)
     print "\nGranting, 64 connections:"
     print_ratio("redis / memory", redis_row, memory_row)
-    printf "  script calls per request  %.3f: %.1f requests a call\n", call_share, 1 / call_share
+    print_ratio("postgres / redis", postgres_row, redis_row)
+    print_calls("script calls per request", median(calls, redis_row))
+    print_calls("commits per request", median(calls, postgres_row))
     if (logs_row in runs) print_ratio("redis, logs on / off", logs_row, redis_row)
+}
+
+function print_calls(words, share) {
+    printf "  %-25s %.3f: %.1f requests a call\n", words, share, 1 / share
 }
 
 # Rounds are compared within themselves, since a machine has its moods.

@@ -9,11 +9,13 @@ mod requests;
 mod shutdown;
 
 use crate::support::daemon::Daemon;
-use crate::support::redis_server::RedisServer;
+use crate::support::store_server::KINDS;
 
-/// Checks a behaviour twice: with the count in the process, and with the count in Redis.
+/// Checks a behaviour with the count in the process, and with the count in each other store.
 fn on_every_store(arguments: &[&str], check: impl Fn(&Daemon)) {
     check(&Daemon::start(arguments));
-    let redis = RedisServer::start(&[]);
-    check(&Daemon::start_with_store(&redis.url(), arguments));
+    for kind in KINDS {
+        let server = kind.start();
+        check(&Daemon::start_with_store(&server.url(), arguments));
+    }
 }

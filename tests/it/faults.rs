@@ -1,7 +1,9 @@
-//! What becomes of the service while Redis suffers: 503 and never a guess, a line in the log that
-//! says what to do, service again by itself, and no number twice.
+//! What becomes of the service while its store suffers: 503 and never a guess, a line in the log
+//! that says what to do, service again by itself, and no number twice.
 
 mod absence;
+mod postgres;
+mod postgres_table;
 mod refusals;
 mod wire;
 

@@ -1,4 +1,4 @@
-//! What the tests stand on: the program as a child process, a Redis of their own, an HTTP client,
+//! What the tests stand on: the program as a child process, a store of their own, an HTTP client,
 //! a load. Every server listens on loopback on a port of its own, so that tests run side by side;
 //! every wait is for a condition, and [`wait::PATIENCE`] only turns a hang into a failure.
 
@@ -6,8 +6,11 @@ pub mod daemon;
 pub mod http_client;
 pub mod lines;
 pub mod load;
+pub mod postgres_server;
+pub mod postgres_wire;
 pub mod process;
-pub mod redis_proxy;
+pub mod proxy;
 pub mod redis_server;
 pub mod resp;
+pub mod store_server;
 pub mod wait;

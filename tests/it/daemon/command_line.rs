@@ -23,7 +23,7 @@ const FLAGS: [&str; 10] = [
 #[test]
 fn a_wrong_command_line_is_one_clear_line_and_exit_code_2() {
     let long_name = "x".repeat(65);
-    let wrong: [&[&str]; 24] = [
+    let wrong: [&[&str]; 26] = [
         &["--limit", "0"],
         &["--limit", "many"],
         &["--limit", "-1"],
@@ -46,6 +46,8 @@ fn a_wrong_command_line_is_one_clear_line_and_exit_code_2() {
         &["--store", "nonsense"],
         &["--store", "redis://"],
         &["--store", "redis://localhost/first"],
+        &["--store", "postgres://"],
+        &["--store", "postgres://localhost:port/"],
         &["--frobnicate", "1"],
         &["surplus"],
     ];
@@ -79,6 +81,9 @@ fn a_password_in_a_wrong_store_url_is_not_shown() {
     let urls = [
         "redis://me:hunter2@localhost:port/",
         "redis://me:hunter2@localhost:1/first",
+        "postgres://me:hunter2@localhost:port/shop",
+        "postgres://me:hunter2@localhost/shop?sslmode=require",
+        "postgres:///shop?user=me&password=hunter2",
         "mysql://me:hunter2@localhost/",
         "redis://:hunter2@",
         "me:hunter2@localhost",

@@ -5,7 +5,7 @@ use std::thread;
 
 use super::on_every_store;
 use crate::support::daemon::Daemon;
-use crate::support::redis_server::RedisServer;
+use crate::support::store_server::{KINDS, Kind};
 use crate::support::wait::wait_until;
 
 const TAKE: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -174,9 +174,13 @@ fn a_client_that_leaves_in_the_middle_of_a_request_takes_no_number() {
 
 #[test]
 fn clients_that_leave_before_their_answer_leave_the_others_theirs() {
-    let redis = RedisServer::start(&[]);
-    let daemon = Daemon::start_with_store(&redis.url(), &["--threads", "1"]);
-    redis.pause();
+    KINDS.into_iter().for_each(leave_before_their_answer);
+}
+
+fn leave_before_their_answer(kind: Kind) {
+    let server = kind.start();
+    let daemon = Daemon::start_with_store(&server.url(), &["--threads", "1"]);
+    server.pause();
     let mut staying: Vec<_> = (0..5).map(|_| daemon.client()).collect();
     for client in &mut staying {
         let mut leaving = daemon.client();
@@ -187,7 +191,7 @@ fn clients_that_leave_before_their_answer_leave_the_others_theirs() {
     // New clients sit in the slots of those that left before the grant comes.
     let mut late: Vec<_> = (0..5).map(|_| daemon.client()).collect();
     assert!(late.iter_mut().all(|client| client.get("/livez").status == 200));
-    redis.resume();
+    server.resume();
     let mut numbers: Vec<_> = staying.iter_mut().map(|client| client.receive().number()).collect();
     numbers.extend(late.iter_mut().map(|client| client.get("/").number()));
     numbers.sort_unstable();

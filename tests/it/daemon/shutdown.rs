@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::daemon::Daemon;
 use crate::support::http_client::HttpClient;
-use crate::support::redis_server::RedisServer;
+use crate::support::store_server::{KINDS, Kind};
 use crate::support::wait::wait_until;
 
 const TAKE: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -28,9 +28,13 @@ fn each_signal_ends_an_idle_program_with_exit_code_0() {
 
 #[test]
 fn what_is_in_flight_at_the_signal_is_finished() {
-    let redis = RedisServer::start(&[]);
-    let mut daemon = Daemon::start_with_store(&redis.url(), &[]);
-    redis.pause();
+    KINDS.into_iter().for_each(is_finished);
+}
+
+fn is_finished(kind: Kind) {
+    let server = kind.start();
+    let mut daemon = Daemon::start_with_store(&server.url(), &[]);
+    server.pause();
     let mut clients: Vec<_> = (0..4).map(|_| daemon.client()).collect();
     for client in &mut clients {
         // The probe is answered, so the program has read what came before it on this connection
@@ -40,7 +44,7 @@ fn what_is_in_flight_at_the_signal_is_finished() {
     }
     daemon.signal("TERM");
     wait_until_it_accepts_no_more(&daemon);
-    redis.resume();
+    server.resume();
     let mut numbers = Vec::new();
     for client in &mut clients {
         let answer = client.receive();
@@ -55,14 +59,16 @@ fn what_is_in_flight_at_the_signal_is_finished() {
 
 #[test]
 fn a_store_that_never_answers_does_not_hold_up_the_end() {
-    let redis = RedisServer::start(&[]);
-    let mut daemon = Daemon::start_with_store(&redis.url(), &["--store-timeout", "60000"]);
-    redis.pause();
-    let mut client = daemon.client();
-    client.send(TAKE);
-    let start = Instant::now();
-    assert_eq!(daemon.stop().code(), Some(0));
-    assert!(start.elapsed() < END_MAX, "took {:?}", start.elapsed());
+    for kind in KINDS {
+        let server = kind.start();
+        let mut daemon = Daemon::start_with_store(&server.url(), &["--store-timeout", "60000"]);
+        server.pause();
+        let mut client = daemon.client();
+        client.send(TAKE);
+        let start = Instant::now();
+        assert_eq!(daemon.stop().code(), Some(0));
+        assert!(start.elapsed() < END_MAX, "took {:?}", start.elapsed());
+    }
 }
 
 #[test]
@@ -77,9 +83,9 @@ fn a_client_that_never_finishes_its_request_does_not_hold_up_the_end() {
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let redis = RedisServer::start(&[]);
-    let mut daemon = Daemon::start_with_store(&redis.url(), &["--store-timeout", "60000"]);
-    redis.pause();
+    let server = Kind::Redis.start();
+    let mut daemon = Daemon::start_with_store(&server.url(), &["--store-timeout", "60000"]);
+    server.pause();
     let mut client = daemon.client();
     client.send(&[b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n".as_slice(), TAKE].concat());
     assert_eq!(client.receive().status, 200);
@@ -96,14 +102,16 @@ fn a_second_signal_ends_it_at_once() {
 #[test]
 fn a_program_that_was_stopped_and_continued_serves_on() {
     // Which interrupts its wait for events, signal(7).
-    let redis = RedisServer::start(&[]);
-    let daemon = Daemon::start_with_store(&redis.url(), &[]);
-    let mut client = daemon.client();
-    for number in 1..=5 {
-        daemon.signal("STOP");
-        client.send(TAKE);
-        daemon.signal("CONT");
-        assert_eq!(client.receive().number(), Some(number));
+    for kind in KINDS {
+        let server = kind.start();
+        let daemon = Daemon::start_with_store(&server.url(), &[]);
+        let mut client = daemon.client();
+        for number in 1..=5 {
+            daemon.signal("STOP");
+            client.send(TAKE);
+            daemon.signal("CONT");
+            assert_eq!(client.receive().number(), Some(number));
+        }
     }
 }
 

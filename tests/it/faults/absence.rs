@@ -1,4 +1,4 @@
-//! Redis that is not there: not yet, not now, not for this connection.
+//! A store that is not there: not yet, not now, not for this connection.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -7,15 +7,23 @@ use super::{ANSWER_MAX, assert_sound, start, start_without_store, suffer};
 use crate::support::daemon::Daemon;
 use crate::support::load::Load;
 use crate::support::process::free_port;
-use crate::support::redis_server::{DURABLE, RedisServer};
+use crate::support::redis_server::RedisServer;
+use crate::support::store_server::{KINDS, Kind};
 
 /// The contract's bound for service after the store is back, and what a busy machine may add.
 const BACK_MAX: Duration = Duration::from_secs(2 + 8);
 
+/// What a store is reported as while it is down, starts, and reads its data.
+const DOWN: &[&str] = &["unreachable", "loading"];
+
 #[test]
-fn a_redis_that_is_away_at_the_start_is_waited_for() {
+fn a_store_that_is_away_at_the_start_is_waited_for() {
+    KINDS.into_iter().for_each(is_waited_for);
+}
+
+fn is_waited_for(kind: Kind) {
     let port = free_port();
-    let daemon = start_without_store(&format!("redis://127.0.0.1:{port}"));
+    let daemon = start_without_store(&kind.url(&format!("127.0.0.1:{port}")));
     let mut client = daemon.client();
     assert_eq!(client.get("/livez").status, 200);
     for target in ["/", "/status"] {
@@ -29,7 +37,7 @@ fn a_redis_that_is_away_at_the_start_is_waited_for() {
     }
     assert_not_ready(&daemon);
     daemon.wait_for_trouble(&["unreachable"]);
-    let _redis = RedisServer::start_on(port, &[]);
+    let _server = kind.start_on(port);
     let back = Instant::now();
     daemon.wait_until_ready();
     let load = Load::start_gentle(daemon.address());
@@ -40,38 +48,46 @@ fn a_redis_that_is_away_at_the_start_is_waited_for() {
 
 #[test]
 fn a_host_name_that_does_not_resolve_is_tried_again_and_again() {
-    let daemon = start_without_store("redis://no-such-host.invalid");
-    let mut client = daemon.client();
-    assert!(client.get("/").is_unavailable());
-    assert_eq!(client.get("/livez").status, 200);
-    assert_not_ready(&daemon);
-    daemon.wait_for_trouble(&["unresolved", "timeout"]);
-}
-
-#[test]
-fn a_redis_that_is_killed_is_found_again_after_its_restart() {
-    let redis = RefCell::new(RedisServer::start(DURABLE));
-    let daemon = start(&redis.borrow().url());
-    let back = RefCell::new(Instant::now());
-    for _ in 0..2 {
-        let kill = || redis.borrow_mut().kill();
-        let restart = || {
-            redis.borrow_mut().restart();
-            *back.borrow_mut() = Instant::now();
-        };
-        suffer(&daemon, &["unreachable"], kill, restart);
-        assert!(back.borrow().elapsed() < BACK_MAX, "took {:?}", back.borrow().elapsed());
+    for kind in KINDS {
+        let daemon = start_without_store(&kind.url("no-such-host.invalid"));
+        let mut client = daemon.client();
+        assert!(client.get("/").is_unavailable());
+        assert_eq!(client.get("/livez").status, 200);
+        assert_not_ready(&daemon);
+        daemon.wait_for_trouble(&["unresolved", "timeout"]);
     }
 }
 
 #[test]
-fn while_redis_is_away_the_program_is_alive_and_not_ready() {
-    let mut redis = RedisServer::start(DURABLE);
+fn a_store_that_is_killed_is_found_again_after_its_restart() {
+    for kind in KINDS {
+        let server = RefCell::new(kind.start());
+        let daemon = start(&server.borrow().url());
+        let back = RefCell::new(Instant::now());
+        for _ in 0..2 {
+            let kill = || server.borrow_mut().kill();
+            let restart = || {
+                server.borrow_mut().restart();
+                *back.borrow_mut() = Instant::now();
+            };
+            suffer(&daemon, DOWN, kill, restart);
+            assert!(back.borrow().elapsed() < BACK_MAX, "took {:?}", back.borrow().elapsed());
+        }
+    }
+}
+
+#[test]
+fn while_the_store_is_away_the_program_is_alive_and_not_ready() {
+    KINDS.into_iter().for_each(is_alive_and_not_ready);
+}
+
+fn is_alive_and_not_ready(kind: Kind) {
+    let mut server = kind.start();
     // With one reactor, ready means that every answer comes: each finds the store by itself.
-    let daemon = Daemon::start(&["--store", &redis.url(), "--threads", "1"]);
+    let daemon = Daemon::start(&["--store", &server.url(), "--threads", "1"]);
     daemon.wait_until_ready();
     assert_eq!(daemon.client().get("/").number(), Some(1));
-    redis.kill();
+    server.kill();
     daemon.wait_for_trouble(&["unreachable"]);
     let mut client = daemon.client();
     assert!(client.get("/").is_unavailable());
@@ -79,31 +95,34 @@ fn while_redis_is_away_the_program_is_alive_and_not_ready() {
     assert_eq!(client.request("OPTIONS", "/").status, 204);
     assert_eq!(client.get("/nowhere").status, 404);
     assert_not_ready(&daemon);
-    redis.restart();
+    server.restart();
     daemon.wait_until_ready();
     assert_eq!(daemon.taken(), 1);
 }
 
 #[test]
-fn a_redis_that_hangs_is_given_up_in_time_and_found_again() {
-    let redis = RedisServer::start(DURABLE);
-    let daemon = start(&redis.url());
-    suffer(&daemon, &["timeout"], || redis.pause(), || redis.resume());
+fn a_store_that_hangs_is_given_up_in_time_and_found_again() {
+    for kind in KINDS {
+        let server = kind.start();
+        let daemon = start(&server.url());
+        suffer(&daemon, &["timeout"], || server.pause(), || server.resume());
+    }
 }
 
 #[test]
-fn connections_that_redis_cuts_are_made_again() {
-    let redis = RedisServer::start(&[]);
-    let daemon = start(&redis.url());
-    let load = Load::start_gentle(daemon.address());
-    for _ in 0..10 {
+fn connections_that_the_store_cuts_are_made_again() {
+    for kind in KINDS {
+        let server = kind.start();
+        let daemon = start(&server.url());
+        let load = Load::start_gentle(daemon.address());
+        for _ in 0..10 {
+            load.wait_for_numbers(50);
+            assert!(server.cut_connections() > 0, "the program has connections to cut");
+        }
         load.wait_for_numbers(50);
-        let cut: u64 = redis.command(&["CLIENT", "KILL", "TYPE", "normal"]);
-        assert!(cut > 0, "the program has connections to cut");
+        daemon.wait_for_trouble(&["unreachable"]);
+        assert_sound(&load.stop());
     }
-    load.wait_for_numbers(50);
-    daemon.wait_for_trouble(&["unreachable"]);
-    assert_sound(&load.stop());
 }
 
 #[test]

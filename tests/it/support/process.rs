@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, id};
+use std::process::{Command, Stdio, id};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs};
 
@@ -18,6 +18,36 @@ pub fn signal(process_id: u32, name: &str) {
     let status = Command::new("sh").args(["-c", &script]).status();
     let status = status.expect("sh runs");
     assert!(status.success(), "{script} failed");
+}
+
+/// The same to each of these processes that still is there.
+pub fn signal_those_left(process_ids: &[u32], name: &str) {
+    let ids: Vec<String> = process_ids.iter().map(u32::to_string).collect();
+    let script = format!("for id in {}; do kill -s {name} $id; done; true", ids.join(" "));
+    let command = Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status();
+    assert!(command.expect("sh runs").success(), "{script} failed");
+}
+
+/// The processes that this one has started, without those that they have started.
+pub fn children(process_id: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").expect("these tests need /proc");
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let ids = names.filter_map(|name| name.to_str().and_then(|name| name.parse().ok()));
+    ids.filter(|&id| state_and_parent(id).is_some_and(|(_, parent)| parent == process_id)).collect()
+}
+
+/// Whether it runs, or could; what has ended and waits to be seen by its parent does not.
+pub fn is_running(process_id: u32) -> bool {
+    state_and_parent(process_id).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
+}
+
+/// See proc(5), /proc/pid/stat: the name before them is in parentheses, and may have any bytes.
+fn state_and_parent(process_id: u32) -> Option<(char, u32)> {
+    let stat = fs::read(format!("/proc/{process_id}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat);
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.next()?.parse().ok()?))
 }
 
 /// A port on loopback that nobody listens on, and that no other test of this run is given.

@@ -1,0 +1,149 @@
+//! PostgreSQL whose table is not what the program left there.
+
+use super::{LIMIT, assert_sound, start, start_without_store, suffer};
+use crate::support::daemon::Daemon;
+use crate::support::load::Load;
+use crate::support::postgres_server::PostgresServer;
+
+/// The most that a bigint holds.
+const MAX: &str = "9223372036854775807";
+
+/// The table as the program creates it.
+const TABLE: &str = include_str!("../../../src/store/table.sql");
+
+#[test]
+fn a_row_that_vanishes_is_never_begun_anew() {
+    let postgres = PostgresServer::start();
+    let daemon = start(&postgres.url());
+    postgres.sql("create table aside (like headcount)");
+    let move_row = |from: &str, to: &str| {
+        let gone = format!("with gone as (delete from {from} returning *)");
+        postgres.sql(&format!("{gone} insert into {to} select * from gone"));
+    };
+    let return_it = || {
+        assert_not_begun_anew(&postgres, &daemon);
+        assert_eq!(postgres.counter("default"), None, "it was begun anew");
+        move_row("aside", "headcount");
+    };
+    suffer(&daemon, &["missing"], || move_row("headcount", "aside"), return_it);
+}
+
+#[test]
+fn a_table_that_is_dropped_is_never_begun_anew() {
+    let postgres = PostgresServer::start();
+    let daemon = start(&postgres.url());
+    let load = Load::start_gentle(daemon.address());
+    load.wait_for_numbers(50);
+    postgres.sql("drop table headcount");
+    load.wait_for_unavailable(20);
+    daemon.wait_for_trouble(&["missing"]);
+    assert_not_begun_anew(&postgres, &daemon);
+    assert_eq!(postgres.sql("select to_regclass('headcount') is null"), "t", "it was begun anew");
+    // The operator restores it from what clients have seen.
+    let last = load.tally().numbers.iter().copied().max().unwrap_or_default();
+    let taken = last + 1_000;
+    postgres.sql(&format!(
+        "begin; {TABLE}; insert into headcount values ('default', {taken}, {LIMIT}); commit"
+    ));
+    load.wait_for_numbers(50);
+    assert_sound(&load.stop());
+}
+
+/// What one reactor has seen, another one that connects for the first time does not create.
+#[test]
+fn a_table_that_is_dropped_is_not_begun_anew_by_a_reactor_that_comes_late() {
+    let postgres = PostgresServer::start();
+    postgres.sql(
+        "create role counter login connection limit 1; \
+         grant create, usage on schema public to counter",
+    );
+    let daemon = start_without_store(&postgres.url_of("counter", ""));
+    daemon.wait_for_log("one reactor that has it", |line| line["msg"] == "store ready");
+    daemon.wait_for_trouble(&["connections"]);
+    postgres.sql("drop table headcount; alter role counter connection limit -1");
+    daemon.wait_for_trouble(&["missing"]);
+    assert_eq!(postgres.sql("select to_regclass('headcount') is null"), "t", "it was begun anew");
+}
+
+#[test]
+fn a_column_that_is_renamed_is_said_and_waited_for() {
+    let postgres = PostgresServer::start();
+    let daemon = start(&postgres.url());
+    let rename = |from: &str, to: &str| {
+        postgres.sql(&format!("alter table headcount rename {from} to {to}"));
+    };
+    suffer(&daemon, &["type"], || rename("taken", "gone"), || rename("gone", "taken"));
+    // A column more is nobody's harm.
+    postgres.sql("alter table headcount add note text");
+    let load = Load::start_gentle(daemon.address());
+    load.wait_for_numbers(50);
+    let tally = load.stop();
+    assert_sound(&tally);
+    assert_eq!(tally.unavailable, 0);
+}
+
+#[test]
+fn a_table_of_somebody_else_s_is_not_touched() {
+    let postgres = PostgresServer::start();
+    let foreign = [
+        "create table headcount (id integer)",
+        "create table headcount (name text, taken text, max text)",
+        "create table headcount (name integer, taken bigint, max bigint)",
+        "create view headcount as select 'default'::text as name, 0 as taken, 100 as max",
+    ];
+    for (number, statement) in (1..).zip(foreign) {
+        let database = format!("shop_{number}");
+        postgres.sql(&format!("create database {database}"));
+        let run = |statement: &str| postgres.try_sql(&database, statement);
+        run(statement).expect(statement);
+        let url = format!("{}/{database}", postgres.url());
+        let daemon = Daemon::start(&["--store", &url, "--threads", "1"]);
+        assert!(daemon.client().get("/").is_unavailable(), "{statement}");
+        daemon.wait_for_trouble(&["type", "refused"]);
+        let (_, kind) = statement.split_once(' ').expect("a statement has words");
+        let kind = kind.split(' ').next().unwrap_or_default();
+        run(&format!("alter {kind} headcount rename to aside")).expect(statement);
+        daemon.wait_until_ready();
+        assert_eq!(daemon.client().get("/").number(), Some(1), "{statement}");
+    }
+}
+
+#[test]
+fn what_is_no_count_is_not_counted_up_from() {
+    let postgres = PostgresServer::start();
+    let daemon = start(&postgres.url());
+    assert_eq!(daemon.client().get("/").number(), Some(1));
+    // Past 2^53 the answer's readers would see numbers twice.
+    let absurd = [("9007199254740990", "9007199254741092"), ("9223372036854775806", MAX)];
+    for (taken, max) in absurd {
+        postgres.sql(&format!("update headcount set taken = {taken}, max = {max}"));
+        for _ in 0..3 {
+            let answer = daemon.client().get("/");
+            assert!(answer.is_unavailable(), "{taken} of {max}: {answer:?}");
+        }
+        assert_eq!(postgres.sql("select taken from headcount"), taken);
+    }
+}
+
+#[test]
+fn the_table_itself_keeps_the_count_within_its_limit() {
+    let postgres = PostgresServer::start();
+    let daemon = start(&postgres.url());
+    assert_eq!(daemon.client().get("/").number(), Some(1));
+    for wrong in ["taken = max + 1", "taken = -1", "max = 0", "taken = null", "max = null"] {
+        let update = format!("update headcount set {wrong}");
+        let error = postgres.try_sql("postgres", &update).expect_err(wrong);
+        assert!(error.contains("violates"), "{wrong}: {error}");
+    }
+    let twice = postgres.try_sql("postgres", "insert into headcount values ('default', 0, 1)");
+    assert!(twice.is_err(), "a counter is one row");
+    assert_eq!(postgres.counter("default"), Some((1, LIMIT)));
+}
+
+/// Nor by a new connection, whose greeting would create a missing counter.
+fn assert_not_begun_anew(postgres: &PostgresServer, daemon: &Daemon) {
+    postgres.cut_sessions();
+    let load = Load::start_gentle(daemon.address());
+    load.wait_for_unavailable(100);
+    assert_eq!(load.stop().numbers, [0; 0]);
+}

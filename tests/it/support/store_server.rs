@@ -1,0 +1,112 @@
+//! A store behind a connection, whichever it is: what one has to do, the others have to do too.
+
+use super::postgres_server::PostgresServer;
+use super::redis_server::{DURABLE, RedisServer};
+
+/// The stores behind a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Redis,
+    Postgres,
+}
+
+/// Each of them.
+pub const KINDS: [Kind; 2] = [Kind::Redis, Kind::Postgres];
+
+/// A server that has written every answer to disk before it gives it.
+pub enum StoreServer {
+    Redis(RedisServer),
+    Postgres(PostgresServer),
+}
+
+impl Kind {
+    /// Starts a server, and waits until it answers.
+    pub fn start(self) -> StoreServer {
+        match self {
+            Kind::Redis => StoreServer::Redis(RedisServer::start(DURABLE)),
+            Kind::Postgres => StoreServer::Postgres(PostgresServer::start()),
+        }
+    }
+
+    /// The same on this port: for a test that gave the port away before.
+    pub fn start_on(self, port: u16) -> StoreServer {
+        match self {
+            Kind::Redis => StoreServer::Redis(RedisServer::start_on(port, DURABLE)),
+            Kind::Postgres => StoreServer::Postgres(PostgresServer::start_on(port)),
+        }
+    }
+
+    /// Where the program finds the one on this host and port.
+    pub fn url(self, address: &str) -> String {
+        match self {
+            Kind::Redis => format!("redis://{address}"),
+            Kind::Postgres => format!("postgres://{address}"),
+        }
+    }
+}
+
+impl StoreServer {
+    /// Where the program finds it over TCP.
+    pub fn url(&self) -> String {
+        match self {
+            StoreServer::Redis(server) => server.url(),
+            StoreServer::Postgres(server) => server.url(),
+        }
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        match self {
+            StoreServer::Redis(server) => server.port(),
+            StoreServer::Postgres(server) => server.port(),
+        }
+    }
+
+    /// How many numbers of a counter are taken, and its limit, if it exists.
+    pub fn counter(&self, name: &str) -> Option<(u64, u64)> {
+        match self {
+            StoreServer::Redis(server) => server.counter(name),
+            StoreServer::Postgres(server) => server.counter(name),
+        }
+    }
+
+    /// Stops its processes as they are: connections stay open and connect, nothing is answered.
+    pub fn pause(&self) {
+        match self {
+            StoreServer::Redis(server) => server.pause(),
+            StoreServer::Postgres(server) => server.pause(),
+        }
+    }
+
+    /// Lets a paused one go on.
+    pub fn resume(&self) {
+        match self {
+            StoreServer::Redis(server) => server.resume(),
+            StoreServer::Postgres(server) => server.resume(),
+        }
+    }
+
+    /// Kills it with SIGKILL.
+    pub fn kill(&mut self) {
+        match self {
+            StoreServer::Redis(server) => server.kill(),
+            StoreServer::Postgres(server) => server.kill(),
+        }
+    }
+
+    /// Starts it again after a [`StoreServer::kill`]: the same port and data.
+    pub fn restart(&mut self) {
+        match self {
+            StoreServer::Redis(server) => server.restart(),
+            StoreServer::Postgres(server) => server.restart(),
+        }
+    }
+
+    /// Has it close the program's connections, and says how many there were.
+    pub fn cut_connections(&self) -> u64 {
+        match self {
+            StoreServer::Redis(server) => server.command(&["CLIENT", "KILL", "TYPE", "normal"]),
+            StoreServer::Postgres(server) => server.cut_sessions(),
+        }
+    }
+}

@@ -19,7 +19,7 @@ use log::{debug, info, warn};
 use crate::limits::{BACKOFF_MAX, BACKOFF_MIN, COMPLAINT_INTERVAL};
 use crate::outbound::Outbound;
 use crate::store::protocol::{Answer, Event, Protocol};
-use crate::store::{Reply, StoreError};
+use crate::store::{Fault, Reply, StoreError};
 
 /// What the owner of the socket is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +163,8 @@ impl Link {
     /// The connection is gone, or never came: everything in flight fails. `words` say how, for
     /// the log.
     pub fn lost(&mut self, error: StoreError, words: &str, now: Instant) {
-        self.complain(error, words, now);
+        let fault = Fault { error, words: words.to_owned() };
+        self.complain(UNAVAILABLE, &fault, now);
         let numbers: u64 = self.in_flight.iter().map(|ask| ask.count).sum();
         if numbers > 0 {
             warn!(numbers; "numbers in doubt: asked for and perhaps taken, and given to nobody");
@@ -204,12 +205,12 @@ impl Link {
             }
             (_, Answer::NotRun(None)) => Reply::NotRun,
             (_, Answer::NotRun(Some(fault))) => {
-                self.complain(fault.error, &fault.words, now);
+                self.complain("ask hindered, to be repeated", &fault, now);
                 self.trouble = fault.error;
                 Reply::NotRun
             }
             (_, Answer::Refused(fault)) => {
-                self.complain(fault.error, &fault.words, now);
+                self.complain(UNAVAILABLE, &fault, now);
                 Reply::Failed(fault.error)
             }
         };
@@ -231,19 +232,22 @@ impl Link {
 
     /// Logs a failure when it is new, and again each [`COMPLAINT_INTERVAL`] while it lasts: under
     /// load there may be thousands a second.
-    fn complain(&mut self, error: StoreError, words: &str, now: Instant) {
+    fn complain(&mut self, what: &str, fault: &Fault, now: Instant) {
+        let (error, words) = (fault.error, fault.words.as_str());
         let (reason, advice) = (error.word(), self.protocol.advice(error));
         let told = self
             .complained
             .is_some_and(|(last, at)| last == error && now.duration_since(at) < COMPLAINT_INTERVAL);
         if told {
-            debug!(reason, words, advice; "store unavailable");
+            debug!(reason, words, advice; "{what}");
         } else {
-            warn!(reason, words, advice; "store unavailable");
+            warn!(reason, words, advice; "{what}");
             self.complained = Some((error, now));
         }
     }
 }
+
+const UNAVAILABLE: &str = "store unavailable";
 
 #[cfg(test)]
 mod tests;

@@ -110,6 +110,72 @@ fn a_bad_request_is_answered_after_those_before_it_and_ends_the_connection() {
     assert!(fixture.client.lingers(false));
 }
 
+/// What a second request of three may be, so that nobody knows where the third begins.
+const SMUGGLERS: &[(&str, Refusal)] = &[
+    // RFC 9112, section 2.2: line ends.
+    ("GET / HTTP/1.1\nHost: a\n\n", Refusal::BareLineFeed),
+    ("GET / HTTP/1.1\r\nHost: a\n\r\n", Refusal::BareLineFeed),
+    ("\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", Refusal::MalformedRequestLine),
+    ("GET / HTTP/1.1\rHost: a\r\n\r\n", Refusal::MalformedRequestLine),
+    ("GET / HTTP/1.1\r\nHost: a\r\nA: b\rC: d\r\n\r\n", Refusal::MalformedFieldValue),
+    // RFC 9112, section 3: the first line.
+    ("GET /\r\n\r\n", Refusal::MalformedRequestLine),
+    ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", Refusal::MalformedRequestLine),
+    ("hello\r\n\r\n", Refusal::MalformedRequestLine),
+    ("\0", Refusal::MalformedRequestLine),
+    ("GET a HTTP/1.1\r\nHost: a\r\n\r\n", Refusal::MalformedTarget),
+    ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", Refusal::UnsupportedVersion),
+    // RFC 9112, section 3.2: Host.
+    ("GET / HTTP/1.1\r\n\r\n", Refusal::MissingHost),
+    ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", Refusal::RepeatedHost),
+    ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", Refusal::MalformedHost),
+    // RFC 9112, section 5: fields.
+    ("GET / HTTP/1.1\r\nHost: a\r\nA : b\r\n\r\n", Refusal::MalformedFieldName),
+    ("GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n c\r\n\r\n", Refusal::MalformedFieldName),
+    ("GET / HTTP/1.1\r\nHost: a\r\nA: \0\r\n\r\n", Refusal::MalformedFieldValue),
+    // RFC 9112, section 6: framing.
+    ("{POST}Content-Length: x\r\n\r\n", Refusal::MalformedContentLength),
+    ("{POST}Content-Length: 5, 6\r\n\r\n", Refusal::ConflictingContentLength),
+    ("{POST}Content-Length: 65537\r\n\r\n", Refusal::BodyTooLarge),
+    (
+        "{POST}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        Refusal::ContentLengthWithTransferEncoding,
+    ),
+    ("{POST}Transfer-Encoding: chunked, x\r\n\r\n", Refusal::MalformedTransferEncoding),
+    ("{POST}Transfer-Encoding: gzip\r\n\r\n", Refusal::UnknownTransferEncoding),
+    // RFC 9112, section 7.1: chunks.
+    ("{CHUNKED}5\nhello\r\n0\r\n\r\n", Refusal::BareLineFeed),
+    ("{CHUNKED}5;\ra\r\nhello\r\n0\r\n\r\n", Refusal::MalformedChunkLine),
+    ("{CHUNKED}4\r\nhello\r\n0\r\n\r\n", Refusal::MalformedChunkEnd),
+    ("{CHUNKED}10001\r\n", Refusal::BodyTooLarge),
+    ("{CHUNKED}0\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", Refusal::MalformedFieldName),
+];
+
+/// RFC 9112, section 11.2: whoever takes the third for a request can be made to take it for the
+/// next one's.
+#[test]
+fn nothing_behind_a_bad_request_is_a_request_wherever_the_bytes_are_cut() {
+    for (smuggler, refusal) in SMUGGLERS {
+        let post = "POST / HTTP/1.1\r\nHost: a\r\n";
+        let chunked = format!("{post}Transfer-Encoding: chunked\r\n\r\n");
+        let smuggler = smuggler.replace("{POST}", post).replace("{CHUNKED}", &chunked);
+        let pipeline = [GET, &smuggler, GET, LIVEZ].concat();
+        for split in 1..pipeline.len() {
+            let (start, rest) = pipeline.split_at(split);
+            let mut fixture = Fixture::new();
+            let asked = fixture.receive(start) + fixture.receive(rest);
+            assert_eq!(asked, 1, "{smuggler:?} split at {split}");
+            fixture.answer(Outcome::Number(1));
+            assert_eq!(fixture.receive(""), 0, "{smuggler:?} split at {split}");
+            let refused = format!(r#"{{"error":"{}"}}"#, refusal.reason());
+            assert_eq!(fixture.sent(), [number(1), refused], "{smuggler:?} split at {split}");
+            assert_eq!(fixture.client.finished(), Some(CloseReason::Refused(*refusal)));
+            assert_eq!(fixture.receive(&[GET, LIVEZ].concat()), 0);
+            assert_eq!(fixture.sent(), [""; 0], "{smuggler:?} split at {split}");
+        }
+    }
+}
+
 #[test]
 fn nothing_after_a_request_to_close_is_read() {
     let mut fixture = Fixture::new();

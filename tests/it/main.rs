@@ -3,6 +3,7 @@
 mod daemon;
 mod exactly_once;
 mod faults;
+mod hostile;
 mod postgres_access;
 mod redis_access;
 mod simulation;

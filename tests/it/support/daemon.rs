@@ -10,7 +10,10 @@ use serde_json::Value;
 use super::http_client::HttpClient;
 use super::lines::Lines;
 use super::process::{free_port, signal};
+use super::vitals::Vitals;
 use super::wait::wait_for;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_headcount");
 
 /// How many of its last lines a failed test prints.
 const LINES_PRINTED_MAX: usize = 100;
@@ -36,11 +39,7 @@ impl Daemon {
         let arguments = [&["--listen", "127.0.0.1:0"], arguments].concat();
         let mut daemon = Self::spawn(&arguments, environment);
         daemon.read_stdout();
-        let listening = daemon.wait_for_log("the line that it listens", |line| {
-            line["msg"] == "listening" && line["address"].is_string()
-        });
-        let address = listening["address"].as_str().and_then(|address| address.parse().ok());
-        daemon.address = address.expect("the address it listens on is a socket address");
+        daemon.wait_until_it_listens();
         daemon
     }
 
@@ -71,6 +70,19 @@ impl Daemon {
         daemon
     }
 
+    /// The same for a process that may have so many open files and cannot raise that; a store
+    /// over the network has its patience here too.
+    pub fn start_with_open_files(open_files: u64, arguments: &[&str]) -> Self {
+        let arguments = [&["--listen", "127.0.0.1:0"], arguments].concat();
+        let script = format!("ulimit -n {open_files}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, PROGRAM]).args(&arguments);
+        let mut daemon = Self::spawn_as(command, &arguments, &[]);
+        daemon.read_stdout();
+        daemon.wait_until_it_listens();
+        daemon
+    }
+
     /// Begins to collect stdout after [`Daemon::start_unread`].
     pub fn read_stdout(&mut self) {
         let stdout = self.child.stdout.take().expect("stdout is read once");
@@ -80,6 +92,11 @@ impl Daemon {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What the kernel says of its process.
+    pub fn vitals(&self) -> Vitals {
+        Vitals::of(self.child.id())
     }
 
     /// A new connection to it.
@@ -142,8 +159,24 @@ impl Daemon {
         [self.stdout.all(), self.stderr.all()].concat().join("\n")
     }
 
+    fn wait_until_it_listens(&mut self) {
+        let listening = self.wait_for_log("the line that it listens", |line| {
+            line["msg"] == "listening" && line["address"].is_string()
+        });
+        let address = listening["address"].as_str().and_then(|address| address.parse().ok());
+        self.address = address.expect("the address it listens on is a socket address");
+    }
+
     fn spawn(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut child = program(arguments, environment).spawn().expect("the program starts");
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments);
+        Self::spawn_as(command, arguments, environment)
+    }
+
+    fn spawn_as(mut command: Command, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        command.env_clear().envs(environment.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
         let stderr = Lines::default();
         stderr.collect(child.stderr.take().expect("stderr is piped"));
         Self {
@@ -192,13 +225,6 @@ pub fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Finished {
 /// Whether a log line is at warn or error.
 pub fn is_warning(line: &Value) -> bool {
     line["level"] == "WARN" || line["level"] == "ERROR"
-}
-
-fn program(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
-    command.args(arguments).env_clear().envs(environment.iter().copied());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
 }
 
 fn wait_for_exit(child: &mut Child) -> ExitStatus {

@@ -6,6 +6,8 @@ use std::process::{Command, Stdio, id};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// The ports the tests choose from: below the kernel's ephemeral range, so that no outgoing
 /// connection holds one while its server is away, and none connects to itself.
 const PORT_FIRST: u32 = 10_000;
@@ -63,6 +65,18 @@ pub fn free_port() -> u16 {
         }
     }
     panic!("no free port on loopback");
+}
+
+/// Raises this process's limit of open files as far as it may go; the tests of this binary share
+/// it.
+///
+/// # Panics
+/// When that is not as many as a test of `needed` connections takes, with some for the others.
+pub fn raise_open_files(needed: u64) {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("up to the maximum");
+    let needed = needed + 1_000;
+    assert!(maximum.is_none_or(|maximum| maximum >= needed), "ulimit -Hn must be {needed}");
 }
 
 /// A temporary folder, removed with everything in it when it is dropped.

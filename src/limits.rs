@@ -103,7 +103,7 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(1_000);
 pub const CONNECT_TIMEOUT_S_MIN: u64 = 1;
 /// See [`CONNECT_TIMEOUT_S_MIN`].
 pub const CONNECT_TIMEOUT_S_MAX: u64 = 60;
-/// A failure of the store that lasts is logged again after this time.
+/// A failure that lasts, of the store or of accepting, is logged again after this time.
 pub const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 /// Bytes of one reply of a store; ours have under 1 KiB, so more is not a store talking.
 pub const REPLY_BYTES_MAX: usize = 64 * 1024;

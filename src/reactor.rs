@@ -24,7 +24,8 @@ use crate::client::CloseReason;
 use crate::config::Endpoint;
 use crate::http::Date;
 use crate::limits::{
-    ACCEPT_PAUSE, ACCEPTS_MAX, DRAIN_TIMEOUT, EVENTS_MAX, LISTEN_BACKLOG, SWEEP_INTERVAL,
+    ACCEPT_PAUSE, ACCEPTS_MAX, COMPLAINT_INTERVAL, DRAIN_TIMEOUT, EVENTS_MAX, LISTEN_BACKLOG,
+    SWEEP_INTERVAL,
 };
 use crate::service::{Service, Shared};
 use crate::socket;
@@ -50,6 +51,8 @@ pub struct Reactor {
     listener: Option<TcpListener>,
     /// When to go on accepting: now, or after a rest; `None`: the kernel will tell.
     accept_at: Option<Instant>,
+    /// Before this, a rest from accepting is not logged again.
+    complain_at: Instant,
     connections: Connections,
     uplink: Option<Uplink>,
     now: Instant,
@@ -87,6 +90,7 @@ impl Reactor {
             clients_max,
             listener: Some(listener),
             accept_at: None,
+            complain_at: now,
             uplink,
             now,
             date_s: 0,
@@ -211,10 +215,14 @@ impl Reactor {
         }
     }
 
-    /// Out of descriptors or memory: those who knock wait in the kernel's queue.
+    /// Out of descriptors or memory: those who knock wait in the kernel's queue. It lasts as long
+    /// as the clients stay, and is not said at each rest.
     fn rest_from_accepting(&mut self, error: &io::Error) {
-        let (error, clients) = (error.to_string(), self.service.clients.len());
-        warn!(error, clients; "accepting rests; raise the limit of open files (ulimit -n)");
+        if self.now >= self.complain_at {
+            let (error, clients) = (error.to_string(), self.service.clients.len());
+            warn!(error, clients; "accepting rests; raise the limit of open files (ulimit -n)");
+            self.complain_at = self.now + COMPLAINT_INTERVAL;
+        }
         self.accept_at = Some(self.now + ACCEPT_PAUSE);
     }
 

@@ -40,8 +40,8 @@ const PROCESS_BYTES_MAX: usize = 4 * LOG_BYTES_MAX + 4 * 1_024 * 1_024;
 /// that there are more of them at times than of the besiegers.
 const CLIENTS_MAX: usize = 1_000;
 
-/// Runs `attack` with up to `clients` clients at a time on a program, and checks the three things that it
-/// may not change: others are served throughout, memory stays within the bound of so many
+/// Runs `attack` with up to `clients` clients at a time on a program, and checks the three things
+/// that it may not change: others are served throughout, memory stays within the bound of so many
 /// clients, and afterwards the service is as before.
 fn besiege(clients: usize, attack: impl FnOnce(&Daemon)) {
     let clients_max = CLIENTS_MAX.to_string();
@@ -58,7 +58,7 @@ fn besiege(clients: usize, attack: impl FnOnce(&Daemon)) {
     assert!(is_rising, "not in order: {:?}", sight.numbers);
     let growth = daemon.vitals().memory_peak_bytes() - memory_before;
     let bound = clients * CLIENT_BYTES_MAX + PROCESS_BYTES_MAX;
-    println!("{growth} of {bound} bytes, slowest {slowest:?}");
+    eprintln!("{growth} of {bound} bytes, slowest {slowest:?}");
     assert!(growth <= bound as u64, "{growth} bytes for {clients} clients");
     assert_all_places_are_free(&daemon, CLIENTS_MAX);
 }

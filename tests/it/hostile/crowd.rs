@@ -21,14 +21,14 @@ const NOISE_BYTES: u64 = 2 * 1_024 * 1_024;
 
 #[test]
 fn two_thousand_idle_connections_cost_little_and_hold_up_nobody() {
-    println!("{}", gather_crowd(2_000, Duration::from_millis(500)));
+    eprintln!("{}", gather_crowd(2_000, Duration::from_millis(500)));
 }
 
 /// For the figures, by hand: `cargo test --release -- --ignored --nocapture ten_thousand`.
 #[test]
 #[ignore = "takes 11,000 open files and half a minute: for the figures, by hand"]
 fn ten_thousand_idle_connections_cost_little_and_hold_up_nobody() {
-    println!("{}", gather_crowd(10_000, Duration::from_secs(10)));
+    eprintln!("{}", gather_crowd(10_000, Duration::from_secs(10)));
 }
 
 /// Opens so many connections, half of them idle from the start and half after an answer, and

@@ -48,6 +48,8 @@ pub struct Config {
 pub enum Invocation {
     /// Answer HTTP until stopped.
     Serve(Config),
+    /// Begin the counter anew, and end.
+    Reset(Config),
     /// Print this on stdout and exit with 0: `--help` or `--version`.
     Print(String),
 }
@@ -63,13 +65,13 @@ impl Config {
         environment: impl Fn(&str) -> Option<OsString>,
         cores: usize,
     ) -> Result<Invocation, ConfigError> {
-        let given = match Arguments::split(arguments)? {
-            Arguments::Flags(given) => given,
+        let (given, is_reset) = match Arguments::split(arguments)? {
+            Arguments::Flags { given, is_reset } => (given, is_reset),
             Arguments::Help => return Ok(Invocation::Print(flags::help_text(cores))),
             Arguments::Version => return Ok(Invocation::Print(flags::version_text())),
         };
         let setting = |flag| Setting::find(flag, &given, &environment, cores);
-        Ok(Invocation::Serve(Config {
+        let config = Config {
             listen: listen(&setting(&flags::LISTEN)?)?,
             store: store(&setting(&flags::STORE)?)?,
             limit: setting(&flags::LIMIT)?.number()?,
@@ -78,7 +80,8 @@ impl Config {
             halted_status: setting(&flags::HALTED_STATUS)?.number()?,
             store_timeout: Duration::from_millis(setting(&flags::STORE_TIMEOUT)?.number()?),
             clients_max: setting(&flags::MAX_CLIENTS)?.number()?,
-        }))
+        };
+        Ok(if is_reset { Invocation::Reset(config) } else { Invocation::Serve(config) })
     }
 }
 

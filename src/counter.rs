@@ -34,6 +34,9 @@ pub struct Grant {
     pub granted: u64,
     /// The counter's limit when it granted.
     pub limit: u64,
+    /// Which life of the counter the numbers belong to: a reset begins a later one. 0 where it
+    /// has but one.
+    pub generation: u64,
 }
 
 impl Grant {
@@ -50,7 +53,8 @@ impl Grant {
 
 /// Takes up to `wanted` numbers from a counter. With 0 wanted it only looks.
 pub fn take(count: Count, wanted: u64) -> Grant {
-    Grant { first: count.taken + 1, granted: wanted.min(count.remaining()), limit: count.limit }
+    let granted = wanted.min(count.remaining());
+    Grant { first: count.taken + 1, granted, limit: count.limit, generation: 0 }
 }
 
 #[cfg(test)]

@@ -23,14 +23,14 @@
 //! - What thinks is sans-IO: bytes and values in, bytes and values out, `now` passed in. Only
 //!   [`reactor`] and [`socket`] touch sockets; beside the reactor only [`process`] and [`logging`]
 //!   read a clock.
-//! - An ask that may have run is never sent again: its clients get 503.
+//! - An ask that may have run is sent again only to a store that remembers its answer.
 //! - A grant for a client who left never reaches the next owner of its slot.
 //! - Every buffer, list and wait has its bound in [`limits`].
 //!
 //! # The map, in reading order
 //!
 //! - [`config`]: flags and environment, parsed once into final values. [`logging`]: JSON lines on
-//!   stdout. [`process`]: the threads and the signals.
+//!   stdout. [`process`]: the threads and the signals. [`reset`]: begins a counter anew.
 //! - [`reactor`]: the loop, the listener, the clients' sockets and the store's. [`socket`]: bytes
 //!   between a socket and a buffer.
 //! - [`service`]: all of a reactor that thinks: its [`clients`], the [`queue`] and the store.
@@ -48,6 +48,7 @@ pub mod config;
 pub mod logging;
 pub mod process;
 pub mod reactor;
+pub mod reset;
 pub mod socket;
 
 // One reactor's mind.

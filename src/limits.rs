@@ -94,6 +94,11 @@ pub const BATCH_MAX: usize = 4_096;
 pub const BATCHES_IN_FLIGHT_MAX: usize = 2;
 /// The same to PostgreSQL.
 pub const POSTGRES_BATCHES_IN_FLIGHT_MAX: usize = 1;
+/// How long a store remembers the answer to an ask, for the link to ask again.
+pub const ANSWER_KEPT: Duration = Duration::from_secs(60);
+/// How long after the first time an ask may be sent again: the store must still remember, and the
+/// clocks of two machines may run at different speeds.
+pub const ASK_AGAIN_MAX: Duration = Duration::from_secs(50);
 /// Reads from a store's socket in one wake before the clients have their turn.
 pub const STORE_READS_MAX: usize = 4;
 /// From the start of a connecting until the store has greeted: two round trips and a slow fork.
@@ -103,6 +108,8 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(1_000);
 pub const CONNECT_TIMEOUT_S_MIN: u64 = 1;
 /// See [`CONNECT_TIMEOUT_S_MIN`].
 pub const CONNECT_TIMEOUT_S_MAX: u64 = 60;
+/// How long `--reset` tries.
+pub const RESET_TIMEOUT: Duration = Duration::from_secs(5);
 /// A failure that lasts, of the store or of accepting, is logged again after this time.
 pub const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 /// Bytes of one reply of a store; ours have under 1 KiB, so more is not a store talking.
@@ -127,4 +134,5 @@ const _: () = assert!(PIPELINED_MAX <= BATCH_MAX);
 const _: () = assert!(
     DRAIN_TIMEOUT.as_millis() + DRAIN_GRACE.as_millis() + LOG_FLUSH_TIMEOUT.as_millis() < 5_000
 );
+const _: () = assert!(ASK_AGAIN_MAX.as_secs() < ANSWER_KEPT.as_secs());
 const _: () = assert!(PIPELINED_MAX * 256 <= OUTBOUND_BYTES_MAX, "an answer has under 256 bytes");

@@ -7,16 +7,17 @@ use std::thread;
 
 use headcount::config::{Config, Invocation};
 use headcount::limits::LOG_FLUSH_TIMEOUT;
-use headcount::{logging, process};
+use headcount::{logging, process, reset};
 
 fn main() -> ExitCode {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     match Config::parse(env::args_os().skip(1), |name| env::var_os(name), cores) {
         Ok(Invocation::Serve(config)) => serve(&config),
-        Ok(Invocation::Print(text)) => match io::stdout().write_all(text.as_bytes()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
+        Ok(Invocation::Reset(config)) => match reset::reset(&config) {
+            Ok(text) => print(&text),
+            Err(error) => complain(&error.to_string(), 1),
         },
+        Ok(Invocation::Print(text)) => print(&text),
         Err(error) => complain(&error.to_string(), 2),
     }
 }
@@ -27,6 +28,13 @@ fn serve(config: &Config) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&error.to_string(), 1),
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 

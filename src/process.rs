@@ -4,10 +4,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use log::{info, warn};
 use mio::Waker;
@@ -26,6 +26,7 @@ use crate::reactor::Reactor;
 use crate::service::{Service, Settings, Shared};
 use crate::socket;
 use crate::store::Store;
+use crate::store::counter::Counter;
 use crate::store::link::Link;
 use crate::store::memory::Memory;
 use crate::store::postgres::Postgres;
@@ -119,11 +120,11 @@ fn reactors(
         store_timeout: config.store_timeout,
     };
     let memory = Memory::new(config.limit);
-    let was_seen = Arc::new(AtomicBool::new(false));
+    let counter = Counter::new(&config.counter, config.limit, now_micros());
     let mut reactors = Vec::new();
     for listener in listeners {
         let now = Instant::now();
-        let (store, endpoint) = store(config, &memory, &was_seen, now);
+        let (store, endpoint) = store(config, &memory, &counter, now);
         let service = Service::new(store, settings, Arc::clone(shared), now);
         let shared = Arc::clone(shared);
         let reactor = Reactor::new(listener, service, endpoint, shared, clients_max)?;
@@ -151,24 +152,37 @@ fn clients_max(config: &Config) -> usize {
 fn store(
     config: &Config,
     memory: &Memory,
-    was_seen: &Arc<AtomicBool>,
+    counter: &Counter,
     now: Instant,
 ) -> (Store, Option<Endpoint>) {
-    let (counter, limit, timeout) = (&config.counter, config.limit, config.store_timeout);
-    let was_seen = Arc::clone(was_seen);
+    match link(config, counter, now) {
+        Some((link, endpoint)) => (Store::Link(Box::new(link)), Some(endpoint)),
+        None => (Store::Memory(memory.clone()), None),
+    }
+}
+
+/// A link to the store, unless it is in the process.
+pub fn link(config: &Config, counter: &Counter, now: Instant) -> Option<(Link, Endpoint)> {
+    let (counter, timeout) = (counter.clone(), config.store_timeout);
     let (protocol, endpoint) = match &config.store {
-        StoreUrl::Memory => return (Store::Memory(memory.clone()), None),
+        StoreUrl::Memory => return None,
         StoreUrl::Redis(url) => {
-            let redis = Redis::new(url.clone(), counter, limit, was_seen);
+            let redis = Redis::new(url.clone(), counter, fastrand::u64(..));
             (Protocol::Redis(Box::new(redis)), &url.endpoint)
         }
         StoreUrl::Postgres(url) => {
-            let postgres = Postgres::new((**url).clone(), counter, limit, timeout, was_seen);
+            let postgres = Postgres::new((**url).clone(), counter, timeout);
             (Protocol::Postgres(Box::new(postgres)), &url.endpoint)
         }
     };
     let link = Link::new(protocol, timeout, fastrand::u64(..), now);
-    (Store::Link(Box::new(link)), Some(endpoint.clone()))
+    Some((link, endpoint.clone()))
+}
+
+/// Microseconds since 1970: the generation of a counter that begins now.
+pub fn now_micros() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> io::Error {

@@ -106,6 +106,14 @@ impl Queue {
         })
     }
 
+    /// Takes out the oldest request for a number that was not asked for yet and whose client is
+    /// `present`, to give it one that is at hand.
+    pub fn next_for_number(&mut self, present: impl Fn(Token) -> bool) -> Option<Waiter> {
+        let is_next = |waiter: &Waiter| waiter.want == Want::Number && present(waiter.token);
+        let place = self.waiting.iter().position(is_next)?;
+        self.waiting.remove(place)
+    }
+
     /// The oldest batch was granted: the outcome of each of its waiters, in order. One that was
     /// answered at its deadline comes as `None`, with the number that is now spent, if any.
     pub fn settle(&mut self, grant: Grant) -> impl Iterator<Item = (Option<Waiter>, Outcome)> + '_ {
@@ -122,7 +130,7 @@ impl Queue {
         })
     }
 
-    /// The oldest batch failed, and may have run: its waiters, who are not asked for again.
+    /// The oldest batch failed: its waiters, who are not asked for again.
     pub fn fail(&mut self) -> impl Iterator<Item = Waiter> + '_ {
         let (expired, waiters) = self.end_batch();
         waiters.skip(expired)
@@ -213,7 +221,7 @@ mod tests {
         }
 
         fn settle(&mut self, first: u64, granted: u64) -> Vec<(Option<u32>, Outcome)> {
-            let grant = Grant { first, granted, limit: LIMIT };
+            let grant = Grant { first, granted, limit: LIMIT, generation: 0 };
             let outcomes = self.queue.settle(grant);
             outcomes
                 .map(|(waiter, outcome)| (waiter.map(|waiter| waiter.token.slot), outcome))

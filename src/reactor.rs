@@ -32,7 +32,7 @@ use crate::socket;
 use crate::store::Store;
 use crate::token::Token;
 use connections::Connections;
-use uplink::Uplink;
+pub use uplink::Uplink;
 
 // No client's token has such a slot.
 const LISTENER: mio::Token = mio::Token(u32::MAX as usize);
@@ -128,6 +128,7 @@ impl Reactor {
             self.obey_store();
             self.connections.flush_touched(&mut self.service);
         }
+        self.service.finish();
         Ok(())
     }
 

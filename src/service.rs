@@ -4,6 +4,7 @@
 //! are cut into one batch, the store is asked for it, and what the store has replied goes to the
 //! askers. Whoever has something to send is touched. A simulation drives it with bytes alone.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -46,6 +47,11 @@ pub struct Service {
     /// The store; the reactor owns its socket.
     pub store: Store,
     queue: Queue,
+    /// Numbers that were granted for requests that are gone: the next who ask get them, oldest
+    /// first, before the store is asked.
+    spare: VecDeque<u64>,
+    /// The latest generation that granted.
+    generation: u64,
     store_timeout: Duration,
     shared: Arc<Shared>,
 }
@@ -58,6 +64,8 @@ impl Service {
             clients: Clients::new(settings.halted_status, now, date),
             store,
             queue: Queue::default(),
+            spare: VecDeque::new(),
+            generation: 0,
             store_timeout: settings.store_timeout,
             shared,
         }
@@ -108,8 +116,10 @@ impl Service {
         while let Some(waiter) = self.queue.expire(now) {
             self.clients.answer(waiter.token, Outcome::Failed(self.store.trouble()));
         }
+        self.give_spare();
         while self.ask(now) {
             self.settle_replies();
+            self.give_spare();
         }
     }
 
@@ -126,6 +136,13 @@ impl Service {
     /// Ends the connections whose own time is up.
     pub fn sweep(&mut self) {
         self.clients.touch_those(|client, context| client.expire(context));
+    }
+
+    /// The service ends: says which numbers nobody is left to take.
+    pub fn finish(&mut self) {
+        for request_num in self.spare.drain(..) {
+            warn!(request_num; "number spent: granted, and nobody was left to take it");
+        }
     }
 
     /// The process is stopping: from now on each connection ends with its next answer.
@@ -159,15 +176,31 @@ impl Service {
         }
     }
 
+    /// Gives the numbers at hand to those who wait for one.
+    fn give_spare(&mut self) {
+        while let Some(&number) = self.spare.front()
+            && let Some(waiter) = self.queue.next_for_number(|it| self.clients.contains(it))
+        {
+            self.spare.pop_front();
+            self.clients.answer(waiter.token, Outcome::Number(number));
+            log_number(number);
+        }
+    }
+
     fn settle(&mut self, grant: Grant) {
+        if grant.generation < self.generation {
+            return self.fail(StoreError::Backwards); // Numbers of a life that a reset has ended.
+        }
+        if grant.generation > self.generation {
+            self.generation = grant.generation;
+            self.spare.clear(); // Likewise.
+        }
         let mut sent_away = false;
         for (waiter, outcome) in self.queue.settle(grant) {
             let answered = waiter.is_some_and(|it| self.clients.answer(it.token, outcome));
             match outcome {
-                Outcome::Number(request_num) if answered => info!(request_num; "number taken"),
-                Outcome::Number(request_num) => {
-                    warn!(request_num; "number spent: its client was gone before the answer");
-                }
+                Outcome::Number(number) if answered => log_number(number),
+                Outcome::Number(number) => self.spare.push_back(number),
                 _ => sent_away |= matches!(outcome, Outcome::Halted(_)),
             }
         }
@@ -182,6 +215,10 @@ impl Service {
             self.clients.answer(waiter.token, Outcome::Failed(error));
         }
     }
+}
+
+fn log_number(request_num: u64) {
+    info!(request_num; "number taken");
 }
 
 #[cfg(test)]

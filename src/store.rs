@@ -3,6 +3,8 @@
 //! One question: "grant me up to `n`"; with `n = 0` it only looks. Replies come in the order of
 //! the asks. The set of stores is closed, so it is an enum that is matched once a batch.
 
+pub mod counter;
+pub mod horizon;
 pub mod link;
 pub mod memory;
 pub mod postgres;
@@ -11,9 +13,7 @@ pub mod redis;
 
 use std::time::Instant;
 
-use log::{info, warn};
-
-use crate::counter::{Count, Grant};
+use crate::counter::Grant;
 use link::Link;
 use memory::Memory;
 
@@ -95,15 +95,6 @@ pub struct Fault {
     pub words: String,
 }
 
-/// A process has found its counter, of which `asked` would have been the limit.
-fn log_found(counter: &str, count: Count, asked: u64) {
-    let Count { taken, limit } = count;
-    info!(counter, taken, limit; "counter found");
-    if limit != asked {
-        warn!(counter, limit, asked; "the store's limit differs from --limit and is followed");
-    }
-}
-
 /// Why a store gave no numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreError {
@@ -131,6 +122,9 @@ pub enum StoreError {
     Type,
     /// The counter was there and is gone: deleted, evicted, or lost with the store's data.
     Missing,
+    /// The count is lower than it was, or of an earlier generation: a restored backup, or a
+    /// failover that lost writes.
+    Backwards,
     /// The server is older than the commands that are needed.
     Version,
     /// The server has no connection left for us (53300, max number of clients).
@@ -163,6 +157,7 @@ impl StoreError {
             StoreError::Permission => "permission",
             StoreError::Type => "type",
             StoreError::Missing => "missing",
+            StoreError::Backwards => "backwards",
             StoreError::Version => "version",
             StoreError::Connections => "connections",
             StoreError::Database => "database",
@@ -187,8 +182,9 @@ impl StoreError {
             StoreError::Authentication => "check user and password in --store",
             StoreError::Permission => "grant the user the commands and keys the README lists",
             StoreError::Type => "delete the key or choose another --counter",
-            StoreError::Missing => {
-                "restore the store's data, or restart headcount to count from 1 again"
+            StoreError::Missing => "restore the store's data, or begin anew with headcount --reset",
+            StoreError::Backwards => {
+                "numbers would come twice: restore newer data, or begin anew with headcount --reset"
             }
             StoreError::Version => "use Redis 6.2 or newer, or Valkey",
             StoreError::Connections => "raise the store's max_connections, or use fewer --threads",

@@ -6,13 +6,13 @@ use std::ffi::OsString;
 
 use lexopt::{Arg, Parser};
 
-use super::flags::{FLAGS, Flag, HELP, VERSION};
+use super::flags::{FLAGS, Flag, HELP, RESET, VERSION};
 use super::value::{ConfigError, quoted};
 
 /// The arguments, split and not yet understood.
 pub(super) enum Arguments {
-    /// Flags with their values, each flag at most once.
-    Flags(Vec<(&'static Flag, OsString)>),
+    /// Flags with their values, each flag at most once; and whether `--reset` was among them.
+    Flags { given: Vec<(&'static Flag, OsString)>, is_reset: bool },
     /// `--help` or `-h` was met.
     Help,
     /// `--version` or `-V` was met.
@@ -33,26 +33,31 @@ impl Arguments {
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<Arguments, ConfigError> {
         let mut parser = Parser::from_args(arguments);
-        let mut flags: Vec<(&Flag, OsString)> = Vec::new();
+        let mut given: Vec<(&Flag, OsString)> = Vec::new();
+        let mut is_reset = false;
         while let Some(argument) = parser.next().map_err(|_| not_a_flag())? {
             let flag = match argument {
                 Arg::Long(name) if name == HELP.0 => return Ok(Arguments::Help),
                 Arg::Long(name) if name == VERSION.0 => return Ok(Arguments::Version),
                 Arg::Short(letter) if letter == HELP.1 => return Ok(Arguments::Help),
                 Arg::Short(letter) if letter == VERSION.1 => return Ok(Arguments::Version),
+                Arg::Long(name) if name == RESET => {
+                    is_reset = true;
+                    continue;
+                }
                 Arg::Long(name) => named(name)?,
                 Arg::Short(_) | Arg::Value(_) => return Err(not_a_flag()),
             };
             let name = flag.name;
-            if flags.iter().any(|(other, _)| other.name == name) {
+            if given.iter().any(|(other, _)| other.name == name) {
                 return Err(ConfigError::new(format!("--{name} is given twice")));
             }
             let value = parser.value().map_err(|_| {
                 ConfigError::new(format!("--{name} has no value: allowed is {}", flag.allowed))
             })?;
-            flags.push((flag, value));
+            given.push((flag, value));
         }
-        Ok(Arguments::Flags(flags))
+        Ok(Arguments::Flags { given, is_reset })
     }
 }
 

@@ -116,7 +116,9 @@ pub(super) static MAX_CLIENTS: Flag = Flag {
 pub(super) static FLAGS: [&Flag; 8] =
     [&LISTEN, &STORE, &LIMIT, &COUNTER, &THREADS, &HALTED_STATUS, &STORE_TIMEOUT, &MAX_CLIENTS];
 
-/// The flags that take no value and have no variable, each with its letter.
+/// The flags that take no value and have no variable, two of them with a letter.
+pub(super) const RESET: &str = "reset";
+/// See [`RESET`].
 pub(super) const HELP: (&str, char) = ("help", 'h');
 pub(super) const VERSION: (&str, char) = ("version", 'V');
 
@@ -182,6 +184,8 @@ pub(super) fn help_text(cores: usize) -> String {
         help_line(&mut text, "", &flag.allowed.to_string());
         help_line(&mut text, "", &format!("{} [default: {default}]", flag.variable));
     }
+    let reset = "begin the counter anew, with --limit, and end";
+    help_line(&mut text, &format!("--{RESET}"), reset);
     help_line(&mut text, &format!("-{}, --{}", VERSION.1, VERSION.0), "print the version");
     help_line(&mut text, &format!("-{}, --{}", HELP.1, HELP.0), "print this help");
     text.push_str("\nStore URLs:\n");

@@ -7,18 +7,20 @@
 //!    +------------- lost: refused, closed, timed out, not the protocol ------+
 //! ```
 //!
-//! An ask whose reply did not come before the connection was lost may have run: it fails, and is
-//! never sent again. Invariant: only a `Ready` link has asks in flight; replies are in the order
-//! of the asks. It knows neither sockets nor names nor the clock.
+//! An ask whose reply did not come before the connection was lost may have run. A store that
+//! remembers its answers is asked again on the next connection, with the same sequence numbers and
+//! in the same order; an ask to another, or one too old to be remembered, fails and is never sent
+//! again. Invariant: replies are in the order of the asks. It knows neither sockets nor names nor
+//! the clock.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use log::{debug, info, warn};
 
-use crate::limits::{BACKOFF_MAX, BACKOFF_MIN, COMPLAINT_INTERVAL};
+use crate::limits::{ASK_AGAIN_MAX, BACKOFF_MAX, BACKOFF_MIN, COMPLAINT_INTERVAL};
 use crate::outbound::Outbound;
-use crate::store::protocol::{Answer, Event, Protocol};
+use crate::store::protocol::{Answer, Ask, Event, Protocol};
 use crate::store::{Fault, Reply, StoreError};
 
 /// What the owner of the socket is to do.
@@ -41,7 +43,10 @@ enum State {
 /// An ask without a reply yet.
 #[derive(Clone, Copy, Debug)]
 struct InFlight {
-    count: u64,
+    ask: Ask,
+    /// When it was sent for the first time.
+    since: Instant,
+    /// When the connection is given up for it.
     deadline: Instant,
 }
 
@@ -53,6 +58,8 @@ pub struct Link {
     commands: VecDeque<Command>,
     outbound: Outbound,
     in_flight: VecDeque<InFlight>,
+    /// Asks so far.
+    sequence: u64,
     replies: VecDeque<Reply>,
     timeout: Duration,
     random: fastrand::Rng,
@@ -72,6 +79,7 @@ impl Link {
             commands: VecDeque::new(),
             outbound: Outbound::default(),
             in_flight: VecDeque::new(),
+            sequence: 0,
             replies: VecDeque::new(),
             timeout,
             random: fastrand::Rng::with_seed(seed),
@@ -91,8 +99,10 @@ impl Link {
     /// Sends one ask for up to `count` numbers. Only when [`Link::can_ask`].
     pub fn ask(&mut self, count: u64, now: Instant) {
         debug_assert!(self.can_ask());
-        self.protocol.ask(count, self.outbound.writer());
-        self.in_flight.push_back(InFlight { count, deadline: now + self.timeout });
+        self.sequence += 1;
+        let ask = Ask { sequence: self.sequence, count };
+        self.protocol.ask(ask, self.outbound.writer());
+        self.in_flight.push_back(InFlight { ask, since: now, deadline: now + self.timeout });
     }
 
     /// The next reply, in the order of the asks.
@@ -120,7 +130,7 @@ impl Link {
         match self.state {
             State::Down { until } => Some(until),
             State::Connecting { deadline } | State::Greeting { deadline } => Some(deadline),
-            State::Ready => self.in_flight.front().map(|ask| ask.deadline),
+            State::Ready => self.in_flight.front().map(|sent| sent.deadline),
         }
     }
 
@@ -153,32 +163,47 @@ impl Link {
         while !matches!(self.state, State::Down { .. }) {
             match self.protocol.next(self.outbound.writer()) {
                 Ok(None) => return,
-                Ok(Some(Event::Greeted)) => self.greeted(),
+                Ok(Some(Event::Greeted)) => self.greeted(now),
                 Ok(Some(Event::Replied(answer))) => self.replied(answer, now),
                 Err(fault) => self.lost(fault.error, &fault.words, now),
             }
         }
     }
 
-    /// The connection is gone, or never came: everything in flight fails. `words` say how, for
-    /// the log.
+    /// The connection is gone, or never came. `words` say how, for the log.
     pub fn lost(&mut self, error: StoreError, words: &str, now: Instant) {
         let fault = Fault { error, words: words.to_owned() };
         self.complain(UNAVAILABLE, &fault, now);
-        let numbers: u64 = self.in_flight.iter().map(|ask| ask.count).sum();
-        if numbers > 0 {
-            warn!(numbers; "numbers in doubt: asked for and perhaps taken, and given to nobody");
-        }
         self.trouble = error;
-        let failed = self.in_flight.drain(..).map(|_| Reply::Failed(error));
-        self.replies.extend(failed);
+        self.give_up_asks(error, now);
         self.outbound.clear();
         self.commands.push_back(Command::Disconnect);
         let until = now + self.backoff();
         self.state = State::Down { until };
     }
 
-    fn greeted(&mut self) {
+    /// Those that cannot be asked again fail; they are the oldest, if any.
+    fn give_up_asks(&mut self, error: StoreError, now: Instant) {
+        let oldest = now.checked_sub(ASK_AGAIN_MAX);
+        let mut numbers = 0;
+        while let Some(lost) = self.in_flight.front()
+            && (!self.protocol.remembers() || oldest.is_some_and(|oldest| lost.since < oldest))
+        {
+            numbers += lost.ask.count;
+            self.in_flight.pop_front();
+            self.replies.push_back(Reply::Failed(error));
+        }
+        if numbers > 0 {
+            warn!(numbers; "numbers in doubt: asked for and perhaps taken, and given to nobody");
+        }
+    }
+
+    /// Asks may be sent, and first those that were sent before.
+    fn greeted(&mut self, now: Instant) {
+        for again in &mut self.in_flight {
+            self.protocol.ask(again.ask, self.outbound.writer());
+            again.deadline = now + self.timeout;
+        }
         self.state = State::Ready;
         self.failures = 0;
         self.trouble = StoreError::Timeout;
@@ -187,7 +212,7 @@ impl Link {
     }
 
     fn replied(&mut self, answer: Answer, now: Instant) {
-        let asked = self.in_flight.front().map(|ask| ask.count);
+        let asked = self.in_flight.front().map(|sent| sent.ask.count);
         let reply = match (asked, answer) {
             (None, _) => {
                 return self.lost(StoreError::Protocol, "a reply that nobody asked for", now);

@@ -22,8 +22,6 @@ mod error;
 mod message;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -32,8 +30,9 @@ use postgres_protocol::message::backend::{DataRowBody, Message};
 
 use crate::config::PostgresUrl;
 use crate::limits::{HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX};
+use crate::store::Fault;
+use crate::store::counter::Counter;
 use crate::store::protocol::{Answer, Event};
-use crate::store::{self, Fault};
 use authentication::Authentication;
 use error::ServerError;
 pub use error::advice;
@@ -62,8 +61,7 @@ struct Outcome {
 /// The protocol state of one connection, used again for the next one.
 pub struct Postgres {
     url: PostgresUrl,
-    name: String,
-    limit: u64,
+    counter: Counter,
     statement_timeout: Duration,
     authentication: Authentication,
     unread: BytesMut,
@@ -72,28 +70,19 @@ pub struct Postgres {
     outcome: Outcome,
     /// What was missing is being created on this connection.
     is_creating: bool,
-    /// Shared by the reactors: the counter was seen, and is not to be created again.
-    was_seen: Arc<AtomicBool>,
 }
 
 impl Postgres {
-    /// A counter `name` in the PostgreSQL of `url`, created with `limit` if it is missing, unless
-    /// this process `was_seen` to have found it before.
+    /// A link to the PostgreSQL of `url`, where the counter is created if it is missing and was not
+    /// seen by this process.
     ///
     /// `timeout` is that of an ask. The server is told to give up a statement long before: so
     /// whatever waited for a lock in vain surely did not run, and is asked for again only for
     /// those who still wait.
-    pub fn new(
-        url: PostgresUrl,
-        name: &str,
-        limit: u64,
-        timeout: Duration,
-        was_seen: Arc<AtomicBool>,
-    ) -> Postgres {
+    pub fn new(url: PostgresUrl, counter: Counter, timeout: Duration) -> Postgres {
         Postgres {
             url,
-            name: name.to_owned(),
-            limit,
+            counter,
             statement_timeout: timeout / (POSTGRES_BATCHES_IN_FLIGHT_MAX as u32 + 1),
             authentication: Authentication::default(),
             unread: BytesMut::new(),
@@ -101,7 +90,6 @@ impl Postgres {
             due: VecDeque::new(),
             outcome: Outcome::default(),
             is_creating: false,
-            was_seen,
         }
     }
 
@@ -125,7 +113,7 @@ impl Postgres {
 
     /// Writes one ask for up to `count` numbers.
     pub fn ask(&mut self, count: u64, out: &mut Vec<u8>) {
-        message::take(&self.name, count, &mut self.unsent);
+        message::take(&self.counter.name, count, &mut self.unsent);
         self.send(Due::Ask(count), out);
     }
 
@@ -215,7 +203,7 @@ impl Postgres {
     }
 
     fn looked(&mut self, outcome: Outcome, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
-        let may_create = !self.was_seen.load(Ordering::Relaxed) && !self.is_creating;
+        let may_create = !self.counter.horizon.is_seen() && !self.is_creating;
         match outcome {
             Outcome { error: Some(error), .. } if may_create && error.is_missing_table() => {
                 message::create_table(&mut self.unsent);
@@ -225,14 +213,11 @@ impl Postgres {
             }
             Outcome { error: Some(error), .. } => return Err(self.fault(error)),
             Outcome { row: Some(row), .. } => {
-                let count = message::grant(&row)?.count();
-                if !self.was_seen.swap(true, Ordering::Relaxed) {
-                    store::log_found(&self.name, count, self.limit);
-                }
+                self.counter.saw(message::grant(&row)?);
                 return Ok(Some(Event::Greeted));
             }
             Outcome { row: None, .. } if may_create => self.insert(out),
-            Outcome { row: None, .. } => return Err(error::missing(&self.name)),
+            Outcome { row: None, .. } => return Err(error::missing(&self.counter.name)),
         }
         self.look(out);
         Ok(None)
@@ -240,7 +225,7 @@ impl Postgres {
 
     fn insert(&mut self, out: &mut Vec<u8>) {
         self.is_creating = true;
-        message::insert_counter(&self.name, self.limit, &mut self.unsent);
+        message::insert_counter(&self.counter.name, self.counter.limit, &mut self.unsent);
         self.send(Due::Insert, out);
     }
 
@@ -257,7 +242,7 @@ impl Postgres {
             return error.answer();
         }
         let Some(row) = outcome.row else {
-            return Ok(Answer::Refused(error::missing(&self.name)));
+            return Ok(Answer::Refused(error::missing(&self.counter.name)));
         };
         let grant = message::grant(&row)?;
         // Numbers were left when it began, and none or no row once it had the lock: ask which.
@@ -269,11 +254,12 @@ impl Postgres {
 
     /// What the operator should know of an error while greeting.
     fn fault(&self, error: ServerError) -> Fault {
-        error.with_remedy(|| message::creation_sql(&self.name, self.limit, &self.url.user))
+        let Counter { name, limit, .. } = &self.counter;
+        error.with_remedy(|| message::creation_sql(name, *limit, &self.url.user))
     }
 
     fn look(&mut self, out: &mut Vec<u8>) {
-        message::take(&self.name, 0, &mut self.unsent);
+        message::take(&self.counter.name, 0, &mut self.unsent);
         self.send(Due::Look, out);
     }
 
@@ -291,7 +277,7 @@ impl Postgres {
 impl std::fmt::Debug for Postgres {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut fields = formatter.debug_struct("Postgres");
-        fields.field("name", &self.name).field("due", &self.due).finish_non_exhaustive()
+        fields.field("name", &self.counter.name).field("due", &self.due).finish_non_exhaustive()
     }
 }
 

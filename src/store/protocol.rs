@@ -17,6 +17,15 @@ pub enum Protocol {
     Postgres(Box<Postgres>),
 }
 
+/// A question for numbers. Sent again after a lost connection, it has the same sequence number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Counts the asks of a link, from 1.
+    pub sequence: u64,
+    /// Up to so many numbers; 0 to look only.
+    pub count: u64,
+}
+
 /// What the store's bytes meant.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
@@ -47,12 +56,18 @@ impl Protocol {
         }
     }
 
-    /// Writes one ask for up to `count` numbers.
-    pub fn ask(&mut self, count: u64, out: &mut Vec<u8>) {
+    /// Writes one ask.
+    pub fn ask(&mut self, ask: Ask, out: &mut Vec<u8>) {
         match self {
-            Protocol::Redis(redis) => redis.ask(count, out),
-            Protocol::Postgres(postgres) => postgres.ask(count, out),
+            Protocol::Redis(redis) => redis.ask(ask, out),
+            Protocol::Postgres(postgres) => postgres.ask(ask.count, out),
         }
+    }
+
+    /// Whether the store remembers its answers, so that an ask may be sent again though it may
+    /// have run.
+    pub fn remembers(&self) -> bool {
+        matches!(self, Protocol::Redis(_))
     }
 
     /// Bytes came; [`Protocol::next`] says what they mean.
@@ -70,7 +85,7 @@ impl Protocol {
     /// The connection must be given up.
     pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
         match self {
-            Protocol::Redis(redis) => redis.next(out),
+            Protocol::Redis(redis) => redis.next_event(),
             Protocol::Postgres(postgres) => postgres.next(out),
         }
     }

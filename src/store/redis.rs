@@ -1,8 +1,8 @@
 //! Redis, or Valkey, as bytes: RESP3 with the redis crate's packing and parser.
 //!
-//! The counter is the hash `headcount:{NAME}` with the fields `taken` and `limit`; the braces make
-//! its name a Redis Cluster hash tag. A greeting is one write: HELLO 3 (with AUTH), SELECT,
-//! SCRIPT LOAD, HSETNX of both fields and a look at them. Only a process that has not been
+//! The counter is the hash `headcount:{NAME}` with the fields `taken`, `limit` and `generation`;
+//! the braces make its name a Redis Cluster hash tag. A greeting is one write: HELLO 3 (with AUTH),
+//! SELECT, SCRIPT LOAD, HSETNX of the fields and a look at them. Only a process that has not been
 //! greeted yet creates the counter: later a missing one was lost, and must not begin at 1 again.
 //! It knows neither sockets, nor the clock, nor who asks.
 
@@ -10,17 +10,16 @@ mod reply;
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis::{Cmd, Parser, Value, cmd};
 
 use crate::config::RedisUrl;
-use crate::counter::Count;
-use crate::limits::REPLY_BYTES_MAX;
-use crate::store::protocol::{Answer, Event};
-use crate::store::{self, Fault, StoreError};
-use reply::{fault, grant, not_redis, number, primary};
+use crate::counter::Grant;
+use crate::limits::{ANSWER_KEPT, BATCHES_IN_FLIGHT_MAX, REPLY_BYTES_MAX};
+use crate::store::counter::Counter;
+use crate::store::protocol::{Answer, Ask, Event};
+use crate::store::{Fault, StoreError};
+use reply::{fault, grant, not_redis, primary};
 
 /// A command that was sent, and so a reply that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,18 +29,19 @@ enum Due {
     Step,
     /// The look at the fields, the last step of the greeting.
     Look,
-    /// SCRIPT LOAD after a NOSCRIPT.
-    Load,
     Ask,
 }
 
 const TAKE: &str = include_str!("take.lua");
+const RESET: &str = include_str!("reset.lua");
 
 /// The protocol state of one connection, used again for the next one.
 pub struct Redis {
     url: RedisUrl,
     key: String,
-    limit: u64,
+    /// Tells this link from all others, those of former processes included.
+    id: u64,
+    counter: Counter,
     /// The script's SHA-1, by which EVALSHA names it.
     hash: String,
     parser: Parser,
@@ -49,24 +49,22 @@ pub struct Redis {
     /// Bytes received since a reply was last complete.
     unfinished_bytes: usize,
     due: VecDeque<Due>,
-    /// Shared by the reactors: the counter was seen, and is not to be created again.
-    was_seen: Arc<AtomicBool>,
 }
 
 impl Redis {
-    /// A counter `name` in the Redis of `url`, created with `limit` if it is missing, unless this
-    /// process `was_seen` to have found it before.
-    pub fn new(url: RedisUrl, name: &str, limit: u64, was_seen: Arc<AtomicBool>) -> Redis {
+    /// A link to the Redis of `url`, where the counter is created if it is missing and was not
+    /// seen by this process. `id` must be no other link's: a random one.
+    pub fn new(url: RedisUrl, counter: Counter, id: u64) -> Redis {
         Redis {
             url,
-            key: format!("headcount:{{{name}}}"),
-            limit,
+            key: format!("headcount:{{{}}}", counter.name),
+            id,
+            counter,
             hash: redis::Script::new(TAKE).get_hash().to_owned(),
             parser: Parser::new(),
             unread: Vec::new(),
             unfinished_bytes: 0,
             due: VecDeque::new(),
-            was_seen,
         }
     }
 
@@ -81,51 +79,51 @@ impl Redis {
             self.send(cmd("SELECT").arg(self.url.database), Due::Step, out);
         }
         self.send(cmd("SCRIPT").arg("LOAD").arg(TAKE), Due::Step, out);
-        if !self.was_seen.load(Ordering::Relaxed) {
+        if self.counter.is_to_be_reset {
+            self.send(&self.reset(), Due::Step, out);
+        } else if !self.counter.horizon.is_seen() {
+            self.send(&self.create("generation", self.counter.born), Due::Step, out);
             self.send(&self.create("taken", 0), Due::Step, out);
-            self.send(&self.create("limit", self.limit), Due::Step, out);
+            self.send(&self.create("limit", self.counter.limit), Due::Step, out);
         }
-        self.send(&self.look(), Due::Look, out);
+        // A right that the script lacks must show before it has taken anything.
+        let place = format!("{}:link", self.key);
+        self.send(cmd("GET").arg(&place), Due::Step, out);
+        self.send(cmd("SET").arg(&place).arg("").arg("PX").arg(1), Due::Step, out);
+        self.send(&self.take(Ask { sequence: 0, count: 0 }), Due::Look, out);
     }
 
-    /// Writes one ask for up to `count` numbers.
-    pub fn ask(&mut self, count: u64, out: &mut Vec<u8>) {
-        let mut evalsha = cmd("EVALSHA");
-        evalsha.arg(&self.hash).arg(1).arg(&self.key).arg(count);
-        self.send(&evalsha, Due::Ask, out);
+    /// Writes one ask.
+    pub fn ask(&mut self, ask: Ask, out: &mut Vec<u8>) {
+        self.send(&self.take(ask), Due::Ask, out);
     }
 
-    /// Bytes came; [`Redis::next`] says what they mean.
+    /// Bytes came; [`Redis::next_event`] says what they mean.
     pub fn receive(&mut self, bytes: &[u8]) {
         self.unread.extend_from_slice(bytes);
         self.unfinished_bytes += bytes.len();
     }
 
-    /// The next event in the bytes received, or `None` until more come. What there is to send for
-    /// it is written to `out`. After an error the connection must be given up.
-    pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
+    /// The next event in the bytes received, or `None` until more come. After an error the
+    /// connection must be given up.
+    pub fn next_event(&mut self) -> Result<Option<Event>, Fault> {
         while let Some(value) = self.value()? {
             if let Value::Push { .. } = value {
                 continue; // Out of band, and none that we subscribed to.
             }
             let due = self.due.pop_front().ok_or_else(|| not_redis("a reply too many"))?;
-            if let Some(event) = self.understand(due, value, out)? {
+            if let Some(event) = self.understand(due, value)? {
                 return Ok(Some(event));
             }
         }
         Ok(None)
     }
 
-    fn understand(
-        &mut self,
-        due: Due,
-        value: Value,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Event>, Fault> {
+    fn understand(&mut self, due: Due, value: Value) -> Result<Option<Event>, Fault> {
         match (due, value) {
+            // The greeting loads it; and what is in flight is asked again in order after one.
             (Due::Ask, Value::ServerError(error)) if error.code() == "NOSCRIPT" => {
-                self.load_again(out);
-                Ok(Some(Event::Replied(Answer::NotRun(None))))
+                Err(Fault { error: StoreError::Connecting, words: "no script any more".to_owned() })
             }
             (Due::Ask, Value::ServerError(error)) => {
                 let answer = Answer::Refused(fault(&error));
@@ -137,13 +135,13 @@ impl Redis {
             }),
             (_, Value::ServerError(error)) => Err(fault(&error)),
             (Due::Ask, value) => {
-                let grant = grant(&value).ok_or_else(|| not_redis("a grant that makes no sense"));
-                Ok(Some(Event::Replied(Answer::Granted(grant?))))
+                let grant = self.granted(&value)?;
+                Ok(Some(Event::Replied(Answer::Granted(grant))))
             }
             (Due::Hello, value) => primary(&value).map(|()| None),
-            (Due::Step | Due::Load, _) => Ok(None),
+            (Due::Step, _) => Ok(None),
             (Due::Look, value) => {
-                self.looked(&value)?;
+                self.granted(&value)?;
                 Ok(Some(Event::Greeted))
             }
         }
@@ -169,27 +167,10 @@ impl Redis {
         }
     }
 
-    fn looked(&mut self, value: &Value) -> Result<(), Fault> {
-        let Value::Array(fields) = value else {
-            return Err(not_redis("HMGET without fields"));
-        };
-        let [Some(taken), Some(limit)] = [0, 1].map(|index| fields.get(index).and_then(number))
-        else {
-            return Err(Fault {
-                error: StoreError::Missing,
-                words: format!("{} has no numbers in taken and limit", self.key),
-            });
-        };
-        if !self.was_seen.swap(true, Ordering::Relaxed) {
-            store::log_found(&self.key, Count { taken, limit }, self.limit);
-        }
-        Ok(())
-    }
-
-    fn load_again(&mut self, out: &mut Vec<u8>) {
-        if !self.due.contains(&Due::Load) {
-            self.send(cmd("SCRIPT").arg("LOAD").arg(TAKE), Due::Load, out);
-        }
+    fn granted(&self, value: &Value) -> Result<Grant, Fault> {
+        let grant = grant(value).ok_or_else(|| not_redis("a grant that makes no sense"))?;
+        self.counter.saw(grant);
+        Ok(grant)
     }
 
     fn hello(&self) -> Cmd {
@@ -203,16 +184,31 @@ impl Redis {
         hello
     }
 
+    /// Where the answer to an ask is remembered: those in flight at once have different places.
+    fn place(&self, sequence: u64) -> String {
+        let place = sequence % BATCHES_IN_FLIGHT_MAX as u64;
+        format!("{}:link:{:016x}:{place}", self.key, self.id)
+    }
+
+    fn take(&self, ask: Ask) -> Cmd {
+        let seen = self.counter.horizon.sight();
+        let mut take = cmd("EVALSHA");
+        take.arg(&self.hash).arg(2).arg(&self.key).arg(self.place(ask.sequence));
+        take.arg(ask.count).arg(ask.sequence).arg(ANSWER_KEPT.as_millis() as u64);
+        take.arg(seen.generation).arg(seen.taken);
+        take
+    }
+
+    fn reset(&self) -> Cmd {
+        let mut reset = cmd("EVAL");
+        reset.arg(RESET).arg(1).arg(&self.key).arg(self.counter.limit).arg(self.counter.born);
+        reset
+    }
+
     fn create(&self, field: &str, value: u64) -> Cmd {
         let mut create = cmd("HSETNX");
         create.arg(&self.key).arg(field).arg(value);
         create
-    }
-
-    fn look(&self) -> Cmd {
-        let mut look = cmd("HMGET");
-        look.arg(&self.key).arg("taken").arg("limit");
-        look
     }
 
     fn send(&mut self, command: &Cmd, due: Due, out: &mut Vec<u8>) {

@@ -2,6 +2,7 @@
 //! that says what to do, service again by itself, and no number twice.
 
 mod absence;
+mod backwards;
 mod postgres;
 mod postgres_table;
 mod refusals;

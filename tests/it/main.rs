@@ -4,6 +4,7 @@ mod daemon;
 mod exactly_once;
 mod faults;
 mod hostile;
+mod no_gaps;
 mod postgres_access;
 mod redis_access;
 mod simulation;

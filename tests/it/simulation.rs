@@ -8,8 +8,10 @@
 mod client;
 mod node;
 mod store;
+mod totals;
 mod world;
 
+use totals::Totals;
 use world::World;
 
 const SEEDS: u64 = 2_000;
@@ -24,7 +26,7 @@ fn no_schedule_breaks_a_promise() {
         }
         Err(_) => 0..SEEDS,
     };
-    let mut totals = world::Totals::default();
+    let mut totals = Totals::default();
     for seed in seeds {
         let run = std::panic::catch_unwind(|| {
             let mut world = World::new(seed);

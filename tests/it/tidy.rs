@@ -15,12 +15,12 @@ const FUNCTION_LINES_MAX: usize = 40;
 
 /// What only some files may name: (text, those files or folders under `src`).
 const CONFINED: &[(&str, &[&str])] = &[
-    ("mio::", &["process", "reactor", "socket"]),
+    ("mio::", &["process", "reactor", "reset", "socket"]),
     ("TcpStream", &["reactor", "socket"]),
     ("TcpListener", &["process", "reactor", "socket"]),
     ("UnixStream", &["reactor", "socket"]),
-    ("Instant::now", &["process", "reactor", "socket"]),
-    ("SystemTime::now", &["reactor", "socket", "logging"]),
+    ("Instant::now", &["process", "reactor", "reset"]),
+    ("SystemTime::now", &["process", "reactor", "logging"]),
     ("thread::", &["process", "reactor", "resolver", "logging", "main"]),
     ("ToSocketAddrs", &["reactor", "resolver", "config"]),
 ];

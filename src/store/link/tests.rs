@@ -1,17 +1,17 @@
 //! The life of a link in virtual time, with a store of a few canned replies.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::config::{Endpoint, RedisUrl, StoreUrl};
 use crate::counter::Grant;
 use crate::limits::{BATCHES_IN_FLIGHT_MAX, HANDSHAKE_TIMEOUT, REPLY_BYTES_MAX};
+use crate::store::counter::Counter;
 use crate::store::postgres::Postgres;
 use crate::store::redis::Redis;
 
 const TIMEOUT: Duration = Duration::from_millis(500);
-const GREETED: &[u8] = b"%0\r\n+hash\r\n:1\r\n:1\r\n*2\r\n:0\r\n:9\r\n";
-const GREETED_AGAIN: &[u8] = b"%0\r\n+hash\r\n*2\r\n:0\r\n:9\r\n";
+const GREETED: &[u8] =
+    b"%0\r\n+hash\r\n:1\r\n:1\r\n:1\r\n_\r\n+OK\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
+const GREETED_AGAIN: &[u8] = b"%0\r\n+hash\r\n_\r\n+OK\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
 
 /// One row (1, 0, 9), and the end of its transaction.
 const POSTGRES_GRANTED: &[u8] = b"D\0\0\0\x2a\0\x03\0\0\0\x08\0\0\0\0\0\0\0\x01\
@@ -27,7 +27,7 @@ impl Fixture {
         let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
         let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
         let now = Instant::now();
-        let redis = Redis::new(url, "default", 9, Arc::default());
+        let redis = Redis::new(url, Counter::new("default", 9, 5), 7);
         let link = Link::new(Protocol::Redis(Box::new(redis)), TIMEOUT, 7, now);
         Fixture { link, now }
     }
@@ -47,7 +47,7 @@ impl Fixture {
     fn postgres() -> Fixture {
         let url = StoreUrl::parse("postgres://localhost?connect_timeout=3");
         let Ok(StoreUrl::Postgres(url)) = url else { panic!("the URL is good") };
-        let postgres = Postgres::new(*url, "default", 9, TIMEOUT, Arc::default());
+        let postgres = Postgres::new(*url, Counter::new("default", 9, 5), TIMEOUT);
         let now = Instant::now();
         let link = Link::new(Protocol::Postgres(Box::new(postgres)), TIMEOUT, 7, now);
         let mut fixture = Fixture { link, now };
@@ -110,10 +110,10 @@ fn replies_come_in_the_order_of_the_asks() {
     let mut fixture = Fixture::ready();
     fixture.link.ask(1, fixture.now);
     fixture.link.ask(2, fixture.now);
-    fixture.receive(b"*3\r\n:1\r\n:1\r\n:9\r\n*3\r\n:2\r\n:2\r\n:9\r\n");
+    fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n*4\r\n:2\r\n:2\r\n:9\r\n:5\r\n");
     let expected = [(1, 1), (2, 2)].map(|(first, granted)| {
         let limit = 9;
-        Reply::Granted(Grant { first, granted, limit })
+        Reply::Granted(Grant { first, granted, limit, generation: 5 })
     });
     assert_eq!(fixture.replies(), expected);
     assert!(fixture.link.can_ask());
@@ -127,25 +127,39 @@ fn no_more_than_the_bound_of_batches_is_in_flight() {
         fixture.link.ask(1, fixture.now);
     }
     assert!(!fixture.link.can_ask());
-    fixture.receive(b"*3\r\n:1\r\n:1\r\n:9\r\n");
+    fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n");
     assert!(fixture.link.can_ask());
 }
 
 #[test]
-fn what_is_in_flight_when_the_connection_is_lost_fails_and_is_not_sent_again() {
+fn what_is_in_flight_when_the_connection_is_lost_is_asked_again_under_the_same_number() {
     let mut fixture = Fixture::ready();
     fixture.link.ask(1, fixture.now);
-    fixture.sent();
+    fixture.link.ask(2, fixture.now);
+    let asks = fixture.sent();
     fixture.link.lost(StoreError::Unreachable, "reset", fixture.now);
-    assert_eq!(fixture.replies(), [Reply::Failed(StoreError::Unreachable)]);
+    assert_eq!(fixture.replies(), []);
     assert_eq!(fixture.commands(), [Command::Disconnect]);
     fixture.pass(BACKOFF_MAX);
     assert_eq!(fixture.commands(), [Command::Connect]);
     fixture.link.connected();
-    assert!(!fixture.sent().windows(7).any(|word| word == b"EVALSHA"));
+    fixture.sent();
     fixture.receive(GREETED_AGAIN);
-    assert!(fixture.link.can_ask());
-    assert!(fixture.sent().is_empty());
+    assert_eq!(fixture.sent(), asks);
+    fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n*4\r\n:2\r\n:2\r\n:9\r\n:5\r\n");
+    assert_eq!(fixture.replies().len(), 2);
+}
+
+#[test]
+fn an_ask_too_old_to_be_remembered_fails_and_is_not_sent_again() {
+    let mut fixture = Fixture::ready();
+    fixture.link.ask(1, fixture.now);
+    fixture.sent();
+    fixture.link.lost(StoreError::Unreachable, "reset", fixture.now);
+    assert_eq!(fixture.replies(), []);
+    fixture.pass(ASK_AGAIN_MAX);
+    fixture.link.lost(StoreError::Unreachable, "refused", fixture.now + BACKOFF_MAX);
+    assert_eq!(fixture.replies(), [Reply::Failed(StoreError::Unreachable)]);
 }
 
 #[test]
@@ -156,7 +170,7 @@ fn an_ask_without_reply_ends_the_connection_at_its_deadline() {
     fixture.pass(TIMEOUT - Duration::from_millis(1));
     assert_eq!(fixture.replies(), []);
     fixture.pass(Duration::from_millis(1));
-    assert_eq!(fixture.replies(), [Reply::Failed(StoreError::Timeout)]);
+    assert_eq!(fixture.commands(), [Command::Disconnect]);
     assert_eq!(fixture.link.trouble(), StoreError::Timeout);
 }
 
@@ -231,8 +245,8 @@ fn a_protocol_has_its_own_bounds() {
 fn more_granted_than_asked_for_is_never_handed_out() {
     let mut fixture = Fixture::ready();
     fixture.link.ask(1, fixture.now);
-    fixture.receive(b"*3\r\n:1\r\n:2\r\n:9\r\n");
-    assert_eq!(fixture.replies(), [Reply::Failed(StoreError::Protocol)]);
+    fixture.receive(b"*4\r\n:1\r\n:2\r\n:9\r\n:5\r\n");
+    assert_eq!(fixture.replies(), []);
     assert_eq!(fixture.commands(), [Command::Disconnect]);
 }
 

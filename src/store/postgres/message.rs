@@ -118,7 +118,7 @@ fn whole_grant(row: &DataRowBody) -> Option<Grant> {
         let bytes = <[u8; 8]>::try_from(column?).ok()?;
         u64::try_from(i64::from_be_bytes(bytes)).ok()
     });
-    let grant = Grant { first: first?, granted: granted?, limit: limit? };
+    let grant = Grant { first: first?, granted: granted?, limit: limit?, generation: 1 };
     let last = grant.first.checked_add(grant.granted)?.checked_sub(1)?;
     (grant.first >= 1 && (grant.granted == 0 || last <= grant.limit)).then_some(grant)
 }

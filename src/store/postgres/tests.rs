@@ -5,6 +5,7 @@ use crate::config::StoreUrl;
 use crate::counter::Grant;
 use crate::limits::REPLY_BYTES_MAX;
 use crate::store::StoreError;
+use crate::store::counter::Counter;
 
 const TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -60,7 +61,7 @@ fn settled_with(read_only: &[u8]) -> Vec<u8> {
 
 fn postgres_of(url: &str) -> Postgres {
     let Ok(StoreUrl::Postgres(url)) = StoreUrl::parse(url) else { panic!("the URL is good") };
-    Postgres::new(*url, "default", 100, TIMEOUT, Arc::default())
+    Postgres::new(*url, Counter::new("default", 100, 5), TIMEOUT)
 }
 
 /// A connection whose first message is sent, and nothing received.
@@ -132,7 +133,7 @@ fn check(name: &str, begin: fn() -> Postgres, bytes: &[u8], expected: Result<Eve
 #[test]
 fn an_answer_is_understood_in_any_pieces() {
     let grant = |first, granted, limit| {
-        let grant = Grant { first, granted, limit };
+        let grant = Grant { first, granted, limit, generation: 1 };
         Ok(Event::Replied(Answer::Granted(grant)))
     };
     const LAST: u64 = i64::MAX as u64;

@@ -24,6 +24,7 @@ pub fn fault(error: &redis::ServerError) -> Fault {
         "NOPERM" => StoreError::Permission,
         "WRONGTYPE" => StoreError::Type,
         "NOCOUNTER" => StoreError::Missing,
+        "BACKWARDS" => StoreError::Backwards,
         "NOPROTO" => StoreError::Version,
         "ERR" if details.contains("can't run this command") => StoreError::Permission,
         "ERR" if details.starts_with("max number of clients") => StoreError::Connections,
@@ -66,15 +67,20 @@ pub fn number(value: &Value) -> Option<u64> {
     }
 }
 
-/// `[first, granted, limit]`, if it keeps a grant's invariants.
+/// `[first, granted, limit, generation]`, if it keeps a grant's invariants.
 pub fn grant(value: &Value) -> Option<Grant> {
     let Value::Array(parts) = value else {
         return None;
     };
-    let [first, granted, limit] = parts.as_slice() else {
+    let [first, granted, limit, generation] = parts.as_slice() else {
         return None;
     };
-    let grant = Grant { first: number(first)?, granted: number(granted)?, limit: number(limit)? };
+    let grant = Grant {
+        first: number(first)?,
+        granted: number(granted)?,
+        limit: number(limit)?,
+        generation: number(generation)?,
+    };
     let last = grant.first.checked_add(grant.granted)?.checked_sub(1)?;
     let is_within = grant.granted == 0 || last <= grant.limit;
     (grant.first >= 1 && is_within && grant.limit <= LIMIT_MAX).then_some(grant)

@@ -5,12 +5,13 @@ use crate::config::Endpoint;
 use crate::counter::Grant;
 
 const GREETED: &[u8] = b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$4\r\nrole\r\n$6\r\nmaster\r\n\
-    $40\r\n0123456789012345678901234567890123456789\r\n:1\r\n:1\r\n*2\r\n$1\r\n0\r\n$3\r\n100\r\n";
+    $40\r\n0123456789012345678901234567890123456789\r\n:1\r\n:1\r\n:1\r\n_\r\n+OK\r\n\
+    *4\r\n:1\r\n:0\r\n:100\r\n:5\r\n";
 
 fn redis() -> Redis {
     let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
     let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
-    Redis::new(url, "default", 100, Arc::default())
+    Redis::new(url, Counter::new("default", 100, 5), 7)
 }
 
 /// A connection whose whole greeting is sent, and nothing received.
@@ -25,7 +26,7 @@ fn asking() -> Redis {
     let mut redis = greeting();
     let events = read(&mut redis, [GREETED]);
     assert_eq!(events, Ok(vec![Event::Greeted]));
-    redis.ask(3, &mut Vec::new());
+    redis.ask(Ask { sequence: 1, count: 3 }, &mut Vec::new());
     redis
 }
 
@@ -37,7 +38,7 @@ fn read<'a>(
     let mut events = Vec::new();
     for piece in pieces {
         redis.receive(piece);
-        while let Some(event) = redis.next(&mut Vec::new()).map_err(|fault| fault.error)? {
+        while let Some(event) = redis.next_event().map_err(|fault| fault.error)? {
             events.push(event);
         }
     }
@@ -67,38 +68,34 @@ fn first(events: Result<Vec<Event>, StoreError>) -> Result<Event, StoreError> {
 #[test]
 fn an_answer_is_understood_in_any_pieces() {
     let granted = |first, granted, limit| {
-        let grant = Grant { first, granted, limit };
+        let grant = Grant { first, granted, limit, generation: 5 };
         Ok(Event::Replied(Answer::Granted(grant)))
     };
     let not_redis = || Err(StoreError::Protocol);
     let rows: Vec<(&str, &[u8], Result<Event, StoreError>)> = vec![
-        ("a grant", b"*3\r\n:1\r\n:3\r\n:100\r\n", granted(1, 3, 100)),
+        ("a grant", b"*4\r\n:1\r\n:3\r\n:100\r\n:5\r\n", granted(1, 3, 100)),
         (
             "a grant in bulk strings",
-            b"*3\r\n$1\r\n1\r\n$1\r\n3\r\n$3\r\n100\r\n",
+            b"*4\r\n$1\r\n1\r\n$1\r\n3\r\n$3\r\n100\r\n$1\r\n5\r\n",
             granted(1, 3, 100),
         ),
-        ("a part", b"*3\r\n:99\r\n:2\r\n:100\r\n", granted(99, 2, 100)),
-        ("nothing left", b"*3\r\n:101\r\n:0\r\n:100\r\n", granted(101, 0, 100)),
-        ("a limit that was lowered", b"*3\r\n:101\r\n:0\r\n:5\r\n", granted(101, 0, 5)),
-        ("a push before it", b">1\r\n+x\r\n*3\r\n:1\r\n:1\r\n:9\r\n", granted(1, 1, 9)),
-        ("past the limit", b"*3\r\n:100\r\n:2\r\n:100\r\n", not_redis()),
-        ("a number 0", b"*3\r\n:0\r\n:1\r\n:100\r\n", not_redis()),
-        ("a negative number", b"*3\r\n:-1\r\n:1\r\n:100\r\n", not_redis()),
+        ("a part", b"*4\r\n:99\r\n:2\r\n:100\r\n:5\r\n", granted(99, 2, 100)),
+        ("nothing left", b"*4\r\n:101\r\n:0\r\n:100\r\n:5\r\n", granted(101, 0, 100)),
+        ("a limit that was lowered", b"*4\r\n:101\r\n:0\r\n:5\r\n:5\r\n", granted(101, 0, 5)),
+        ("a push before it", b">1\r\n+x\r\n*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n", granted(1, 1, 9)),
+        ("past the limit", b"*4\r\n:100\r\n:2\r\n:100\r\n:5\r\n", not_redis()),
+        ("a number 0", b"*4\r\n:0\r\n:1\r\n:100\r\n:5\r\n", not_redis()),
+        ("a negative number", b"*4\r\n:-1\r\n:1\r\n:100\r\n:5\r\n", not_redis()),
         (
             "an overflow",
-            b"*3\r\n:9223372036854775807\r\n:9223372036854775807\r\n:1\r\n",
+            b"*4\r\n:9223372036854775807\r\n:9223372036854775807\r\n:1\r\n:5\r\n",
             not_redis(),
         ),
-        ("too few parts", b"*2\r\n:1\r\n:1\r\n", not_redis()),
-        ("too many parts", b"*4\r\n:1\r\n:1\r\n:1\r\n:1\r\n", not_redis()),
+        ("too few parts", b"*3\r\n:1\r\n:1\r\n:1\r\n", not_redis()),
+        ("too many parts", b"*5\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", not_redis()),
         ("a nil", b"_\r\n", not_redis()),
         ("a status", b"+OK\r\n", not_redis()),
-        (
-            "no script",
-            b"-NOSCRIPT No matching script.\r\n",
-            Ok(Event::Replied(Answer::NotRun(None))),
-        ),
+        ("no script", b"-NOSCRIPT No matching script.\r\n", Err(StoreError::Connecting)),
     ];
     for (name, bytes, expected) in rows {
         check(name, asking, bytes, &expected);
@@ -135,10 +132,10 @@ fn a_greeting_is_understood_in_any_pieces() {
     let replica = b"%1\r\n$4\r\nrole\r\n$7\r\nreplica\r\n";
     check("a replica", greeting, replica, &Err(StoreError::ReadOnly));
     check("a list", greeting, b"*0\r\n", &Err(StoreError::Protocol));
-    let gone = b"%0\r\n+x\r\n:0\r\n:0\r\n*2\r\n_\r\n_\r\n";
+    let gone = b"%0\r\n+x\r\n:0\r\n:0\r\n:0\r\n_\r\n+OK\r\n-NOCOUNTER gone\r\n";
     check("no fields", greeting, gone, &Err(StoreError::Missing));
-    let text = b"%0\r\n+x\r\n:0\r\n:0\r\n*2\r\n$1\r\nx\r\n$1\r\n1\r\n";
-    check("a field that is no number", greeting, text, &Err(StoreError::Missing));
+    let older = b"%0\r\n+x\r\n:0\r\n:0\r\n:0\r\n_\r\n+OK\r\n-BACKWARDS 1 are taken\r\n";
+    check("an older count", greeting, older, &Err(StoreError::Backwards));
 }
 
 #[test]
@@ -154,18 +151,18 @@ fn the_counter_is_created_at_the_first_greeting_only() {
 }
 
 #[test]
-fn a_script_that_is_not_loaded_is_loaded_once() {
+fn asks_in_flight_have_places_of_their_own_and_a_repeated_one_has_its_old_place() {
     let mut redis = asking();
-    redis.ask(1, &mut Vec::new());
-    let mut out = Vec::new();
-    redis.receive(b"-NOSCRIPT x\r\n-NOSCRIPT x\r\n");
-    for _ in 0..2 {
-        assert_eq!(redis.next(&mut out), Ok(Some(Event::Replied(Answer::NotRun(None)))));
-    }
-    assert_eq!(out.windows(4).filter(|word| *word == b"LOAD").count(), 1);
-    redis.ask(1, &mut out);
-    let events = read(&mut redis, [b"$1\r\nx\r\n*3\r\n:1\r\n:1\r\n:9\r\n".as_slice()]);
-    assert_eq!(events.map(|events| events.len()), Ok(1));
+    let mut sent = |sequence| {
+        let mut out = Vec::new();
+        redis.ask(Ask { sequence, count: 1 }, &mut out);
+        String::from_utf8(out).unwrap()
+    };
+    let asks: Vec<String> = (1..=BATCHES_IN_FLIGHT_MAX as u64).map(&mut sent).collect();
+    let distinct: std::collections::BTreeSet<_> = asks.iter().collect();
+    assert_eq!(distinct.len(), BATCHES_IN_FLIGHT_MAX);
+    assert_eq!(sent(1), asks[0]);
+    assert!(asks[0].contains("headcount:{default}:link:0000000000000007:1"), "{}", asks[0]);
 }
 
 #[test]
@@ -174,7 +171,7 @@ fn a_reply_without_end_is_given_up_before_it_fills_the_memory() {
     redis.receive(b"$1000000000\r\n");
     let piece = [b'x'; 4_096];
     let mut received = 0;
-    while redis.next(&mut Vec::new()).is_ok() {
+    while redis.next_event().is_ok() {
         redis.receive(&piece);
         received += piece.len();
         assert!(received <= 2 * REPLY_BYTES_MAX);
@@ -195,14 +192,14 @@ fn an_array_of_absurd_length_takes_no_absurd_memory() {
     for head in ["*9223372036854775807\r\n", "%4611686018427387903\r\n", "~1000000000\r\n"] {
         let mut redis = asking();
         redis.receive(head.repeat(50).as_bytes());
-        let _ = redis.next(&mut Vec::new());
+        let _ = redis.next_event();
     }
 }
 
 #[test]
 fn a_reply_that_nobody_waits_for_is_not_redis() {
     let mut redis = asking();
-    let bytes: &[u8] = b"*3\r\n:1\r\n:1\r\n:9\r\n+OK\r\n";
+    let bytes: &[u8] = b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n+OK\r\n";
     assert_eq!(read(&mut redis, [bytes]), Err(StoreError::Protocol));
 }
 
@@ -212,14 +209,14 @@ fn the_password_is_sent_and_never_repeated() {
     let Ok(crate::config::StoreUrl::Redis(url)) = crate::config::StoreUrl::parse(url) else {
         panic!("the URL is good");
     };
-    let mut redis = Redis::new(url, "default", 100, Arc::default());
+    let mut redis = Redis::new(url, Counter::new("default", 100, 5), 7);
     let mut out = Vec::new();
     redis.greet(&mut out);
     let sent = String::from_utf8(out).expect("all of it is text");
     assert!(sent.contains("\r\nAUTH\r\n$3\r\nann\r\n$6\r\ns3cret\r\n"));
     assert!(sent.contains("SELECT\r\n$1\r\n2\r\n"));
     redis.receive(b"-ERR unknown command `HELLO`, with args beginning with: `3`, `s3cret`\r\n");
-    let fault = redis.next(&mut Vec::new()).expect_err("HELLO was refused");
+    let fault = redis.next_event().expect_err("HELLO was refused");
     assert_eq!(fault.error, StoreError::Version);
     assert!(!fault.words.contains("s3cret"), "{}", fault.words);
     assert!(!format!("{redis:?}").contains("s3cret"));

@@ -92,6 +92,8 @@ fn a_redis_that_restarts_without_its_data_is_not_begun_anew() {
     let daemon = start(&redis.url());
     let load = Load::start_gentle(daemon.address());
     load.wait_for_numbers(50);
+    let key = counter_key("default");
+    let generation: String = redis.command(&["HGET", &key, "generation"]);
     redis.kill();
     load.wait_for_unavailable(20);
     redis.restart();
@@ -100,9 +102,9 @@ fn a_redis_that_restarts_without_its_data_is_not_begun_anew() {
     let last = load.tally().numbers.iter().copied().max().unwrap_or_default();
     assert_eq!(redis.counter("default"), None, "it was begun anew");
     // The operator restores it from what clients have seen.
-    let key = counter_key("default");
     let (taken, limit) = ((last + 1_000).to_string(), LIMIT.to_string());
-    let _: u64 = redis.command(&["HSET", &key, "taken", &taken, "limit", &limit]);
+    let fields = ["taken", &taken, "limit", &limit, "generation", &generation];
+    let _: u64 = redis.command(&[&["HSET", key.as_str()], fields.as_slice()].concat());
     load.wait_for_numbers(50);
     super::assert_sound(&load.stop());
 }

@@ -63,6 +63,14 @@ impl SimulatedClient {
         takes
     }
 
+    /// Writes so many plain takes.
+    pub fn write_takes(&mut self, count: u64) {
+        for _ in 0..count {
+            self.due.push_back(Kind::Take);
+            self.unsent.extend(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        }
+    }
+
     /// The next piece that the network brings; empty if nothing is on its way.
     pub fn send(&mut self, random: &mut Rng) -> Vec<u8> {
         let length = match random.u8(..4) {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use headcount::config::{Endpoint, RedisUrl};
 use headcount::http::Status;
 use headcount::service::{Service, Settings};
+use headcount::store::counter::Counter;
 use headcount::store::link::{Command, Link};
 use headcount::store::protocol::Protocol;
 use headcount::store::redis::Redis;
@@ -29,12 +30,8 @@ impl Node {
     pub fn new(limit: u64, seed: u64, now: Instant) -> Node {
         let endpoint = Endpoint::Tcp { host: "model".to_owned(), port: 1 };
         let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
-        let link = Link::new(
-            Protocol::Redis(Box::new(Redis::new(url, "default", limit, Arc::default()))),
-            STORE_TIMEOUT,
-            seed,
-            now,
-        );
+        let redis = Redis::new(url, Counter::new("default", limit, 5), seed);
+        let link = Link::new(Protocol::Redis(Box::new(redis)), STORE_TIMEOUT, seed, now);
         let settings = Settings { halted_status: Status::Ok, store_timeout: STORE_TIMEOUT };
         let store = Store::Link(Box::new(link));
         Node { service: Service::new(store, settings, Arc::default(), now), wire: None }

@@ -8,8 +8,10 @@ pub struct ModelStore {
     pub fields: HashMap<String, u64>,
     is_script_loaded: bool,
     pub script_calls: u64,
-    /// Numbers that were asked for in calls that ran.
-    pub numbers_wanted: u64,
+    /// Asks that came again and were answered from memory.
+    pub answered_again: u64,
+    /// The last answer in each place of each link: sequence number, first, granted.
+    remembered: HashMap<String, (u64, u64, u64)>,
 }
 
 impl ModelStore {
@@ -41,27 +43,42 @@ impl ModelStore {
                 self.fields.entry((*field).to_owned()).or_insert(value);
                 ":1\r\n".to_owned()
             }
-            ["HMGET", _, "taken", "limit"] => match (self.field("taken"), self.field("limit")) {
-                (Some(taken), Some(limit)) => format!("*2\r\n:{taken}\r\n:{limit}\r\n"),
-                _ => "*2\r\n_\r\n_\r\n".to_owned(),
-            },
-            ["EVALSHA", _, "1", _, count] => self.take(count.parse().expect("a number")),
+            ["GET", _] => "_\r\n".to_owned(),
+            ["SET", ..] => "+OK\r\n".to_owned(),
+            ["EVALSHA", _, "2", _, place, count, sequence, _, _, taken] => {
+                let number = |text: &&str| text.parse().expect("a number");
+                let (taken, sight) = (self.field("taken").unwrap_or_default(), number(taken));
+                assert!(taken >= sight, "{taken} are taken, and {sight} were seen");
+                self.ask(place, number(count), number(sequence))
+            }
             other => panic!("a command that the model does not know: {other:?}"),
         }
     }
 
-    fn take(&mut self, wanted: u64) -> String {
+    fn ask(&mut self, place: &str, wanted: u64, sequence: u64) -> String {
         if !self.is_script_loaded {
             return "-NOSCRIPT No matching script.\r\n".to_owned();
         }
-        self.script_calls += 1;
-        self.numbers_wanted += wanted;
         let (Some(taken), Some(limit)) = (self.field("taken"), self.field("limit")) else {
             return "-NOCOUNTER gone\r\n".to_owned();
         };
+        match self.remembered.get(place) {
+            Some((told, first, granted)) if *told == sequence && wanted > 0 => {
+                self.answered_again += 1;
+                return format!("*4\r\n:{first}\r\n:{granted}\r\n:{limit}\r\n:5\r\n");
+            }
+            Some((told, ..)) if *told > sequence && wanted > 0 => {
+                return "-STALE\r\n".to_owned();
+            }
+            _ => {}
+        }
+        self.script_calls += 1;
         let granted = if taken + wanted > limit { limit - taken } else { wanted };
-        self.fields.insert("taken".to_owned(), taken + granted);
-        format!("*3\r\n:{}\r\n:{granted}\r\n:{limit}\r\n", taken + 1)
+        if granted > 0 {
+            self.fields.insert("taken".to_owned(), taken + granted);
+            self.remembered.insert(place.to_owned(), (sequence, taken + 1, granted));
+        }
+        format!("*4\r\n:{}\r\n:{granted}\r\n:{limit}\r\n:5\r\n", taken + 1)
     }
 
     fn field(&self, name: &str) -> Option<u64> {

@@ -1,0 +1,69 @@
+//! What a process has seen of its counter, for all its links: a count that went backwards would
+//! hand numbers out again, and is refused.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The furthest sight of a counter. A generation is one life of it: a reset begins a later one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sight {
+    /// The generation; 0 before the counter was seen.
+    pub generation: u64,
+    /// Numbers taken in that generation, at least.
+    pub taken: u64,
+}
+
+/// The sight that the links of a process share. Locked once a batch, for a few instructions.
+#[derive(Debug, Default)]
+pub struct Horizon(Mutex<Sight>);
+
+impl Horizon {
+    /// The furthest sight so far. A store that holds less has lost something.
+    pub fn sight(&self) -> Sight {
+        *self.lock()
+    }
+
+    /// Whether the counter was seen at all: then it must not be created again.
+    pub fn is_seen(&self) -> bool {
+        self.sight().generation > 0
+    }
+
+    /// A link saw so much. Replies come out of order between links: less is no news here. Returns
+    /// what was the furthest sight before.
+    pub fn saw(&self, sight: Sight) -> Sight {
+        let mut furthest = self.lock();
+        let before = *furthest;
+        if sight.generation > before.generation {
+            *furthest = sight;
+        } else if sight.generation == before.generation {
+            furthest.taken = before.taken.max(sight.taken);
+        }
+        before
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sight> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sight(generation: u64, taken: u64) -> Sight {
+        Sight { generation, taken }
+    }
+
+    #[test]
+    fn a_sight_only_goes_further() {
+        let horizon = Horizon::default();
+        assert!(!horizon.is_seen());
+        assert_eq!(horizon.saw(sight(5, 10)), sight(0, 0));
+        assert!(horizon.is_seen());
+        horizon.saw(sight(5, 7));
+        assert_eq!(horizon.sight(), sight(5, 10));
+        horizon.saw(sight(6, 0));
+        assert_eq!(horizon.sight(), sight(6, 0));
+        horizon.saw(sight(5, 90));
+        assert_eq!(horizon.sight(), sight(6, 0));
+    }
+}

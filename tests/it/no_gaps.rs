@@ -1,0 +1,73 @@
+//! What a lost connection to the store costs: a delay, and no number.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::support::daemon::Daemon;
+use crate::support::load::{Load, Plan, Tally};
+use crate::support::redis_server::{DURABLE, RedisServer};
+
+const ARGUMENTS: &[&str] = &["--limit", "1000000000", "--threads", "2"];
+const CONNECTIONS: usize = 32;
+
+/// Connections cut in a test run; `HEADCOUNT_CUTS=1000` for more.
+const CUTS: u64 = 200;
+
+#[test]
+fn store_connections_cut_under_load_lose_no_number() {
+    let redis = RedisServer::start(&[]);
+    let daemons = start_two(&redis);
+    let load = start_load(&addresses(&daemons));
+    let wanted = std::env::var("HEADCOUNT_CUTS").map_or(CUTS, |cuts| cuts.parse().unwrap());
+    let mut cuts = 0;
+    while cuts < wanted {
+        load.wait_for_numbers(20);
+        cuts += redis.command::<u64>(&["CLIENT", "KILL", "TYPE", "normal"]);
+    }
+    assert_no_gap(load.stop(), &daemons, &redis);
+}
+
+#[test]
+fn a_durable_redis_killed_under_load_loses_no_number() {
+    let mut redis = RedisServer::start(DURABLE);
+    let daemons = start_two(&redis);
+    let load = start_load(&addresses(&daemons));
+    for _ in 0..3 {
+        load.wait_for_numbers(500);
+        redis.kill();
+        load.wait_for_unavailable(10);
+        redis.restart();
+    }
+    load.wait_for_numbers(500);
+    assert_no_gap(load.stop(), &daemons, &redis);
+}
+
+fn start_two(redis: &RedisServer) -> Vec<Daemon> {
+    (0..2).map(|_| Daemon::start_with_store(&redis.url(), ARGUMENTS)).collect()
+}
+
+fn addresses(daemons: &[Daemon]) -> Vec<SocketAddr> {
+    daemons.iter().map(Daemon::address).collect()
+}
+
+fn start_load(addresses: &[SocketAddr]) -> Load {
+    let (connections, requests) = (CONNECTIONS, u64::MAX);
+    Load::start(&Plan { addresses, connections, depth: 1, requests, pause: Duration::ZERO })
+}
+
+/// Numbers granted for clients who were gone wait in their reactor for the next who ask there:
+/// those are asked for on enough new connections to meet every reactor.
+fn assert_no_gap(tally: Tally, daemons: &[Daemon], redis: &RedisServer) {
+    tally.assert_sound(u64::MAX);
+    let mut numbers: BTreeSet<u64> = tally.numbers.into_iter().collect();
+    for daemon in daemons {
+        for _ in 0..200 {
+            let number = daemon.client().get("/").number().expect("service is back");
+            assert!(numbers.insert(number), "{number} came twice");
+        }
+    }
+    let (taken, _) = redis.counter("default").expect("the counter is there");
+    let gaps: Vec<u64> = (1..=taken).filter(|number| !numbers.contains(number)).collect();
+    assert!(gaps.is_empty(), "{} gaps in {taken} numbers: {gaps:?}", gaps.len());
+}

@@ -6,6 +6,7 @@ mod faults;
 mod hostile;
 mod no_gaps;
 mod postgres_access;
+mod proxied;
 mod redis_access;
 mod simulation;
 mod support;

@@ -6,6 +6,7 @@ pub mod daemon;
 pub mod http_client;
 pub mod lines;
 pub mod load;
+pub mod nginx;
 pub mod postgres_server;
 pub mod postgres_wire;
 pub mod probe;

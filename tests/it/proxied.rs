@@ -15,7 +15,8 @@ use crate::support::http_client::{Answer, HttpClient};
 use crate::support::nginx::Nginx;
 use crate::support::redis_server::RedisServer;
 
-/// Clients at once, more than the connections that nginx keeps.
+/// Clients at once, as many as the connections that nginx keeps: each takes the one that was
+/// given back last, whoever had it.
 const CLIENTS: u64 = 16;
 
 /// A body that is a request, for whoever does not know it for a body.

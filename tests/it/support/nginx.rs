@@ -11,7 +11,7 @@ use super::process::{Folder, free_port};
 use super::wait::wait_for;
 
 /// Connections to the program that are kept when nobody uses them.
-const KEPT: usize = 8;
+const KEPT: usize = 16;
 
 /// One process in the foreground, which proxies everything over kept-alive connections. Bodies go
 /// on as they come, in chunks where they come in chunks; a request is never tried twice, since it

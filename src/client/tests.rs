@@ -11,6 +11,7 @@ use crate::store::StoreError;
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const STATUS: &str = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n";
 const LIVEZ: &str = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n";
+const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
 const LAST: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
 struct Fixture {
@@ -309,6 +310,38 @@ fn each_kind_of_waiting_has_its_own_end() {
     lingering.client.settle_pause(lingering.context.now);
     assert!(lingering.pass(LINGER_TIMEOUT));
     assert!(!lingering.client.lingers(true));
+}
+
+#[test]
+fn a_body_has_its_own_time_and_its_chunks_gain_none() {
+    for (fields, part) in [("Content-Length: 50\r\n", "a"), (CHUNKED, "1\r\na\r\n")] {
+        let mut dribbling = Fixture::new();
+        dribbling.receive("POST / HTTP/1.1\r\nHost: a\r\n");
+        assert!(!dribbling.pass(REQUEST_TIMEOUT - Duration::from_millis(1)));
+        dribbling.receive(&format!("{fields}\r\n"));
+        for _ in 1..10 {
+            assert!(!dribbling.pass(REQUEST_TIMEOUT / 10), "the head's time is not the body's");
+            dribbling.receive(part);
+        }
+        assert!(dribbling.pass(REQUEST_TIMEOUT / 10), "parts gain no time");
+        assert_eq!(dribbling.sent(), [r#"{"error":"request timeout"}"#]);
+        assert_eq!(dribbling.client.finished(), Some(CloseReason::RequestTimeout));
+    }
+}
+
+#[test]
+fn empty_lines_are_no_idling_and_answers_begin_it_anew() {
+    let mut client = Fixture::new();
+    client.pass(IDLE_TIMEOUT - Duration::from_millis(1));
+    client.receive(LIVEZ);
+    client.sent();
+    assert!(!client.pass(IDLE_TIMEOUT - Duration::from_millis(1)));
+    client.receive("\r\n");
+    assert!(!client.pass(REQUEST_TIMEOUT - Duration::from_millis(1)));
+    client.receive("\r\n");
+    assert!(client.pass(Duration::from_millis(1)));
+    assert_eq!(client.client.finished(), None);
+    assert_eq!(client.sent(), [r#"{"error":"request timeout"}"#]);
 }
 
 #[test]

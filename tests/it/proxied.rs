@@ -72,8 +72,9 @@ fn run(requests: u64) {
     daemon.stop();
     let log = daemon.log_to_the_end();
     let closed = log.iter().filter(|line| line["msg"] == "connection closed").count() as u64;
-    let kept_max = ended + requests / 10 + CLIENTS;
-    assert!(closed <= kept_max, "{closed} connections: they are not kept alive");
+    // nginx gives up a connection over which something came that it did not ask for.
+    let closed_max = ended + CLIENTS + requests / 100;
+    assert!(closed <= closed_max, "{closed} connections were not kept alive");
     eprintln!(
         "{requests} requests in {elapsed:?}: {} numbers, {lost} of {abandoned} abandoned lost, \
          {closed} connections to the program, {ended} of them to be ended",

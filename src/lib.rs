@@ -11,8 +11,9 @@
 //! 2. The client parses ([`http`], [`route`]). What needs no store is answered at once; a take
 //!    waits in the [`queue`], and the client counts it.
 //! 3. After **all** events of the wake the queue is cut: **one batch** of everyone who waits, and
-//!    **one ask** to the [`store`]. That is the coalescing: there is no timer; under load a wake
-//!    finds many, idle it finds one.
+//!    **one ask** to the [`store`]. That is the coalescing: under load a wake finds many, idle it
+//!    finds one. There is no timer, but for one: before a commit of PostgreSQL those who were just
+//!    answered have a millisecond to ask again.
 //! 4. The reply is a grant ([`counter`]): so many numbers from `first` on. Each waiter gets its
 //!    own, in order; past the grant they are sent away ([`answer`]).
 //! 5. Each touched client is sent all its answers in one write, and the reactor waits again.

@@ -77,6 +77,14 @@ pub struct Queue {
     asked: VecDeque<Waiter>,
     /// Oldest first.
     batches: VecDeque<Batch>,
+    gathering: Option<Gathering>,
+}
+
+/// The next batch is to be so large, or to wait so long.
+#[derive(Clone, Copy, Debug)]
+struct Gathering {
+    size: usize,
+    until: Instant,
 }
 
 impl Queue {
@@ -100,6 +108,7 @@ impl Queue {
                 self.asked.push_back(waiter);
             }
         }
+        self.gathering = None;
         (size > 0).then(|| {
             self.batches.push_back(Batch { size, expired: 0 });
             numbers
@@ -172,11 +181,30 @@ impl Queue {
         earliest
     }
 
-    /// Whether a batch is worth its call now: with none on its way anybody is; else it must not
-    /// be smaller than the youngest on its way. So calls keep their size under load, whatever
-    /// the store's distance, and a lone request does not wait behind another lone one.
-    pub fn is_ripe(&self) -> bool {
-        self.waiting.len() >= self.batches.back().map_or(1, |batch| batch.size)
+    /// So many were answered at once, and who keeps asking is back at once: the next batch waits
+    /// for as many, but not past `until`. Else the askers fall into halves that take turns.
+    pub fn gather(&mut self, answered: usize, until: Instant) {
+        let size = (self.waiting.len() + answered).min(BATCH_MAX);
+        self.gathering = Some(Gathering { size, until });
+    }
+
+    /// When a batch is cut though not all have come who are waited for.
+    pub fn gathered_at(&self) -> Option<Instant> {
+        let is_idle = self.batches.is_empty() && !self.waiting.is_empty();
+        self.gathering.filter(|_| is_idle).map(|it| it.until)
+    }
+
+    /// Whether a batch is worth its call now: with none on its way anybody is, unless others are
+    /// waited for; else it must not be smaller than the youngest on its way. So calls keep their
+    /// size under load, whatever the store's distance, and a lone request does not wait behind
+    /// another lone one.
+    pub fn is_ripe(&self, now: Instant) -> bool {
+        let waiting = self.waiting.len();
+        let is_gathered = |it: Gathering| waiting >= it.size || it.until <= now;
+        match self.batches.back() {
+            Some(youngest) => waiting >= youngest.size,
+            None => waiting > 0 && self.gathering.is_none_or(is_gathered),
+        }
     }
 
     /// The oldest batch: how many of its first were answered early, and all its waiters.
@@ -226,6 +254,10 @@ mod tests {
             outcomes
                 .map(|(waiter, outcome)| (waiter.map(|waiter| waiter.token.slot), outcome))
                 .collect()
+        }
+
+        fn is_ripe(&self, ms: u64) -> bool {
+            self.queue.is_ripe(self.at(ms))
         }
 
         fn expire(&mut self, ms: u64) -> Option<u32> {
@@ -279,21 +311,53 @@ mod tests {
         let mut fixture = Fixture::new();
         fixture.numbers(0..BATCH_MAX as u32 + 1);
         assert_eq!(fixture.queue.cut(|_| true), Some(BATCH_MAX as u64));
-        assert!(!fixture.queue.is_ripe(), "one who waits is not worth a second call");
+        assert!(!fixture.is_ripe(0), "one who waits is not worth a second call");
         assert_eq!(fixture.queue.cut(|_| true), Some(1));
     }
 
     #[test]
     fn a_second_batch_is_ripe_when_it_is_no_smaller_than_the_first() {
         let mut fixture = Fixture::new();
-        assert!(!fixture.queue.is_ripe());
+        assert!(!fixture.is_ripe(0));
         fixture.numbers(0..2);
-        assert!(fixture.queue.is_ripe());
+        assert!(fixture.is_ripe(0));
         fixture.queue.cut(|_| true);
         fixture.numbers(2..3);
-        assert!(!fixture.queue.is_ripe());
+        assert!(!fixture.is_ripe(0));
         fixture.numbers(3..4);
-        assert!(fixture.queue.is_ripe());
+        assert!(fixture.is_ripe(0));
+    }
+
+    #[test]
+    fn a_batch_waits_for_those_just_answered_but_not_for_long() {
+        let mut fixture = Fixture::new();
+        fixture.numbers(0..2);
+        fixture.queue.cut(|_| true);
+        fixture.numbers(2..3);
+        assert_eq!(fixture.settle(1, 2).len(), 2);
+        let until = fixture.at(1);
+        fixture.queue.gather(2, until);
+        assert_eq!(fixture.queue.gathered_at(), Some(until));
+        assert!(!fixture.is_ripe(0), "two are waited for");
+        assert!(fixture.is_ripe(1), "but only so long");
+        fixture.numbers(3..5);
+        assert!(fixture.is_ripe(0), "and they came");
+        assert_eq!(fixture.queue.cut(|_| true), Some(3));
+        assert_eq!(fixture.queue.gathered_at(), None);
+    }
+
+    #[test]
+    fn a_lone_asker_who_comes_back_is_not_held_up() {
+        let mut fixture = Fixture::new();
+        fixture.numbers(0..1);
+        fixture.queue.cut(|_| true);
+        assert_eq!(fixture.settle(1, 1).len(), 1);
+        let until = fixture.at(1);
+        fixture.queue.gather(1, until);
+        assert_eq!(fixture.queue.gathered_at(), None, "nobody waits");
+        assert!(!fixture.is_ripe(2));
+        fixture.numbers(0..1);
+        assert!(fixture.is_ripe(0));
     }
 
     #[test]

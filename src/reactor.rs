@@ -153,7 +153,8 @@ impl Reactor {
 
     fn timeout(&self) -> Option<Duration> {
         let is_store_unread = self.uplink.as_ref().is_some_and(Uplink::is_unread);
-        if self.connections.is_unread() || is_store_unread || self.service.is_pending() {
+        let is_pending = self.service.is_pending(self.now);
+        if self.connections.is_unread() || is_store_unread || is_pending {
             return Some(Duration::ZERO);
         }
         let sweep_at = (!self.service.clients.is_empty()).then_some(self.sweep_at);

@@ -111,26 +111,28 @@ impl Service {
     pub fn turn(&mut self) {
         let now = self.clients.context().now;
         self.store.tick(now);
-        self.settle_replies();
+        self.settle_replies(now);
         // Before the ask: nothing is taken for those whose time is up.
         while let Some(waiter) = self.queue.expire(now) {
             self.clients.answer(waiter.token, Outcome::Failed(self.store.trouble()));
         }
         self.give_spare();
         while self.ask(now) {
-            self.settle_replies();
+            self.settle_replies(now);
             self.give_spare();
         }
     }
 
     /// Whether the next turn has work though no event comes.
-    pub fn is_pending(&self) -> bool {
-        self.queue.is_ripe() && self.store.can_ask()
+    pub fn is_pending(&self, now: Instant) -> bool {
+        self.queue.is_ripe(now) && self.store.can_ask()
     }
 
     /// When the next turn has work though no event comes; the clients' own timeouts are apart.
     pub fn deadline(&self) -> Option<Instant> {
-        self.queue.deadline().into_iter().chain(self.store.deadline()).min()
+        let gathered_at = self.queue.gathered_at().filter(|_| self.store.can_ask());
+        let deadlines = [self.queue.deadline(), self.store.deadline(), gathered_at];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Ends the connections whose own time is up.
@@ -156,7 +158,7 @@ impl Service {
 
     /// Asks for one batch, if somebody waits and the store takes it.
     fn ask(&mut self, now: Instant) -> bool {
-        if !self.is_pending() {
+        if !self.is_pending(now) {
             return false;
         }
         let batch = self.queue.cut(|token| self.clients.contains(token));
@@ -166,10 +168,10 @@ impl Service {
         batch.is_some()
     }
 
-    fn settle_replies(&mut self) {
+    fn settle_replies(&mut self, now: Instant) {
         while let Some(reply) = self.store.poll() {
             match reply {
-                Reply::Granted(grant) => self.settle(grant),
+                Reply::Granted(grant) => self.settle(grant, now),
                 Reply::NotRun => self.queue.requeue(),
                 Reply::Failed(error) => self.fail(error),
             }
@@ -187,7 +189,7 @@ impl Service {
         }
     }
 
-    fn settle(&mut self, grant: Grant) {
+    fn settle(&mut self, grant: Grant, now: Instant) {
         if grant.generation < self.generation {
             return self.fail(StoreError::Backwards); // Numbers of a life that a reset has ended.
         }
@@ -195,14 +197,18 @@ impl Service {
             self.generation = grant.generation;
             self.spare.clear(); // Likewise.
         }
-        let mut sent_away = false;
+        let (mut sent_away, mut count) = (false, 0);
         for (waiter, outcome) in self.queue.settle(grant) {
             let answered = waiter.is_some_and(|it| self.clients.answer(it.token, outcome));
+            count += usize::from(answered);
             match outcome {
                 Outcome::Number(number) if answered => log_number(number),
                 Outcome::Number(number) => self.spare.push_back(number),
                 _ => sent_away |= matches!(outcome, Outcome::Halted(_)),
             }
+        }
+        if let Some(gathering) = self.store.gathering() {
+            self.queue.gather(count, now + gathering);
         }
         let limit = grant.limit;
         if sent_away && self.shared.halted_limit.swap(limit, Ordering::Relaxed) != limit {

@@ -11,7 +11,7 @@ pub mod postgres;
 pub mod protocol;
 pub mod redis;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::counter::Grant;
 use link::Link;
@@ -59,6 +59,14 @@ impl Store {
         match self {
             Store::Memory(memory) => memory.poll(),
             Store::Link(link) => link.poll(),
+        }
+    }
+
+    /// How long the next ask may wait for those who were just answered; `None`: it does not.
+    pub fn gathering(&self) -> Option<Duration> {
+        match self {
+            Store::Memory(_) => None,
+            Store::Link(link) => link.gathering(),
         }
     }
 

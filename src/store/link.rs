@@ -96,6 +96,11 @@ impl Link {
         matches!(self.state, State::Ready) && self.in_flight.len() < in_flight_max
     }
 
+    /// How long the next ask may wait for those who were just answered; `None`: it does not.
+    pub fn gathering(&self) -> Option<Duration> {
+        self.protocol.gathering()
+    }
+
     /// Sends one ask for up to `count` numbers. Only when [`Link::can_ask`].
     pub fn ask(&mut self, count: u64, now: Instant) {
         debug_assert!(self.can_ask());

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::counter::Grant;
-use crate::limits::{BATCHES_IN_FLIGHT_MAX, HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX};
+use crate::limits::{
+    BATCHES_IN_FLIGHT_MAX, HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX, POSTGRES_GATHERING,
+};
 use crate::store::postgres::{self, Postgres};
 use crate::store::redis::Redis;
 use crate::store::{Fault, StoreError};
@@ -103,6 +105,14 @@ impl Protocol {
         match self {
             Protocol::Redis(_) => BATCHES_IN_FLIGHT_MAX,
             Protocol::Postgres(_) => POSTGRES_BATCHES_IN_FLIGHT_MAX,
+        }
+    }
+
+    /// How long the next ask may wait for those who were just answered; `None`: it does not.
+    pub fn gathering(&self) -> Option<Duration> {
+        match self {
+            Protocol::Redis(_) => None,
+            Protocol::Postgres(_) => Some(POSTGRES_GATHERING),
         }
     }
 

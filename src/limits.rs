@@ -99,6 +99,9 @@ pub const POSTGRES_BATCHES_IN_FLIGHT_MAX: usize = 1;
 /// made 31 requests a commit of 16, and 1.2 times the requests per second. To a Redis, whose call
 /// is five times as fast, nothing waits.
 pub const POSTGRES_GATHERING: Duration = Duration::from_millis(1);
+/// How long those whose ask did not run wait before they are asked for again: what hindered it may
+/// hinder it again at once.
+pub const ASK_REST: Duration = Duration::from_millis(10);
 /// How long a store remembers the answer to an ask, for the link to ask again.
 pub const ANSWER_KEPT: Duration = Duration::from_secs(60);
 /// How long after the first time an ask may be sent again: the store must still remember, and the

@@ -145,11 +145,13 @@ impl Queue {
         waiters.skip(expired)
     }
 
-    /// The oldest batch did not run: its waiters wait again, before those who came later.
-    pub fn requeue(&mut self) {
+    /// The oldest batch did not run: its waiters wait again, before those who came later, and at
+    /// least until `until`.
+    pub fn requeue(&mut self, until: Instant) {
         let waiters: Vec<Waiter> = self.fail().collect();
         self.waiting.extend(waiters);
         self.waiting.make_contiguous().sort_by_key(|waiter| waiter.deadline);
+        self.gathering = Some(Gathering { size: usize::MAX, until });
     }
 
     /// Takes out one request whose deadline has come; call it until it returns `None`.
@@ -404,8 +406,10 @@ mod tests {
         fixture.push(1, Want::Number, 200);
         fixture.queue.cut(|_| true);
         fixture.push(2, Want::Number, 300);
-        fixture.queue.requeue();
-        fixture.queue.requeue();
+        let until = fixture.at(10);
+        fixture.queue.requeue(until);
+        fixture.queue.requeue(until);
+        assert!(!fixture.is_ripe(9) && fixture.is_ripe(10));
         assert_eq!(fixture.queue.deadline(), Some(fixture.at(100)));
         assert_eq!(fixture.queue.cut(|_| true), Some(3));
         let slots: Vec<_> = fixture.settle(1, 3).iter().map(|(slot, _)| *slot).collect();

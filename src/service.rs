@@ -15,6 +15,7 @@ use crate::client::CloseReason;
 use crate::clients::Clients;
 use crate::counter::Grant;
 use crate::http::{Date, Status};
+use crate::limits::ASK_REST;
 use crate::queue::{Outcome, Queue, Waiter};
 use crate::store::{Reply, Store, StoreError};
 use crate::token::Token;
@@ -172,7 +173,7 @@ impl Service {
         while let Some(reply) = self.store.poll() {
             match reply {
                 Reply::Granted(grant) => self.settle(grant, now),
-                Reply::NotRun => self.queue.requeue(),
+                Reply::NotRun => self.queue.requeue(now + ASK_REST),
                 Reply::Failed(error) => self.fail(error),
             }
         }

@@ -24,7 +24,8 @@
 //! - What thinks is sans-IO: bytes and values in, bytes and values out, `now` passed in. Only
 //!   [`reactor`] and [`socket`] touch sockets; beside the reactor only [`process`] and [`logging`]
 //!   read a clock.
-//! - An ask that may have run is sent again only to a store that remembers its answer.
+//! - An ask that may have run is sent again under its number, and only while the store remembers
+//!   its answers.
 //! - A grant for a client who left never reaches the next owner of its slot.
 //! - Every buffer, list and wait has its bound in [`limits`].
 //!

@@ -171,7 +171,7 @@ pub fn link(config: &Config, counter: &Counter, now: Instant) -> Option<(Link, E
             (Protocol::Redis(Box::new(redis)), &url.endpoint)
         }
         StoreUrl::Postgres(url) => {
-            let postgres = Postgres::new((**url).clone(), counter, timeout);
+            let postgres = Postgres::new((**url).clone(), counter, timeout, fastrand::u64(..));
             (Protocol::Postgres(Box::new(postgres)), &url.endpoint)
         }
     };

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use mio::{Events, Poll, Token, Waker};
 
-use crate::config::{Config, Endpoint, StoreUrl};
+use crate::config::{Config, Endpoint};
 use crate::limits::RESET_TIMEOUT;
 use crate::process;
 use crate::reactor::Uplink;
@@ -23,15 +23,9 @@ const WAKER: Token = Token(1);
 /// what was done.
 ///
 /// # Errors
-/// The store is in the process, and so has nothing to reset; or it is PostgreSQL, for which this
-/// is not built in yet; or it is away, or refuses, for [`RESET_TIMEOUT`].
+/// The store is in the process, and so has nothing to reset; or it is away, or refuses, for
+/// [`RESET_TIMEOUT`].
 pub fn reset(config: &Config) -> io::Result<String> {
-    if matches!(config.store, StoreUrl::Postgres(_)) {
-        return Err(io::Error::other(
-            "--reset: not built in yet for PostgreSQL; stop headcount and run \
-             update headcount set taken = 0 where name = its counter",
-        ));
-    }
     let mut counter = Counter::new(&config.counter, config.limit, process::now_micros());
     counter.is_to_be_reset = true;
     let Some((link, endpoint)) = process::link(config, &counter, Instant::now()) else {

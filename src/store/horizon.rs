@@ -3,6 +3,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::counter::Grant;
+use crate::store::{Fault, StoreError};
+
 /// The furthest sight of a counter. A generation is one life of it: a reset begins a later one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sight {
@@ -10,6 +13,24 @@ pub struct Sight {
     pub generation: u64,
     /// Numbers taken in that generation, at least.
     pub taken: u64,
+}
+
+impl Sight {
+    /// Whether a store that grants so holds no less than this.
+    ///
+    /// # Errors
+    /// The count went backwards.
+    pub fn check(self, grant: Grant) -> Result<(), Fault> {
+        let (generation, taken) = (grant.generation, grant.count().taken);
+        if (generation, taken) >= (self.generation, self.taken) {
+            return Ok(());
+        }
+        let words = format!(
+            "{taken} are taken in generation {generation}, and {} in {} were seen",
+            self.taken, self.generation
+        );
+        Err(Fault { error: StoreError::Backwards, words })
+    }
 }
 
 /// The sight that the links of a process share. Locked once a batch, for a few instructions.

@@ -7,17 +7,18 @@
 //!    +------------- lost: refused, closed, timed out, not the protocol ------+
 //! ```
 //!
-//! An ask whose reply did not come before the connection was lost may have run. A store that
-//! remembers its answers is asked again on the next connection, with the same sequence numbers and
-//! in the same order; an ask to another, or one too old to be remembered, fails and is never sent
-//! again. Invariant: replies are in the order of the asks. It knows neither sockets nor names nor
-//! the clock.
+//! An ask whose reply did not come before the connection was lost may have run. The stores
+//! remember their answers, so it is asked again on the next connection, with the same sequence
+//! number and in the same order, until it is answered; one too old to be remembered fails and is
+//! never sent again. Invariant: replies are in the order of the asks. It knows neither sockets nor
+//! names nor the clock.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use log::{debug, info, warn};
 
+use crate::counter::Grant;
 use crate::limits::{ASK_AGAIN_MAX, BACKOFF_MAX, BACKOFF_MIN, COMPLAINT_INTERVAL};
 use crate::outbound::Outbound;
 use crate::store::protocol::{Answer, Ask, Event, Protocol};
@@ -46,6 +47,8 @@ struct InFlight {
     ask: Ask,
     /// When it was sent for the first time.
     since: Instant,
+    /// It was sent before: that it does not run now does not say that it never did.
+    is_again: bool,
     /// When the connection is given up for it.
     deadline: Instant,
 }
@@ -107,7 +110,8 @@ impl Link {
         self.sequence += 1;
         let ask = Ask { sequence: self.sequence, count };
         self.protocol.ask(ask, self.outbound.writer());
-        self.in_flight.push_back(InFlight { ask, since: now, deadline: now + self.timeout });
+        let deadline = now + self.timeout;
+        self.in_flight.push_back(InFlight { ask, since: now, is_again: false, deadline });
     }
 
     /// The next reply, in the order of the asks.
@@ -187,12 +191,12 @@ impl Link {
         self.state = State::Down { until };
     }
 
-    /// Those that cannot be asked again fail; they are the oldest, if any.
+    /// Those too old to be asked again fail.
     fn give_up_asks(&mut self, error: StoreError, now: Instant) {
         let oldest = now.checked_sub(ASK_AGAIN_MAX);
         let mut numbers = 0;
         while let Some(lost) = self.in_flight.front()
-            && (!self.protocol.remembers() || oldest.is_some_and(|oldest| lost.since < oldest))
+            && oldest.is_some_and(|oldest| lost.since < oldest)
         {
             numbers += lost.ask.count;
             self.in_flight.pop_front();
@@ -207,39 +211,41 @@ impl Link {
     fn greeted(&mut self, now: Instant) {
         for again in &mut self.in_flight {
             self.protocol.ask(again.ask, self.outbound.writer());
+            again.is_again = true;
             again.deadline = now + self.timeout;
         }
         self.state = State::Ready;
-        self.failures = 0;
+        if self.in_flight.is_empty() {
+            self.failures = 0; // Else at the first answer: it may be lost for what was asked.
+        }
         self.trouble = StoreError::Timeout;
         self.complained = None;
         info!("store ready");
     }
 
     fn replied(&mut self, answer: Answer, now: Instant) {
-        let asked = self.in_flight.front().map(|sent| sent.ask.count);
-        let reply = match (asked, answer) {
-            (None, _) => {
-                return self.lost(StoreError::Protocol, "a reply that nobody asked for", now);
-            }
-            (Some(asked), Answer::Granted(grant)) if grant.granted > asked => {
+        let Some(&InFlight { ask, is_again, .. }) = self.in_flight.front() else {
+            return self.lost(StoreError::Protocol, "a reply that nobody asked for", now);
+        };
+        let reply = match answer {
+            Answer::Granted(grant) if grant.granted > ask.count => {
                 return self.lost(StoreError::Protocol, "more granted than asked for", now);
             }
-            (_, Answer::Granted(grant)) => {
-                // Only what was written tells that the store takes again: a look reads.
-                if grant.granted > 0 && self.complained.take().is_some() {
-                    info!("store answers again");
-                }
-                self.trouble = StoreError::Timeout;
-                Reply::Granted(grant)
+            Answer::Granted(grant) => self.granted(grant),
+            // It may have run when it was sent first: nothing but its answer ends the matter.
+            Answer::Refused(fault) | Answer::NotRun(Some(fault)) if is_again => {
+                return self.lost(fault.error, &fault.words, now);
             }
-            (_, Answer::NotRun(None)) => Reply::NotRun,
-            (_, Answer::NotRun(Some(fault))) => {
+            Answer::NotRun(None) if is_again => {
+                return self.lost(StoreError::Conflict, "the ask did not run", now);
+            }
+            Answer::NotRun(None) => Reply::NotRun,
+            Answer::NotRun(Some(fault)) => {
                 self.complain("ask hindered, to be repeated", &fault, now);
                 self.trouble = fault.error;
                 Reply::NotRun
             }
-            (_, Answer::Refused(fault)) => {
+            Answer::Refused(fault) => {
                 self.complain(UNAVAILABLE, &fault, now);
                 Reply::Failed(fault.error)
             }
@@ -250,6 +256,16 @@ impl Link {
             // Another server is the primary now: its name must be resolved anew.
             self.lost(StoreError::ReadOnly, "connecting anew", now);
         }
+    }
+
+    fn granted(&mut self, grant: Grant) -> Reply {
+        // Only what was written tells that the store takes again: a look reads.
+        if grant.granted > 0 && self.complained.take().is_some() {
+            info!("store answers again");
+        }
+        self.trouble = StoreError::Timeout;
+        self.failures = 0;
+        Reply::Granted(grant)
     }
 
     /// Doubles from [`BACKOFF_MIN`] to [`BACKOFF_MAX`]; of each, a random part between a half and

@@ -6,83 +6,87 @@
 //! the commit, so it is believed at ReadyForQuery, and not at all behind an error.
 //!
 //! ```text
-//!   Startup --authenticated--> Settings, Look --a row--> greeted: Ask, Ask, ...
-//!                                |        |
-//!                      no table: Create   no row: Insert, Look
-//!                                Insert, Look
+//!   Startup --authenticated--> Settings, Enter, Look --a row--> greeted: Ask, Ask, ...
+//!                                   |          |
+//!                         no table: Create     no row: Insert, Look
+//!                                   Insert, Enter, Look
 //! ```
 //!
-//! A greeting looks first, since a role that may not create may well take. Only a process that has
-//! not been greeted yet creates anything: later a missing counter was lost, and must not begin at
-//! 1 again. It knows neither sockets, nor the clock, nor who asks.
+//! Enter makes the row of the table `headcount_answer` in which the answers to this link are
+//! remembered. An ask that comes again finds its answer there, or waits for the first.
+//!
+//! A greeting looks first, for a role that may not create may take. Only a process that was not
+//! greeted yet creates anything: later a missing counter was lost, and must not begin at 1 again.
 //! See PostgreSQL's manual, "Frontend/Backend Protocol".
 
 mod authentication;
 mod error;
 mod message;
+mod outcome;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use log::debug;
-use postgres_protocol::message::backend::{DataRowBody, Message};
+use postgres_protocol::message::backend::Message;
 
 use crate::config::PostgresUrl;
 use crate::limits::{HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX};
 use crate::store::Fault;
 use crate::store::counter::Counter;
-use crate::store::protocol::{Answer, Event};
+use crate::store::horizon::Sight;
+use crate::store::protocol::{Ask, Event};
 use authentication::Authentication;
 use error::ServerError;
 pub use error::advice;
 use message::not_postgres;
+use outcome::Outcome;
 
 /// What was sent up to a Sync, and so a ReadyForQuery that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
     Startup,
     Settings,
-    /// A take of nothing, the last step of the greeting.
-    Look,
     Create,
+    /// The row of the counter, or its reset.
     Insert,
-    /// An ask for so many.
-    Ask(u64),
-}
-
-/// What came since the last ReadyForQuery.
-#[derive(Default)]
-struct Outcome {
-    row: Option<DataRowBody>,
-    error: Option<ServerError>,
+    /// The row of the link.
+    Enter,
+    /// A take of nothing, the last step of the greeting, by one who had seen so much.
+    Look(Sight),
+    /// An ask for so many, likewise.
+    Ask(u64, Sight),
 }
 
 /// The protocol state of one connection, used again for the next one.
 pub struct Postgres {
     url: PostgresUrl,
     counter: Counter,
+    /// Tells this link from all others, those of former processes included.
+    id: u64,
     statement_timeout: Duration,
     authentication: Authentication,
     unread: BytesMut,
     unsent: BytesMut,
     due: VecDeque<Due>,
     outcome: Outcome,
-    /// What was missing is being created on this connection.
+    /// What was missing is being created on this connection, or what was to be is reset.
     is_creating: bool,
 }
 
 impl Postgres {
     /// A link to the PostgreSQL of `url`, where the counter is created if it is missing and was not
-    /// seen by this process.
+    /// seen by this process. `id` must be no other link's: a random one.
     ///
     /// `timeout` is that of an ask. The server is told to give up a statement long before: so
     /// whatever waited for a lock in vain surely did not run, and is asked for again only for
     /// those who still wait.
-    pub fn new(url: PostgresUrl, counter: Counter, timeout: Duration) -> Postgres {
+    pub fn new(url: PostgresUrl, counter: Counter, timeout: Duration, id: u64) -> Postgres {
         Postgres {
             url,
             counter,
+            id,
             statement_timeout: timeout / (POSTGRES_BATCHES_IN_FLIGHT_MAX as u32 + 1),
             authentication: Authentication::default(),
             unread: BytesMut::new(),
@@ -111,10 +115,10 @@ impl Postgres {
         self.send(Due::Startup, out);
     }
 
-    /// Writes one ask for up to `count` numbers.
-    pub fn ask(&mut self, count: u64, out: &mut Vec<u8>) {
-        message::take(&self.counter.name, count, &mut self.unsent);
-        self.send(Due::Ask(count), out);
+    /// Writes one ask.
+    pub fn ask(&mut self, ask: Ask, out: &mut Vec<u8>) {
+        let seen = self.take(ask);
+        self.send(Due::Ask(ask.count, seen), out);
     }
 
     /// Bytes came; [`Postgres::next`] says what they mean.
@@ -126,8 +130,9 @@ impl Postgres {
     /// it is written to `out`. After an error the connection must be given up.
     pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
         while let Some(message) = message::next(&mut self.unread)? {
-            if let Some(event) = self.understand(message, out)? {
-                return Ok(Some(event));
+            let event = self.understand(message, out)?;
+            if event.is_some() {
+                return Ok(event);
             }
         }
         Ok(None)
@@ -185,8 +190,13 @@ impl Postgres {
             Due::Startup => self.introduced(out)?,
             Due::Settings if outcome.error.is_none() => message::may_write(outcome.row.as_ref())?,
             Due::Settings | Due::Create | Due::Insert => self.stepped(outcome.error)?,
-            Due::Look => return self.looked(outcome, out),
-            Due::Ask(count) => return Ok(Some(Event::Replied(self.answer(count, outcome)?))),
+            // A table that is missing is found so by the look, too.
+            Due::Enter => self.stepped(outcome.error.filter(|it| !it.is_missing_table()))?,
+            Due::Look(seen) => return self.looked(outcome, seen, out),
+            Due::Ask(count, seen) => {
+                let answer = outcome.answer(&self.counter, count, seen)?;
+                return Ok(Some(Event::Replied(answer)));
+            }
         }
         Ok(None)
     }
@@ -197,24 +207,35 @@ impl Postgres {
         }
         message::settings(self.statement_timeout, &mut self.unsent);
         self.send(Due::Settings, out);
-        message::prepare_take(&mut self.unsent);
+        self.enter(out);
         self.look(out);
         Ok(())
     }
 
-    fn looked(&mut self, outcome: Outcome, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
+    fn looked(
+        &mut self,
+        outcome: Outcome,
+        seen: Sight,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Event>, Fault> {
         let may_create = !self.counter.horizon.is_seen() && !self.is_creating;
         match outcome {
             Outcome { error: Some(error), .. } if may_create && error.is_missing_table() => {
-                message::create_table(&mut self.unsent);
+                message::create_tables(&mut self.unsent);
                 self.send(Due::Create, out);
                 self.insert(out);
-                message::prepare_take(&mut self.unsent);
+                self.enter(out);
             }
             Outcome { error: Some(error), .. } => return Err(self.fault(error)),
+            Outcome { row: Some(_), .. } if self.counter.is_to_be_reset && may_create => {
+                self.is_creating = true;
+                message::reset_counter(&self.counter, &mut self.unsent);
+                self.send(Due::Insert, out);
+            }
             Outcome { row: Some(row), .. } => {
-                self.counter.saw(message::grant(&row)?);
-                return Ok(Some(Event::Greeted));
+                let (grant, _) = message::grant(&row)?;
+                self.counter.saw(grant);
+                return seen.check(grant).map(|()| Some(Event::Greeted));
             }
             Outcome { row: None, .. } if may_create => self.insert(out),
             Outcome { row: None, .. } => return Err(error::missing(&self.counter.name)),
@@ -225,42 +246,36 @@ impl Postgres {
 
     fn insert(&mut self, out: &mut Vec<u8>) {
         self.is_creating = true;
-        message::insert_counter(&self.counter.name, self.counter.limit, &mut self.unsent);
+        message::insert_counter(&self.counter, &mut self.unsent);
         self.send(Due::Insert, out);
     }
 
     fn stepped(&self, error: Option<ServerError>) -> Result<(), Fault> {
-        match error {
-            // What another process has created a moment before is created.
-            Some(error) if !error.is_created_already() => Err(self.fault(error)),
-            _ => Ok(()),
-        }
-    }
-
-    fn answer(&self, count: u64, outcome: Outcome) -> Result<Answer, Fault> {
-        if let Some(error) = outcome.error {
-            return error.answer();
-        }
-        let Some(row) = outcome.row else {
-            return Ok(Answer::Refused(error::missing(&self.counter.name)));
-        };
-        let grant = message::grant(&row)?;
-        // Numbers were left when it began, and none or no row once it had the lock: ask which.
-        if count > 0 && grant.granted == 0 && !grant.count().halted() {
-            return Ok(Answer::NotRun(None));
-        }
-        Ok(Answer::Granted(grant))
+        // What another process has created a moment before is created.
+        error.filter(|it| !it.is_created_already()).map_or(Ok(()), |it| Err(self.fault(it)))
     }
 
     /// What the operator should know of an error while greeting.
     fn fault(&self, error: ServerError) -> Fault {
-        let Counter { name, limit, .. } = &self.counter;
-        error.with_remedy(|| message::creation_sql(name, *limit, &self.url.user))
+        error.with_remedy(|| message::creation_sql(&self.counter, &self.url.user))
+    }
+
+    fn enter(&mut self, out: &mut Vec<u8>) {
+        message::enter(self.id, &mut self.unsent);
+        self.send(Due::Enter, out);
+        message::prepare_take(&mut self.unsent);
     }
 
     fn look(&mut self, out: &mut Vec<u8>) {
-        message::take(&self.counter.name, 0, &mut self.unsent);
-        self.send(Due::Look, out);
+        let seen = self.take(Ask::LOOK);
+        self.send(Due::Look(seen), out);
+    }
+
+    /// Writes a take, and returns what the store must not fall behind.
+    fn take(&mut self, ask: Ask) -> Sight {
+        let seen = self.counter.horizon.sight();
+        message::take(&self.counter.name, self.id, ask, seen, &mut self.unsent);
+        seen
     }
 
     fn send(&mut self, due: Due, out: &mut Vec<u8>) {

@@ -28,6 +28,11 @@ pub struct Ask {
     pub count: u64,
 }
 
+impl Ask {
+    /// A look at the count, in a greeting.
+    pub const LOOK: Ask = Ask { sequence: 0, count: 0 };
+}
+
 /// What the store's bytes meant.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
@@ -62,14 +67,8 @@ impl Protocol {
     pub fn ask(&mut self, ask: Ask, out: &mut Vec<u8>) {
         match self {
             Protocol::Redis(redis) => redis.ask(ask, out),
-            Protocol::Postgres(postgres) => postgres.ask(ask.count, out),
+            Protocol::Postgres(postgres) => postgres.ask(ask, out),
         }
-    }
-
-    /// Whether the store remembers its answers, so that an ask may be sent again though it may
-    /// have run.
-    pub fn remembers(&self) -> bool {
-        matches!(self, Protocol::Redis(_))
     }
 
     /// Bytes came; [`Protocol::next`] says what they mean.

@@ -90,7 +90,7 @@ impl Redis {
         let place = format!("{}:link", self.key);
         self.send(cmd("GET").arg(&place), Due::Step, out);
         self.send(cmd("SET").arg(&place).arg("").arg("PX").arg(1), Due::Step, out);
-        self.send(&self.take(Ask { sequence: 0, count: 0 }), Due::Look, out);
+        self.send(&self.take(Ask::LOOK), Due::Look, out);
     }
 
     /// Writes one ask.

@@ -49,7 +49,7 @@ fn four_processes_on_one_store_hand_out_every_number_once() {
 }
 
 #[test]
-fn a_store_killed_in_mid_run_costs_numbers_but_repeats_none() {
+fn a_store_killed_in_mid_run_repeats_no_number() {
     KINDS.into_iter().for_each(|kind| kill_in_mid_run(kind.start()));
 }
 

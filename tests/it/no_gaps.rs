@@ -6,45 +6,47 @@ use std::time::Duration;
 
 use crate::support::daemon::Daemon;
 use crate::support::load::{Load, Plan, Tally};
-use crate::support::redis_server::{DURABLE, RedisServer};
+use crate::support::store_server::{KINDS, StoreServer};
 
 const ARGUMENTS: &[&str] = &["--limit", "1000000000", "--threads", "2"];
 const CONNECTIONS: usize = 32;
 
-/// Connections cut in a test run; `HEADCOUNT_CUTS=1000` for more.
-const CUTS: u64 = 200;
+/// Connections cut in a test run, of each store; `HEADCOUNT_CUTS=1000` for more.
+const CUTS: u64 = 100;
 
 #[test]
 fn store_connections_cut_under_load_lose_no_number() {
-    let redis = RedisServer::start(&[]);
-    let daemons = start_two(&redis);
-    let load = start_load(&addresses(&daemons));
     let wanted = std::env::var("HEADCOUNT_CUTS").map_or(CUTS, |cuts| cuts.parse().unwrap());
-    let mut cuts = 0;
-    while cuts < wanted {
-        load.wait_for_numbers(20);
-        cuts += redis.command::<u64>(&["CLIENT", "KILL", "TYPE", "normal"]);
+    for server in KINDS.map(|kind| kind.start()) {
+        let daemons = start_two(&server);
+        let load = start_load(&addresses(&daemons));
+        let mut cuts = 0;
+        while cuts < wanted {
+            load.wait_for_numbers(20);
+            cuts += server.cut_connections();
+        }
+        assert_no_gap(load.stop(), &daemons, &server);
     }
-    assert_no_gap(load.stop(), &daemons, &redis);
 }
 
 #[test]
-fn a_durable_redis_killed_under_load_loses_no_number() {
-    let mut redis = RedisServer::start(DURABLE);
-    let daemons = start_two(&redis);
-    let load = start_load(&addresses(&daemons));
-    for _ in 0..3 {
+fn a_durable_store_killed_under_load_loses_no_number() {
+    for mut server in KINDS.map(|kind| kind.start()) {
+        let daemons = start_two(&server);
+        let load = start_load(&addresses(&daemons));
+        for _ in 0..3 {
+            load.wait_for_numbers(500);
+            server.kill();
+            load.wait_for_unavailable(10);
+            server.restart();
+        }
         load.wait_for_numbers(500);
-        redis.kill();
-        load.wait_for_unavailable(10);
-        redis.restart();
+        assert_no_gap(load.stop(), &daemons, &server);
     }
-    load.wait_for_numbers(500);
-    assert_no_gap(load.stop(), &daemons, &redis);
 }
 
-fn start_two(redis: &RedisServer) -> Vec<Daemon> {
-    (0..2).map(|_| Daemon::start_with_store(&redis.url(), ARGUMENTS)).collect()
+fn start_two(server: &StoreServer) -> Vec<Daemon> {
+    (0..2).map(|_| Daemon::start_with_store(&server.url(), ARGUMENTS)).collect()
 }
 
 fn addresses(daemons: &[Daemon]) -> Vec<SocketAddr> {
@@ -58,7 +60,7 @@ fn start_load(addresses: &[SocketAddr]) -> Load {
 
 /// Numbers granted for clients who were gone wait in their reactor for the next who ask there:
 /// those are asked for on enough new connections to meet every reactor.
-fn assert_no_gap(tally: Tally, daemons: &[Daemon], redis: &RedisServer) {
+fn assert_no_gap(tally: Tally, daemons: &[Daemon], server: &StoreServer) {
     tally.assert_sound(u64::MAX);
     let mut numbers: BTreeSet<u64> = tally.numbers.into_iter().collect();
     for daemon in daemons {
@@ -67,7 +69,7 @@ fn assert_no_gap(tally: Tally, daemons: &[Daemon], redis: &RedisServer) {
             assert!(numbers.insert(number), "{number} came twice");
         }
     }
-    let (taken, _) = redis.counter("default").expect("the counter is there");
+    let (taken, _) = server.counter("default").expect("the counter is there");
     let gaps: Vec<u64> = (1..=taken).filter(|number| !numbers.contains(number)).collect();
     assert!(gaps.is_empty(), "{} gaps in {taken} numbers: {gaps:?}", gaps.len());
 }

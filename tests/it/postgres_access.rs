@@ -11,14 +11,14 @@ const PASSWORD_IN_URL: &str = "hunter2%2F%40%3A%25";
 const ONE_THREAD: &str = "--threads=1";
 
 #[test]
-fn a_counter_is_a_row_with_taken_and_max() {
+fn a_counter_is_a_row_with_taken_max_and_generation() {
     let postgres = PostgresServer::start();
     let daemon = Daemon::start_with_store(&postgres.url(), &["--limit", "7"]);
     assert_eq!(daemon.client().get("/").number(), Some(1));
-    assert_eq!(postgres.sql("select * from headcount"), "default|1|7");
+    assert_eq!(postgres.sql("select name, taken, max from headcount"), "default|1|7");
     let columns = "select string_agg(column_name || ' ' || data_type, ', ' order by \
         ordinal_position) from information_schema.columns where table_name = 'headcount'";
-    assert_eq!(postgres.sql(columns), "name text, taken bigint, max bigint");
+    assert_eq!(postgres.sql(columns), "name text, taken bigint, max bigint, generation bigint");
 }
 
 #[test]
@@ -137,7 +137,10 @@ fn a_role_with_few_rights_is_enough() {
     let postgres = PostgresServer::start();
     // The one who creates the counter need not be the one who counts.
     drop(Daemon::start_with_store(&postgres.url(), &["--limit", "2"]));
-    postgres.sql("create role counter login; grant select, update on headcount to counter");
+    postgres.sql(
+        "create role counter login; grant select, update on headcount to counter; \
+         grant select, insert, update, delete on headcount_answer to counter",
+    );
     let url = postgres.url_of("counter", "");
     let daemon = Daemon::start_with_store(&url, &["--limit", "2", ONE_THREAD]);
     let mut client = daemon.client();
@@ -173,7 +176,7 @@ fn programs_that_start_at_once_create_one_counter() {
     });
     numbers.sort_unstable();
     assert_eq!(numbers, [1, 2, 3, 4, 5, 6].map(Some));
-    assert_eq!(postgres.sql("select * from headcount"), "default|6|100");
+    assert_eq!(postgres.sql("select name, taken, max from headcount"), "default|6|100");
 }
 
 #[test]

@@ -13,9 +13,10 @@ const GREETED: &[u8] =
     b"%0\r\n+hash\r\n:1\r\n:1\r\n:1\r\n_\r\n+OK\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
 const GREETED_AGAIN: &[u8] = b"%0\r\n+hash\r\n_\r\n+OK\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
 
-/// One row (1, 0, 9), and the end of its transaction.
-const POSTGRES_GRANTED: &[u8] = b"D\0\0\0\x2a\0\x03\0\0\0\x08\0\0\0\0\0\0\0\x01\
-    \0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\x09Z\0\0\0\x05I";
+/// One row (1, 0, 9, 5, 1), and the end of its transaction.
+const POSTGRES_GRANTED: &[u8] = b"D\0\0\0\x42\0\x05\0\0\0\x08\0\0\0\0\0\0\0\x01\
+    \0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\x09\
+    \0\0\0\x08\0\0\0\0\0\0\0\x05\0\0\0\x08\0\0\0\0\0\0\0\x01Z\0\0\0\x05I";
 
 struct Fixture {
     link: Link,
@@ -47,7 +48,7 @@ impl Fixture {
     fn postgres() -> Fixture {
         let url = StoreUrl::parse("postgres://localhost?connect_timeout=3");
         let Ok(StoreUrl::Postgres(url)) = url else { panic!("the URL is good") };
-        let postgres = Postgres::new(*url, Counter::new("default", 9, 5), TIMEOUT);
+        let postgres = Postgres::new(*url, Counter::new("default", 9, 5), TIMEOUT, 7);
         let now = Instant::now();
         let link = Link::new(Protocol::Postgres(Box::new(postgres)), TIMEOUT, 7, now);
         let mut fixture = Fixture { link, now };
@@ -55,6 +56,7 @@ impl Fixture {
         fixture.link.connected();
         fixture.receive(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I");
         fixture.receive(b"D\0\0\0\x0d\0\x01\0\0\0\x03offZ\0\0\0\x05I");
+        fixture.receive(b"Z\0\0\0\x05I");
         fixture.receive(POSTGRES_GRANTED);
         assert!(fixture.link.can_ask());
         fixture.commands();
@@ -148,6 +150,27 @@ fn what_is_in_flight_when_the_connection_is_lost_is_asked_again_under_the_same_n
     assert_eq!(fixture.sent(), asks);
     fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n*4\r\n:2\r\n:2\r\n:9\r\n:5\r\n");
     assert_eq!(fixture.replies().len(), 2);
+}
+
+/// The first time it may have run, and its answer may be remembered: to say that it failed would
+/// lose its numbers.
+#[test]
+fn what_is_asked_again_is_asked_until_it_is_answered() {
+    let mut fixture = Fixture::ready();
+    fixture.link.ask(1, fixture.now);
+    let ask = fixture.sent();
+    for _ in 0..3 {
+        fixture.link.lost(StoreError::Unreachable, "reset", fixture.now);
+        fixture.pass(BACKOFF_MAX);
+        fixture.link.connected();
+        fixture.sent();
+        fixture.receive(GREETED_AGAIN);
+        assert_eq!(fixture.sent(), ask);
+        fixture.receive(b"-OOM command not allowed\r\n");
+        assert_eq!(fixture.replies(), []);
+        assert_eq!(fixture.link.trouble(), StoreError::Memory);
+        assert!(!fixture.link.can_ask());
+    }
 }
 
 #[test]

@@ -117,7 +117,7 @@ pub fn advice(error: StoreError) -> &'static str {
         StoreError::Permission => "let one who may run the SQL in words, or grant select, update",
         StoreError::Type => "the table headcount is another one: rename it, or use another db",
         StoreError::Missing => {
-            "restore the table's data, or restart headcount to count from 1 again"
+            "restore the table's data, or insert the counter's row to count on from there"
         }
         StoreError::Version => "use PostgreSQL 12 or newer",
         error => error.advice(),

@@ -11,12 +11,22 @@ use postgres_protocol::message::frontend;
 use crate::config::PostgresUrl;
 use crate::counter::Grant;
 use crate::limits::REPLY_BYTES_MAX;
+use crate::store::counter::Counter;
+use crate::store::horizon::Sight;
+use crate::store::protocol::Ask;
 use crate::store::{Fault, StoreError};
 
 const TAKE: &str = include_str!("../take.sql");
 const TABLE: &str = include_str!("../table.sql");
-const INSERT: &str =
-    "insert into headcount (name, taken, max) values ($1, 0, $2) on conflict do nothing";
+const INSERT: &str = "insert into headcount (name, taken, max, generation) \
+    values ($1, 0, $2, $3) on conflict do nothing";
+const RESET: &str = "update headcount set taken = 0, max = $2, \
+    generation = greatest($3, generation + 1) where name = $1";
+/// Links that asked nothing for a day are gone; one that is not gets its row again.
+const ENTER: &str = "with gone as (delete from headcount_answer where link in \
+    (select link from headcount_answer where at < now() - interval '1 day' \
+    for update skip locked)) \
+    insert into headcount_answer (link) values ($1) on conflict do nothing";
 
 /// What came is not what a PostgreSQL sends.
 pub fn not_postgres(words: &str) -> Fault {
@@ -66,35 +76,55 @@ pub fn settings(statement_timeout: Duration, out: &mut BytesMut) {
 
 /// Prepares the statement that [`take`] executes. Without a Sync.
 pub fn prepare_take(out: &mut BytesMut) {
-    frontend::parse("take", TAKE, [TEXT, INT8], out).expect(WRITABLE);
+    let types = [TEXT, INT8, INT8, INT8, INT8, INT8];
+    frontend::parse("take", TAKE, types, out).expect(WRITABLE);
 }
 
-/// Takes up to `count` numbers.
-pub fn take(name: &str, count: u64, out: &mut BytesMut) {
-    execute("take", name, count, out);
+/// One ask of the link `id`, of a store that must hold no less than was `seen`.
+pub fn take(name: &str, id: u64, ask: Ask, seen: Sight, out: &mut BytesMut) {
+    let Ask { sequence, count } = ask;
+    let numbers = [count, id, sequence, seen.generation, seen.taken].map(u64::to_be_bytes);
+    let [count, id, sequence, generation, taken] = &numbers;
+    execute("take", &[name.as_bytes(), count, id, sequence, generation, taken], out);
 }
 
-/// Creates the table if there is none.
-pub fn create_table(out: &mut BytesMut) {
+/// Creates what is missing of the tables.
+pub fn create_tables(out: &mut BytesMut) {
     frontend::query(TABLE, out).expect(WRITABLE);
 }
 
 /// Creates the row of the counter if there is none.
-pub fn insert_counter(name: &str, limit: u64, out: &mut BytesMut) {
-    frontend::parse("", INSERT, [TEXT, INT8], out).expect(WRITABLE);
-    execute("", name, limit, out);
+pub fn insert_counter(counter: &Counter, out: &mut BytesMut) {
+    execute_once(INSERT, counter, out);
+}
+
+/// Begins the counter anew.
+pub fn reset_counter(counter: &Counter, out: &mut BytesMut) {
+    execute_once(RESET, counter, out);
+}
+
+/// Creates the row in which the answers to the link `id` are remembered, if there is none.
+pub fn enter(id: u64, out: &mut BytesMut) {
+    frontend::parse("", ENTER, [INT8], out).expect(WRITABLE);
+    execute("", &[&id.to_be_bytes()], out);
 }
 
 /// All that is needed for `user` to take from the counter, in one line of SQL.
-pub fn creation_sql(name: &str, limit: u64, user: &str) -> String {
+pub fn creation_sql(counter: &Counter, user: &str) -> String {
+    let Counter { name, limit, born, .. } = counter;
     let table = TABLE.split_whitespace().collect::<Vec<_>>().join(" ");
     let insert = INSERT.replace("$1", &format!("'{name}'")).replace("$2", &limit.to_string());
+    let insert = insert.replace("$3", &born.to_string());
     let user = user.replace('"', "\"\"");
-    format!("{table}; {insert}; grant select, update on headcount to \"{user}\"")
+    format!(
+        "{table}; {insert}; grant select, update on headcount to \"{user}\"; \
+         grant select, insert, update, delete on headcount_answer to \"{user}\""
+    )
 }
 
-/// `(first, granted, limit)`, if it keeps a grant's invariants.
-pub fn grant(row: &DataRowBody) -> Result<Grant, Fault> {
+/// `(first, granted, limit, generation)`, if it keeps a grant's invariants, and whether the link is
+/// known.
+pub fn grant(row: &DataRowBody) -> Result<(Grant, bool), Fault> {
     whole_grant(row).ok_or_else(|| Fault {
         error: StoreError::Type,
         words: "the table headcount gave a grant that makes no sense".to_owned(),
@@ -113,14 +143,15 @@ pub fn may_write(row: Option<&DataRowBody>) -> Result<(), Fault> {
     }
 }
 
-fn whole_grant(row: &DataRowBody) -> Option<Grant> {
-    let [first, granted, limit] = columns(row)?.map(|column| {
+fn whole_grant(row: &DataRowBody) -> Option<(Grant, bool)> {
+    let [first, granted, limit, generation, known] = columns(row)?.map(|column| {
         let bytes = <[u8; 8]>::try_from(column?).ok()?;
         u64::try_from(i64::from_be_bytes(bytes)).ok()
     });
-    let grant = Grant { first: first?, granted: granted?, limit: limit?, generation: 1 };
-    let last = grant.first.checked_add(grant.granted)?.checked_sub(1)?;
-    (grant.first >= 1 && (grant.granted == 0 || last <= grant.limit)).then_some(grant)
+    let (first, granted, limit, generation) = (first?, granted?, limit?, generation?);
+    let last = first.checked_add(granted)?.checked_sub(1)?;
+    let is_sound = first >= 1 && (granted == 0 || last <= limit);
+    is_sound.then_some((Grant { first, granted, limit, generation }, known? > 0))
 }
 
 /// The columns of a row, if there are so many; `None` in them is NULL.
@@ -130,11 +161,16 @@ fn columns<const COUNT: usize>(row: &DataRowBody) -> Option<[Option<&[u8]>; COUN
     columns.try_into().ok()
 }
 
-/// Binds a name and a number to a statement and executes it, in binary, up to a Sync.
-fn execute(statement: &str, name: &str, number: u64, out: &mut BytesMut) {
-    let number = i64::try_from(number).expect("limits are far below 2^63");
-    let values: [&[u8]; 2] = [name.as_bytes(), &number.to_be_bytes()];
-    let write = |value: &[u8], out: &mut BytesMut| {
+/// Executes a statement that is prepared for this one time.
+fn execute_once(statement: &str, counter: &Counter, out: &mut BytesMut) {
+    let Counter { name, limit, born, .. } = counter;
+    frontend::parse("", statement, [TEXT, INT8, INT8], out).expect(WRITABLE);
+    execute("", &[name.as_bytes(), &limit.to_be_bytes(), &born.to_be_bytes()], out);
+}
+
+/// Binds values to a prepared statement and executes it, in binary, up to a Sync.
+fn execute(statement: &str, values: &[&[u8]], out: &mut BytesMut) {
+    let write = |value: &&[u8], out: &mut BytesMut| {
         out.put_slice(value);
         Ok(IsNull::No)
     };

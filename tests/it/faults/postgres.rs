@@ -187,7 +187,8 @@ fn a_right_that_is_taken_away_is_named_and_waited_for() {
     // Which makes the table the superuser's own.
     start(&postgres.url());
     let grant = "grant select, update on headcount to counter";
-    postgres.sql(&format!("{LET_COUNT}; {grant}"));
+    let answers = "grant select, insert, update, delete on headcount_answer to counter";
+    postgres.sql(&format!("{LET_COUNT}; {grant}; {answers}"));
     let daemon = start(&postgres.url_of("counter", "secret"));
     let revoke = || drop(postgres.sql("revoke update on headcount from counter"));
     suffer(&daemon, &["permission"], revoke, || drop(postgres.sql(grant)));

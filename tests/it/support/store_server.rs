@@ -1,7 +1,7 @@
 //! A store behind a connection, whichever it is: what one has to do, the others have to do too.
 
 use super::postgres_server::PostgresServer;
-use super::redis_server::{DURABLE, RedisServer};
+use super::redis_server::{DURABLE, RedisServer, counter_key};
 
 /// The stores behind a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,42 @@ impl StoreServer {
         match self {
             StoreServer::Redis(server) => server.restart(),
             StoreServer::Postgres(server) => server.restart(),
+        }
+    }
+
+    /// Sets a field of the counter `default`, as an operator would by hand.
+    pub fn set(&self, field: &str, value: u64) {
+        match self {
+            StoreServer::Redis(server) => {
+                let value = value.to_string();
+                let _: u64 = server.command(&["HSET", &counter_key("default"), field, &value]);
+            }
+            StoreServer::Postgres(server) => {
+                server.sql(&format!("update headcount set {field} = {value}"));
+            }
+        }
+    }
+
+    /// The generation of the counter `default`.
+    pub fn generation(&self) -> u64 {
+        match self {
+            StoreServer::Redis(server) => {
+                server.command(&["HGET", &counter_key("default"), "generation"])
+            }
+            StoreServer::Postgres(server) => {
+                let generation = server.sql("select generation from headcount");
+                generation.parse().expect("a generation is a number")
+            }
+        }
+    }
+
+    /// Takes the counter `default` away.
+    pub fn delete_counter(&self) {
+        match self {
+            StoreServer::Redis(server) => {
+                let _: u64 = server.command(&["DEL", &counter_key("default")]);
+            }
+            StoreServer::Postgres(server) => drop(server.sql("delete from headcount")),
         }
     }
 

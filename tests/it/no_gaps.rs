@@ -1,4 +1,5 @@
-//! What a lost connection to the store costs: a delay, and no number.
+//! What a loss costs: that of a connection to the store, or of the store, a delay and no number;
+//! that of the program the answers that were on their way.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -13,10 +14,14 @@ const CONNECTIONS: usize = 32;
 
 /// Connections cut in a test run, of each store; `HEADCOUNT_CUTS=1000` for more.
 const CUTS: u64 = 100;
+/// Kills of each, likewise; `HEADCOUNT_KILLS=100` for more.
+const KILLS: u64 = 3;
+/// Connections of a gentle load, each of which waits for one answer at a time.
+const GENTLE_CONNECTIONS: u64 = 8;
 
 #[test]
 fn store_connections_cut_under_load_lose_no_number() {
-    let wanted = std::env::var("HEADCOUNT_CUTS").map_or(CUTS, |cuts| cuts.parse().unwrap());
+    let wanted = rounds("HEADCOUNT_CUTS", CUTS);
     for server in KINDS.map(|kind| kind.start()) {
         let daemons = start_two(&server);
         let load = start_load(&addresses(&daemons));
@@ -34,7 +39,7 @@ fn a_durable_store_killed_under_load_loses_no_number() {
     for mut server in KINDS.map(|kind| kind.start()) {
         let daemons = start_two(&server);
         let load = start_load(&addresses(&daemons));
-        for _ in 0..3 {
+        for _ in 0..rounds("HEADCOUNT_KILLS", KILLS) {
             load.wait_for_numbers(500);
             server.kill();
             load.wait_for_unavailable(10);
@@ -43,6 +48,30 @@ fn a_durable_store_killed_under_load_loses_no_number() {
         load.wait_for_numbers(500);
         assert_no_gap(load.stop(), &daemons, &server);
     }
+}
+
+#[test]
+fn a_program_killed_under_load_loses_only_the_answers_on_their_way() {
+    let kills = rounds("HEADCOUNT_KILLS", KILLS);
+    for server in KINDS.map(|kind| kind.start()) {
+        let mut together = Tally::default();
+        for _ in 0..kills {
+            let doomed = Daemon::start_with_store(&server.url(), ARGUMENTS);
+            let load = Load::start_gentle(doomed.address());
+            load.wait_for_numbers(50);
+            drop(doomed); // With SIGKILL.
+            together.numbers.extend(load.stop().numbers);
+        }
+        together.assert_sound(u64::MAX);
+        let (taken, _) = server.counter("default").expect("the counter is there");
+        let (seen, lost_max) = (together.numbers.len() as u64, kills * GENTLE_CONNECTIONS);
+        eprintln!("{kills} kills: {taken} taken, {seen} seen, {} lost", taken - seen);
+        assert!(taken - seen <= lost_max, "{taken} taken, {seen} seen, after {kills} kills");
+    }
+}
+
+fn rounds(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |it| it.parse().expect("a number of rounds"))
 }
 
 fn start_two(server: &StoreServer) -> Vec<Daemon> {
@@ -70,6 +99,7 @@ fn assert_no_gap(tally: Tally, daemons: &[Daemon], server: &StoreServer) {
         }
     }
     let (taken, _) = server.counter("default").expect("the counter is there");
+    eprintln!("{taken} taken, {} seen", numbers.len());
     let gaps: Vec<u64> = (1..=taken).filter(|number| !numbers.contains(number)).collect();
     assert!(gaps.is_empty(), "{} gaps in {taken} numbers: {gaps:?}", gaps.len());
 }

@@ -6,11 +6,13 @@
 //! greeted yet creates the counter: later a missing one was lost, and must not begin at 1 again.
 //! It knows neither sockets, nor the clock, nor who asks.
 
+mod durability;
 mod reply;
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
+use log::warn;
 use redis::{Cmd, Parser, Value, cmd};
 
 use crate::config::RedisUrl;
@@ -19,6 +21,7 @@ use crate::limits::{ANSWER_KEPT, BATCHES_IN_FLIGHT_MAX, REPLY_BYTES_MAX};
 use crate::store::counter::Counter;
 use crate::store::protocol::{Answer, Ask, Event};
 use crate::store::{Fault, StoreError};
+use durability::weaknesses;
 use reply::{fault, grant, not_redis, primary};
 
 /// A command that was sent, and so a reply that is due.
@@ -27,6 +30,8 @@ enum Due {
     Hello,
     /// A step of the greeting that has nothing to say but errors.
     Step,
+    /// What it says of itself; a user who may not ask goes without.
+    Info,
     /// The look at the fields, the last step of the greeting.
     Look,
     Ask,
@@ -82,6 +87,7 @@ impl Redis {
         if self.counter.is_to_be_reset {
             self.send(&self.reset(), Due::Step, out);
         } else if !self.counter.horizon.is_seen() {
+            self.send(&cmd("INFO"), Due::Info, out);
             self.send(&self.create("generation", self.counter.born), Due::Step, out);
             self.send(&self.create("taken", 0), Due::Step, out);
             self.send(&self.create("limit", self.counter.limit), Due::Step, out);
@@ -133,6 +139,10 @@ impl Redis {
                 words: format!("{}, in reply to HELLO", error.code()),
                 ..fault(&error) // Its details may repeat the password: an old Redis does.
             }),
+            (Due::Info, value) => {
+                warn_of_weaknesses(&value);
+                Ok(None)
+            }
             (_, Value::ServerError(error)) => Err(fault(&error)),
             (Due::Ask, value) => {
                 let grant = self.granted(&value)?;
@@ -214,6 +224,13 @@ impl Redis {
     fn send(&mut self, command: &Cmd, due: Due, out: &mut Vec<u8>) {
         command.write_packed_command(out);
         self.due.push_back(due);
+    }
+}
+
+fn warn_of_weaknesses(info: &Value) {
+    let info = reply::text(info).and_then(|bytes| str::from_utf8(bytes).ok());
+    for weakness in weaknesses(info.unwrap_or_default()) {
+        warn!("{}", weakness.words());
     }
 }
 

@@ -3,7 +3,7 @@
 use redis::Value;
 
 use crate::support::daemon::{Daemon, is_warning};
-use crate::support::redis_server::{RedisServer, counter_key};
+use crate::support::redis_server::{DURABLE, RedisServer, counter_key};
 
 const PASSWORD: &str = "hunter2/@:%";
 /// [`PASSWORD`] as it stands in a URL.
@@ -17,6 +17,7 @@ const RIGHTS: &[&str] = &[
     "+hello",
     "+auth",
     "+select",
+    "+info",
     "+hsetnx",
     "+evalsha",
     "+eval",
@@ -170,6 +171,21 @@ fn the_limit_in_redis_wins_over_another_one_and_the_log_warns() {
     assert_eq!(client.get("/").body, r#"{"Go":"away!","request_num":2}"#);
     assert_eq!(client.get("/status").json()["limit"], 2);
     assert_eq!(redis.counter("default"), Some((2, 2)));
+}
+
+#[test]
+fn a_redis_that_may_lose_the_count_is_warned_of() {
+    let is_warned = |options: &[&str], words: &str| {
+        let redis = RedisServer::start(options);
+        let mut daemon = Daemon::start_with_store(&redis.url(), &["--threads", "2"]);
+        assert!(daemon.stop().success());
+        let lines = daemon.log_to_the_end();
+        lines.iter().any(|line| is_warning(line) && line.to_string().contains(words))
+    };
+    let evicting = ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"];
+    assert!(is_warned(&evicting, "may evict"));
+    assert!(is_warned(&["--appendonly", "no"], "append-only"));
+    assert!(!is_warned(DURABLE, "Redis"));
 }
 
 #[test]

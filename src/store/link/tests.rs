@@ -10,7 +10,7 @@ use crate::store::redis::Redis;
 
 const TIMEOUT: Duration = Duration::from_millis(500);
 const GREETED: &[u8] =
-    b"%0\r\n+hash\r\n:1\r\n:1\r\n:1\r\n_\r\n+OK\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
+    b"%0\r\n+hash\r\n-NOPERM\r\n:1\r\n:1\r\n:1\r\n_\r\n+OK\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
 const GREETED_AGAIN: &[u8] = b"%0\r\n+hash\r\n_\r\n+OK\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
 
 /// One row (1, 0, 9, 5, 1), and the end of its transaction.

@@ -3,7 +3,6 @@
 use redis::Value;
 
 use crate::counter::Grant;
-use crate::limits::LIMIT_MAX;
 use crate::store::{Fault, StoreError};
 
 /// What came is not what a Redis sends.
@@ -51,8 +50,10 @@ pub fn primary(hello: &Value) -> Result<(), Fault> {
     Ok(())
 }
 
-fn text(value: &Value) -> Option<&[u8]> {
+/// The bytes of a text.
+pub fn text(value: &Value) -> Option<&[u8]> {
     match value {
+        Value::VerbatimString { text, .. } => Some(text.as_bytes()),
         Value::BulkString(bytes) => Some(bytes),
         Value::SimpleString(text) => Some(text.as_bytes()),
         _ => None,
@@ -81,7 +82,5 @@ pub fn grant(value: &Value) -> Option<Grant> {
         limit: number(limit)?,
         generation: number(generation)?,
     };
-    let last = grant.first.checked_add(grant.granted)?.checked_sub(1)?;
-    let is_within = grant.granted == 0 || last <= grant.limit;
-    (grant.first >= 1 && is_within && grant.limit <= LIMIT_MAX).then_some(grant)
+    grant.is_sound().then_some(grant)
 }

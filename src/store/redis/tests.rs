@@ -5,7 +5,7 @@ use crate::config::Endpoint;
 use crate::counter::Grant;
 
 const GREETED: &[u8] = b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$4\r\nrole\r\n$6\r\nmaster\r\n\
-    $40\r\n0123456789012345678901234567890123456789\r\n:1\r\n:1\r\n:1\r\n_\r\n+OK\r\n\
+    $40\r\n0123456789012345678901234567890123456789\r\n$0\r\n\r\n:1\r\n:1\r\n:1\r\n_\r\n+OK\r\n\
     *4\r\n:1\r\n:0\r\n:100\r\n:5\r\n";
 
 fn redis() -> Redis {

@@ -38,6 +38,7 @@ impl ModelStore {
                 self.is_script_loaded = true;
                 "+hash\r\n".to_owned()
             }
+            ["INFO"] => "-NOPERM\r\n".to_owned(),
             ["HSETNX", _, field, value] => {
                 let value = value.parse().expect("headcount sends numbers");
                 self.fields.entry((*field).to_owned()).or_insert(value);

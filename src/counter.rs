@@ -1,6 +1,9 @@
 //! The rule of a bounded counter, pure: how many of the numbers asked for may be handed out.
 //!
-//! `store/take.lua` says the same to Redis. A leaf: every module may use it, it uses none.
+//! `store/take.lua` and `store/take.sql` say the same to the stores. A leaf: it uses none but the
+//! bounds.
+
+use crate::limits::LIMIT_MAX;
 
 /// What a counter holds: `taken` numbers are handed out, and none above `limit` ever will be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,13 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// Whether it can be one at all: whatever a store says is looked at before it is believed.
+    pub fn is_sound(self) -> bool {
+        let last = self.first.checked_add(self.granted).and_then(|end| end.checked_sub(1));
+        let is_within = self.granted == 0 || last.is_some_and(|last| last <= self.limit);
+        self.first >= 1 && last.is_some() && is_within && self.limit <= LIMIT_MAX
+    }
+
     /// The number of the asker in place `index` from 0, or none if the limit came before it.
     pub fn number(self, index: u64) -> Option<u64> {
         (index < self.granted).then(|| self.first + index)

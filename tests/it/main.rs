@@ -3,6 +3,7 @@
 mod daemon;
 mod exactly_once;
 mod faults;
+mod fuzzed;
 mod hostile;
 mod no_gaps;
 mod postgres_access;

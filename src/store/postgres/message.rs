@@ -148,10 +148,8 @@ fn whole_grant(row: &DataRowBody) -> Option<(Grant, bool)> {
         let bytes = <[u8; 8]>::try_from(column?).ok()?;
         u64::try_from(i64::from_be_bytes(bytes)).ok()
     });
-    let (first, granted, limit, generation) = (first?, granted?, limit?, generation?);
-    let last = first.checked_add(granted)?.checked_sub(1)?;
-    let is_sound = first >= 1 && (granted == 0 || last <= limit);
-    is_sound.then_some((Grant { first, granted, limit, generation }, known? > 0))
+    let grant = Grant { first: first?, granted: granted?, limit: limit?, generation: generation? };
+    grant.is_sound().then_some((grant, known? > 0))
 }
 
 /// The columns of a row, if there are so many; `None` in them is NULL.

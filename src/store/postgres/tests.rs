@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::StoreUrl;
 use crate::counter::Grant;
-use crate::limits::REPLY_BYTES_MAX;
+use crate::limits::{LIMIT_MAX, REPLY_BYTES_MAX};
 use crate::store::StoreError;
 use crate::store::counter::Counter;
 use crate::store::protocol::Answer;
@@ -145,7 +145,7 @@ fn an_answer_is_understood_in_any_pieces() {
         let grant = Grant { first, granted, limit, generation: GENERATION as u64 };
         Ok(Event::Replied(Answer::Granted(grant)))
     };
-    const LAST: u64 = i64::MAX as u64;
+    const LAST: i64 = LIMIT_MAX as i64;
     let not_postgres = || Err(StoreError::Protocol);
     let senseless = || Err(StoreError::Type);
     let rows: Vec<(&str, Vec<u8>, Result<Event, StoreError>)> = vec![
@@ -157,7 +157,8 @@ fn an_answer_is_understood_in_any_pieces() {
             granted(100, 0, 100),
             Ok(Event::Replied(Answer::NotRun(None))),
         ),
-        ("the largest limit", granted(i64::MAX, 1, i64::MAX), grant(LAST, 1, LAST)),
+        ("the largest limit", granted(LAST, 1, LAST), grant(LAST as u64, 1, LAST as u64)),
+        ("a larger limit", granted(1, 1, LAST + 1), senseless()),
         ("past the limit", granted(100, 2, 100), senseless()),
         ("a number 0", granted(0, 1, 100), senseless()),
         ("a negative number", granted(-1, 1, 100), senseless()),

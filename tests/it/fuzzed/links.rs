@@ -1,0 +1,183 @@
+//! Any bytes from a store, with asks, losses and time between them: no reply but to an ask, in
+//! order, and no number that the store did not grant.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use headcount::config::StoreUrl;
+use headcount::counter::Grant;
+use headcount::limits::LIMIT_MAX;
+use headcount::store::counter::Counter;
+use headcount::store::link::{Command, Link};
+use headcount::store::postgres::Postgres;
+use headcount::store::protocol::Protocol;
+use headcount::store::redis::Redis;
+use headcount::store::{Reply, StoreError};
+
+const TIMEOUT: Duration = Duration::from_millis(500);
+const LIMIT: u64 = 40;
+const GENERATION: u64 = 5;
+
+/// How an honest store speaks.
+struct Speech {
+    /// To a process that sees it for the first time, and to one that has.
+    greeting: fn(Grant) -> Vec<u8>,
+    greeting_again: fn(Grant) -> Vec<u8>,
+    grant: fn(Grant) -> Vec<u8>,
+}
+
+/// See the module.
+pub fn run_redis(data: &[u8]) {
+    let Ok(StoreUrl::Redis(url)) = StoreUrl::parse("redis://localhost") else {
+        panic!("the URL is good");
+    };
+    let redis = Redis::new(url, Counter::new("default", LIMIT, GENERATION), 7);
+    let speech = Speech {
+        greeting: |grant| {
+            [b"%0\r\n+hash\r\n+info\r\n:1\r\n:1\r\n:1\r\n_\r\n+OK\r\n", &*resp(grant)].concat()
+        },
+        greeting_again: |grant| [b"%0\r\n+hash\r\n_\r\n+OK\r\n", &*resp(grant)].concat(),
+        grant: resp,
+    };
+    Script::new(Protocol::Redis(Box::new(redis)), speech).run(data);
+}
+
+/// See the module.
+pub fn run_postgres(data: &[u8]) {
+    let Ok(StoreUrl::Postgres(url)) = StoreUrl::parse("postgres://localhost") else {
+        panic!("the URL is good");
+    };
+    let counter = Counter::new("default", LIMIT, GENERATION);
+    let postgres = Postgres::new(*url, counter, TIMEOUT, 7);
+    let greeting = |grant| {
+        const READY: &[u8] = b"Z\0\0\0\x05I";
+        let settings = b"D\0\0\0\x0d\0\x01\0\0\0\x03off";
+        [b"R\0\0\0\x08\0\0\0\0", READY, settings, READY, READY, &*row(grant)].concat()
+    };
+    let speech = Speech { greeting, greeting_again: greeting, grant: row };
+    Script::new(Protocol::Postgres(Box::new(postgres)), speech).run(data);
+}
+
+fn resp(Grant { first, granted, limit, generation }: Grant) -> Vec<u8> {
+    format!("*4\r\n:{first}\r\n:{granted}\r\n:{limit}\r\n:{generation}\r\n").into_bytes()
+}
+
+fn row(Grant { first, granted, limit, generation }: Grant) -> Vec<u8> {
+    let mut row = b"D\0\0\0\x42\0\x05".to_vec();
+    for number in [first, granted, limit, generation, 1] {
+        row.extend([8_u32.to_be_bytes().as_slice(), &number.to_be_bytes()].concat());
+    }
+    row.extend(b"Z\0\0\0\x05I");
+    row
+}
+
+/// A link, and what its store has granted.
+struct Script {
+    link: Link,
+    speech: Speech,
+    now: Instant,
+    taken: u64,
+    /// The counts of the asks without a reply.
+    asked: VecDeque<u64>,
+    has_greeted: bool,
+    /// The connection is greeted, and the store has said nothing but what is honest.
+    is_honest: bool,
+}
+
+impl Script {
+    fn new(protocol: Protocol, speech: Speech) -> Script {
+        let now = Instant::now();
+        let link = Link::new(protocol, TIMEOUT, 7, now);
+        let asked = VecDeque::new();
+        Script { link, speech, now, taken: 0, asked, has_greeted: false, is_honest: false }
+    }
+
+    /// Each step is a byte, some with more behind it.
+    fn run(&mut self, mut data: &[u8]) {
+        while let Some((&step, rest)) = data.split_first() {
+            let (argument, count) = (step >> 3, usize::from(step >> 3).min(rest.len()));
+            data = rest;
+            match step & 7 {
+                0 => self.pass(Duration::from_millis(u64::from(argument) * 20)),
+                1 => self.pass(Duration::from_secs(u64::from(argument))),
+                2 => self.ask(u64::from(argument)),
+                3 => self.lose(),
+                4 => self.greet(),
+                5 => self.grant(),
+                _ => {
+                    self.is_honest = false;
+                    let (bytes, rest) = data.split_at(count);
+                    self.link.received(bytes, self.now);
+                    data = rest;
+                }
+            }
+            self.look_around();
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.link.tick(self.now);
+    }
+
+    fn ask(&mut self, count: u64) {
+        if self.link.can_ask() {
+            self.link.ask(count, self.now);
+            self.asked.push_back(count);
+        }
+    }
+
+    fn lose(&mut self) {
+        self.is_honest = false;
+        self.link.lost(StoreError::Unreachable, "cut", self.now);
+    }
+
+    /// A new connection to an honest store.
+    fn greet(&mut self) {
+        self.lose();
+        self.look_around();
+        self.pass(Duration::from_secs(1));
+        self.link.connected();
+        let look = self.granted(0);
+        let greeting =
+            if self.has_greeted { self.speech.greeting_again } else { self.speech.greeting };
+        self.link.received(&greeting(look), self.now);
+        self.has_greeted = true;
+        self.is_honest = true;
+    }
+
+    /// The honest answer to the oldest ask.
+    fn grant(&mut self) {
+        let (true, Some(&count)) = (self.is_honest, self.asked.front()) else {
+            return;
+        };
+        let grant = self.granted(count);
+        self.taken += grant.granted;
+        self.link.received(&(self.speech.grant)(grant), self.now);
+        assert_eq!(self.link.poll(), Some(Reply::Granted(grant)));
+        self.asked.pop_front();
+    }
+
+    fn granted(&self, count: u64) -> Grant {
+        let granted = count.min(LIMIT - self.taken);
+        Grant { first: self.taken + 1, granted, limit: LIMIT, generation: GENERATION }
+    }
+
+    /// Whatever came, a reply belongs to an ask, and a grant keeps its bounds.
+    fn look_around(&mut self) {
+        while let Some(command) = self.link.command() {
+            self.is_honest &= command != Command::Disconnect;
+        }
+        while let Some(reply) = self.link.poll() {
+            let count = self.asked.pop_front().expect("a reply belongs to an ask");
+            if let Reply::Granted(Grant { first, granted, limit, .. }) = reply {
+                assert!(!self.is_honest, "an honest store was not heard to say that");
+                assert!(granted <= count && first >= 1, "{reply:?} of {count}");
+                assert!(granted == 0 || first + granted - 1 <= limit, "{reply:?}");
+                assert!(limit <= LIMIT_MAX, "{reply:?}");
+            }
+        }
+        let unsent = self.link.outbound().unsent().len();
+        self.link.outbound().advance(unsent);
+    }
+}

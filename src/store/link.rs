@@ -13,16 +13,19 @@
 //! never sent again. Invariant: replies are in the order of the asks. It knows neither sockets nor
 //! names nor the clock.
 
+mod complaints;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use log::{debug, info, warn};
+use log::{info, warn};
 
 use crate::counter::Grant;
-use crate::limits::{ASK_AGAIN_MAX, BACKOFF_MAX, BACKOFF_MIN, COMPLAINT_INTERVAL};
+use crate::limits::{ASK_AGAIN_MAX, BACKOFF_MAX, BACKOFF_MIN};
 use crate::outbound::Outbound;
 use crate::store::protocol::{Answer, Ask, Event, Protocol};
 use crate::store::{Fault, Reply, StoreError};
+use complaints::Complaints;
 
 /// What the owner of the socket is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +66,8 @@ pub struct Link {
     in_flight: VecDeque<InFlight>,
     /// Asks so far.
     sequence: u64,
+    /// The last number granted, after its generation.
+    granted_last: (u64, u64),
     replies: VecDeque<Reply>,
     timeout: Duration,
     random: fastrand::Rng,
@@ -70,7 +75,7 @@ pub struct Link {
     failures: u32,
     /// Why there was no connection, or why the last ask on this one did not run.
     trouble: StoreError,
-    complained: Option<(StoreError, Instant)>,
+    complaints: Complaints,
 }
 
 impl Link {
@@ -83,12 +88,13 @@ impl Link {
             outbound: Outbound::default(),
             in_flight: VecDeque::new(),
             sequence: 0,
+            granted_last: (0, 0),
             replies: VecDeque::new(),
             timeout,
             random: fastrand::Rng::with_seed(seed),
             failures: 0,
             trouble: StoreError::Connecting,
-            complained: None,
+            complaints: Complaints::default(),
         }
     }
 
@@ -193,13 +199,10 @@ impl Link {
 
     /// Those too old to be asked again fail.
     fn give_up_asks(&mut self, error: StoreError, now: Instant) {
-        let oldest = now.checked_sub(ASK_AGAIN_MAX);
+        let is_too_old = |sent: &mut InFlight| now.duration_since(sent.since) > ASK_AGAIN_MAX;
         let mut numbers = 0;
-        while let Some(lost) = self.in_flight.front()
-            && oldest.is_some_and(|oldest| lost.since < oldest)
-        {
+        while let Some(lost) = self.in_flight.pop_front_if(is_too_old) {
             numbers += lost.ask.count;
-            self.in_flight.pop_front();
             self.replies.push_back(Reply::Failed(error));
         }
         if numbers > 0 {
@@ -219,19 +222,19 @@ impl Link {
             self.failures = 0; // Else at the first answer: it may be lost for what was asked.
         }
         self.trouble = StoreError::Timeout;
-        self.complained = None;
+        self.complaints.end();
         info!("store ready");
     }
 
     fn replied(&mut self, answer: Answer, now: Instant) {
         let Some(&InFlight { ask, is_again, .. }) = self.in_flight.front() else {
-            return self.lost(StoreError::Protocol, "a reply that nobody asked for", now);
+            return self.lost(StoreError::Protocol, "a reply too many", now);
         };
         let reply = match answer {
             Answer::Granted(grant) if grant.granted > ask.count => {
                 return self.lost(StoreError::Protocol, "more granted than asked for", now);
             }
-            Answer::Granted(grant) => self.granted(grant),
+            Answer::Granted(grant) => self.granted(grant, now),
             // It may have run when it was sent first: nothing but its answer ends the matter.
             Answer::Refused(fault) | Answer::NotRun(Some(fault)) if is_again => {
                 return self.lost(fault.error, &fault.words, now);
@@ -258,10 +261,20 @@ impl Link {
         }
     }
 
-    fn granted(&mut self, grant: Grant) -> Reply {
+    /// Asks are answered in order, and so are numbers, unless the store went backwards between two
+    /// that were in flight: neither had seen the other's.
+    fn granted(&mut self, grant: Grant, now: Instant) -> Reply {
+        if grant.granted > 0 && (grant.generation, grant.first) <= self.granted_last {
+            let words = format!("{} was granted again", grant.first);
+            self.complain(UNAVAILABLE, &Fault { error: StoreError::Backwards, words }, now);
+            return Reply::Failed(StoreError::Backwards);
+        }
         // Only what was written tells that the store takes again: a look reads.
-        if grant.granted > 0 && self.complained.take().is_some() {
-            info!("store answers again");
+        if grant.granted > 0 {
+            self.granted_last = (grant.generation, grant.count().taken);
+            if self.complaints.end() {
+                info!("store answers again");
+            }
         }
         self.trouble = StoreError::Timeout;
         self.failures = 0;
@@ -276,20 +289,8 @@ impl Link {
         doubled.min(BACKOFF_MAX).mul_f64(0.5 + 0.5 * self.random.f64())
     }
 
-    /// Logs a failure when it is new, and again each [`COMPLAINT_INTERVAL`] while it lasts: under
-    /// load there may be thousands a second.
     fn complain(&mut self, what: &str, fault: &Fault, now: Instant) {
-        let (error, words) = (fault.error, fault.words.as_str());
-        let (reason, advice) = (error.word(), self.protocol.advice(error));
-        let told = self
-            .complained
-            .is_some_and(|(last, at)| last == error && now.duration_since(at) < COMPLAINT_INTERVAL);
-        if told {
-            debug!(reason, words, advice; "{what}");
-        } else {
-            warn!(reason, words, advice; "{what}");
-            self.complained = Some((error, now));
-        }
+        self.complaints.say(what, fault, self.protocol.advice(fault.error), now);
     }
 }
 

@@ -273,6 +273,18 @@ fn more_granted_than_asked_for_is_never_handed_out() {
     assert_eq!(fixture.commands(), [Command::Disconnect]);
 }
 
+/// The store was rolled back between two asks that were in flight, and neither had seen the other.
+#[test]
+fn a_number_granted_again_is_not_handed_out() {
+    let mut fixture = Fixture::ready();
+    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, fixture.now);
+    fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n");
+    let grant = Grant { first: 1, granted: 1, limit: 9, generation: 5 };
+    let expected = [Reply::Granted(grant), Reply::Failed(StoreError::Backwards)];
+    assert_eq!(fixture.replies(), expected);
+}
+
 #[test]
 fn replies_after_a_loss_are_not_taken_for_those_of_the_next_connection() {
     let mut fixture = Fixture::ready();

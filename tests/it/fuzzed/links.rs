@@ -82,6 +82,8 @@ struct Script {
     has_greeted: bool,
     /// The connection is greeted, and the store has said nothing but what is honest.
     is_honest: bool,
+    /// A lie was believed, and so the truth need not be any more: it may look like a step back.
+    is_fooled: bool,
 }
 
 impl Script {
@@ -89,7 +91,16 @@ impl Script {
         let now = Instant::now();
         let link = Link::new(protocol, TIMEOUT, 7, now);
         let asked = VecDeque::new();
-        Script { link, speech, now, taken: 0, asked, has_greeted: false, is_honest: false }
+        Script {
+            link,
+            speech,
+            now,
+            taken: 0,
+            asked,
+            has_greeted: false,
+            is_honest: false,
+            is_fooled: false,
+        }
     }
 
     /// Each step is a byte, some with more behind it.
@@ -105,6 +116,8 @@ impl Script {
                 4 => self.greet(),
                 5 => self.grant(),
                 _ => {
+                    // Before the greeting is over the lie may be in the look.
+                    self.is_fooled |= !self.is_honest;
                     self.is_honest = false;
                     let (bytes, rest) = data.split_at(count);
                     self.link.received(bytes, self.now);
@@ -143,7 +156,7 @@ impl Script {
             if self.has_greeted { self.speech.greeting_again } else { self.speech.greeting };
         self.link.received(&greeting(look), self.now);
         self.has_greeted = true;
-        self.is_honest = true;
+        self.is_honest = !self.is_fooled;
     }
 
     /// The honest answer to the oldest ask.
@@ -172,6 +185,7 @@ impl Script {
             let count = self.asked.pop_front().expect("a reply belongs to an ask");
             if let Reply::Granted(Grant { first, granted, limit, .. }) = reply {
                 assert!(!self.is_honest, "an honest store was not heard to say that");
+                self.is_fooled = true;
                 assert!(granted <= count && first >= 1, "{reply:?} of {count}");
                 assert!(granted == 0 || first + granted - 1 <= limit, "{reply:?}");
                 assert!(limit <= LIMIT_MAX, "{reply:?}");

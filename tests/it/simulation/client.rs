@@ -63,8 +63,10 @@ impl SimulatedClient {
         takes
     }
 
-    /// Writes so many plain takes.
-    pub fn write_takes(&mut self, count: u64) {
+    /// Writes a look at the status and so many plain takes.
+    pub fn write_last(&mut self, count: u64) {
+        self.due.push_back(Kind::Status);
+        self.unsent.extend(b"GET /status HTTP/1.1\r\nHost: a\r\n\r\n");
         for _ in 0..count {
             self.due.push_back(Kind::Take);
             self.unsent.extend(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");

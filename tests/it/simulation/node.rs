@@ -12,9 +12,13 @@ use headcount::store::protocol::Protocol;
 use headcount::store::redis::Redis;
 use headcount::store::{Store, StoreError};
 
+use super::store::ModelStore;
+
 pub const STORE_TIMEOUT: Duration = Duration::from_millis(500);
 
 pub struct Node {
+    /// No other process has it, be it in this node's place.
+    pub process: usize,
     pub service: Service,
     pub wire: Option<Wire>,
 }
@@ -24,17 +28,29 @@ pub struct Node {
 pub struct Wire {
     pub to_store: Vec<u8>,
     pub to_link: Vec<u8>,
+    /// What the store has run of it.
+    pub run: Vec<u8>,
+}
+
+impl Wire {
+    /// The store runs what has come, and replies.
+    pub fn run_by(&mut self, store: &mut ModelStore) {
+        let sent = self.to_store.clone();
+        self.to_link.extend(store.run(&mut self.to_store));
+        self.run.extend(&sent[..sent.len() - self.to_store.len()]);
+    }
 }
 
 impl Node {
-    pub fn new(limit: u64, seed: u64, now: Instant) -> Node {
+    pub fn new(process: usize, limit: u64, seed: u64, now: Instant) -> Node {
         let endpoint = Endpoint::Tcp { host: "model".to_owned(), port: 1 };
         let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
         let redis = Redis::new(url, Counter::new("default", limit, 5), seed);
         let link = Link::new(Protocol::Redis(Box::new(redis)), STORE_TIMEOUT, seed, now);
         let settings = Settings { halted_status: Status::Ok, store_timeout: STORE_TIMEOUT };
         let store = Store::Link(Box::new(link));
-        Node { service: Service::new(store, settings, Arc::default(), now), wire: None }
+        let service = Service::new(store, settings, Arc::default(), now);
+        Node { process, service, wire: None }
     }
 
     /// What the uplink does for a link.

@@ -10,14 +10,49 @@ pub struct ModelStore {
     pub script_calls: u64,
     /// Asks that came again and were answered from memory.
     pub answered_again: u64,
-    /// The last answer in each place of each link: sequence number, first, granted.
-    remembered: HashMap<String, (u64, u64, u64)>,
+    /// Asks refused because the count was lower than the asker had seen.
+    pub backwards: u64,
+    pub resets: u64,
+    remembered: Answers,
+    backup: Option<(HashMap<String, u64>, Answers)>,
 }
+
+/// The last answer in each place of each link: sequence number, first, granted, generation.
+type Answers = HashMap<String, (u64, u64, u64, u64)>;
+
+/// Later than the generation that the nodes create the counter with.
+const CLOCK: u64 = 10;
 
 impl ModelStore {
     /// All but the data is forgotten.
     pub fn restart(&mut self) {
         self.is_script_loaded = false;
+    }
+
+    /// What is there now may be restored later.
+    pub fn back_up(&mut self) {
+        self.backup = Some((self.fields.clone(), self.remembered.clone()));
+    }
+
+    /// Restores the backup, if there is one.
+    pub fn roll_back(&mut self) -> bool {
+        let backup = self.backup.clone().filter(|(fields, _)| fields.contains_key("taken"));
+        if let Some((fields, remembered)) = backup.clone() {
+            (self.fields, self.remembered) = (fields, remembered);
+        }
+        backup.is_some()
+    }
+
+    /// What `reset.lua` does to a counter that is there.
+    pub fn reset(&mut self) -> bool {
+        let Some(generation) = self.field("generation") else {
+            return false;
+        };
+        self.resets += 1;
+        self.fields.insert("taken".to_owned(), 0);
+        // The clock is what a rollback does not set back.
+        self.fields.insert("generation".to_owned(), generation.max(CLOCK + self.resets));
+        true
     }
 
     /// Runs the whole commands at the start of `bytes`, drops them there, and returns the replies.
@@ -46,27 +81,32 @@ impl ModelStore {
             }
             ["GET", _] => "_\r\n".to_owned(),
             ["SET", ..] => "+OK\r\n".to_owned(),
-            ["EVALSHA", _, "2", _, place, count, sequence, _, _, taken] => {
+            ["EVALSHA", _, "2", _, place, count, sequence, _, generation, taken] => {
                 let number = |text: &&str| text.parse().expect("a number");
-                let (taken, sight) = (self.field("taken").unwrap_or_default(), number(taken));
-                assert!(taken >= sight, "{taken} are taken, and {sight} were seen");
-                self.ask(place, number(count), number(sequence))
+                let seen = (number(generation), number(taken));
+                self.ask(place, number(count), number(sequence), seen)
             }
             other => panic!("a command that the model does not know: {other:?}"),
         }
     }
 
-    fn ask(&mut self, place: &str, wanted: u64, sequence: u64) -> String {
+    /// What `take.lua` does.
+    fn ask(&mut self, place: &str, wanted: u64, sequence: u64, seen: (u64, u64)) -> String {
         if !self.is_script_loaded {
             return "-NOSCRIPT No matching script.\r\n".to_owned();
         }
-        let (Some(taken), Some(limit)) = (self.field("taken"), self.field("limit")) else {
+        let counter = (self.field("taken"), self.field("limit"), self.field("generation"));
+        let (Some(taken), Some(limit), Some(generation)) = counter else {
             return "-NOCOUNTER gone\r\n".to_owned();
         };
+        if (generation, taken) < seen {
+            self.backwards += 1;
+            return "-BACKWARDS\r\n".to_owned();
+        }
         match self.remembered.get(place) {
-            Some((told, first, granted)) if *told == sequence && wanted > 0 => {
+            Some(told) if told.0 == sequence && wanted > 0 && told.3 == generation => {
                 self.answered_again += 1;
-                return format!("*4\r\n:{first}\r\n:{granted}\r\n:{limit}\r\n:5\r\n");
+                return format!("*4\r\n:{}\r\n:{}\r\n:{limit}\r\n:{}\r\n", told.1, told.2, told.3);
             }
             Some((told, ..)) if *told > sequence && wanted > 0 => {
                 return "-STALE\r\n".to_owned();
@@ -77,9 +117,9 @@ impl ModelStore {
         let granted = if taken + wanted > limit { limit - taken } else { wanted };
         if granted > 0 {
             self.fields.insert("taken".to_owned(), taken + granted);
-            self.remembered.insert(place.to_owned(), (sequence, taken + 1, granted));
+            self.remembered.insert(place.to_owned(), (sequence, taken + 1, granted, generation));
         }
-        format!("*4\r\n:{}\r\n:{granted}\r\n:{limit}\r\n:5\r\n", taken + 1)
+        format!("*4\r\n:{}\r\n:{granted}\r\n:{limit}\r\n:{generation}\r\n", taken + 1)
     }
 
     fn field(&self, name: &str) -> Option<u64> {

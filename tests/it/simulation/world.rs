@@ -1,6 +1,7 @@
 //! Several services, their clients and one store, in one thread and in virtual time.
 
-use std::collections::BTreeSet;
+mod rest;
+
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -8,7 +9,9 @@ use headcount::client::CloseReason;
 use headcount::store::{Store, StoreError};
 
 use super::client::{Answer, SimulatedClient};
+use super::handed_out::HandedOut;
 use super::node::{Node, STORE_TIMEOUT};
+use super::schedule::{Action, Step};
 use super::store::ModelStore;
 use super::totals::Totals;
 
@@ -21,10 +24,14 @@ pub struct World {
     /// What the store has not read yet of connections that were given up.
     late: Vec<Vec<u8>>,
     nodes: Vec<Node>,
+    /// Processes started so far.
+    processes: usize,
     clients: Vec<SimulatedClient>,
     /// Takes that clients have written.
     takes: u64,
-    handed_out: BTreeSet<u64>,
+    handed_out: HandedOut,
+    /// Numbers may be lost: a process was killed, or the store has forgotten some.
+    has_losses: bool,
     totals: Totals,
 }
 
@@ -33,8 +40,8 @@ impl World {
         let mut random = Rng::with_seed(seed);
         let now = Instant::now();
         let limit = random.u64(1..60);
-        let nodes =
-            (0..random.usize(1..4)).map(|_| Node::new(limit, random.u64(..), now)).collect();
+        let processes = random.usize(1..4);
+        let nodes = (0..processes).map(|it| Node::new(it, limit, random.u64(..), now)).collect();
         World {
             random,
             limit,
@@ -43,70 +50,40 @@ impl World {
             is_store_up: true,
             late: Vec::new(),
             nodes,
+            processes,
             clients: Vec::new(),
             takes: 0,
-            handed_out: BTreeSet::new(),
+            handed_out: HandedOut::new(),
+            has_losses: false,
             totals: Totals::default(),
         }
     }
 
     /// One thing happens, somewhere.
-    pub fn step(&mut self) {
+    pub fn step(&mut self, step: &Step) {
+        self.random = step.random.clone();
         let node = self.random.usize(..self.nodes.len());
-        match self.random.u8(..100) {
-            0..=9 => self.connect(node),
-            10..=29 => self.write(),
-            30..=49 => self.deliver(),
-            50..=64 => self.turn(node),
-            65..=74 => self.run_store(node),
-            75..=84 => self.reply(node),
-            85..=86 => self.cut(node),
-            87 => self.restart_store(),
-            88 => self.is_store_up = !self.is_store_up,
-            89..=91 => self.leave(),
-            92..=93 => self.read_late(),
-            94..=98 => self.pass(40),
-            _ => self.pass(1_500),
+        match step.action {
+            Action::Connect => self.connect(node),
+            Action::Write => self.write(),
+            Action::Deliver => self.deliver(),
+            Action::Turn => self.turn(node),
+            Action::RunStore => self.run_store(node),
+            Action::Reply => self.reply(node),
+            Action::Cut => self.cut(node),
+            Action::CutAndReplay => self.cut_and_replay(node),
+            Action::RestartStore => self.restart_store(),
+            Action::SwitchStore => self.is_store_up = !self.is_store_up,
+            Action::Leave => self.leave(),
+            Action::ReadLate => self.read_late(),
+            Action::Pass => self.pass(40),
+            Action::PassLong => self.pass(1_500),
+            Action::Kill => self.kill(node),
+            Action::BackUp => self.store.back_up(),
+            Action::RollBack => self.roll_back(),
+            Action::Reset => self.reset(),
         }
         self.check();
-    }
-
-    /// The faults end: everybody must be served, nothing be owed, and no number be lost.
-    pub fn come_to_rest(mut self) -> Totals {
-        self.is_store_up = true;
-        self.run_undisturbed();
-        // Numbers whose askers have left wait in each node for the next who ask.
-        for node in 0..self.nodes.len() {
-            self.connect(node);
-            let takes = self.limit + 1;
-            self.takes += takes;
-            let client = self.clients.last_mut().expect("one has just connected");
-            client.write_takes(takes);
-        }
-        self.run_undisturbed();
-        for client in &self.clients {
-            assert_eq!(client.due(), 0, "requests without an answer: {client:?}");
-        }
-        let all: BTreeSet<u64> = (1..=self.limit).collect();
-        assert_eq!(self.handed_out, all, "numbers are lost");
-        self.totals.script_calls += self.store.script_calls;
-        self.totals.answered_again += self.store.answered_again;
-        self.totals
-    }
-
-    fn run_undisturbed(&mut self) {
-        for _ in 0..400 {
-            for client in 0..self.clients.len() {
-                self.deliver_from(client);
-            }
-            for node in 0..self.nodes.len() {
-                self.run_store(node);
-                self.reply(node);
-                self.turn(node);
-            }
-            self.pass(10);
-            self.check();
-        }
     }
 
     // --- what may happen ------------------------------------------------------------------------
@@ -182,13 +159,12 @@ impl World {
 
     fn run_store(&mut self, node: usize) {
         if let (true, Some(wire)) = (self.is_store_up, &mut self.nodes[node].wire) {
-            let replies = self.store.run(&mut wire.to_store);
-            wire.to_link.extend(replies);
+            wire.run_by(&mut self.store);
         }
     }
 
     fn reply(&mut self, node: usize) {
-        let Node { service, wire: Some(wire) } = &mut self.nodes[node] else {
+        let Node { service, wire: Some(wire), .. } = &mut self.nodes[node] else {
             return;
         };
         let length = match self.random.bool() {
@@ -210,6 +186,36 @@ impl World {
             link.lost(StoreError::Unreachable, "cut", self.now);
             self.late.push(wire.to_store);
             self.nodes[node].obey(self.is_store_up, self.now);
+        }
+    }
+
+    /// The same, and a proxy sends the store once more what it has run already.
+    fn cut_and_replay(&mut self, node: usize) {
+        if let Some(wire) = &self.nodes[node].wire {
+            self.late.push(wire.run.clone());
+        }
+        self.cut(node);
+    }
+
+    /// A process dies, with its clients, and another one starts in its place.
+    fn kill(&mut self, node: usize) {
+        self.cut(node);
+        self.clients.retain(|client| client.node != node);
+        self.nodes[node] = Node::new(self.processes, self.limit, self.random.u64(..), self.now);
+        self.processes += 1;
+        self.has_losses = true;
+    }
+
+    fn roll_back(&mut self) {
+        if self.store.roll_back() {
+            self.handed_out.roll_back();
+            self.has_losses = true;
+        }
+    }
+
+    fn reset(&mut self) {
+        if self.store.reset() {
+            self.handed_out.reset();
         }
     }
 
@@ -253,7 +259,7 @@ impl World {
         for answer in client.receive(bytes) {
             match answer {
                 Answer::Number(number) => {
-                    assert!(self.handed_out.insert(number), "{number} was handed out twice");
+                    self.handed_out.add(number, self.nodes[node].process);
                     self.totals.numbers += 1;
                 }
                 Answer::GoAway => self.totals.sent_away += 1,
@@ -280,7 +286,7 @@ impl World {
     fn check(&self) {
         let taken = self.store.fields.get("taken").copied().unwrap_or_default();
         assert!(taken <= self.limit, "past the limit");
-        let highest = self.handed_out.last().copied().unwrap_or_default();
+        let highest = self.handed_out.highest().unwrap_or_default();
         assert!(highest <= taken, "{highest} was handed out, and only {taken} are taken");
         assert!(taken <= self.takes, "{taken} numbers taken for {} takes", self.takes);
         for node in &self.nodes {

@@ -1,0 +1,34 @@
+//! What is said of failures: each once, and again while it lasts. There may be thousands a second.
+
+use std::time::Instant;
+
+use log::{debug, warn};
+
+use crate::limits::COMPLAINT_INTERVAL;
+use crate::store::{Fault, StoreError};
+
+/// The last failure that was said.
+#[derive(Debug, Default)]
+pub struct Complaints(Option<(StoreError, Instant)>);
+
+impl Complaints {
+    /// Logs a failure when it is new, and again each [`COMPLAINT_INTERVAL`] while it lasts.
+    pub fn say(&mut self, what: &str, fault: &Fault, advice: &str, now: Instant) {
+        let (error, words) = (fault.error, fault.words.as_str());
+        let reason = error.word();
+        let is_said = self
+            .0
+            .is_some_and(|(last, at)| last == error && now.duration_since(at) < COMPLAINT_INTERVAL);
+        if is_said {
+            debug!(reason, words, advice; "{what}");
+        } else {
+            warn!(reason, words, advice; "{what}");
+            self.0 = Some((error, now));
+        }
+    }
+
+    /// All is well again; whether there was a failure.
+    pub fn end(&mut self) -> bool {
+        self.0.take().is_some()
+    }
+}

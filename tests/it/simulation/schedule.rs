@@ -1,0 +1,91 @@
+//! What happens in a run, as a list that can be replayed with parts left out.
+
+use fastrand::Rng;
+
+/// One thing that happens. `random` decides what is left open: it is the step's own, so that a step
+/// does the same whatever came before it.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub action: Action,
+    pub random: Rng,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Connect,
+    Write,
+    Deliver,
+    Turn,
+    RunStore,
+    Reply,
+    Cut,
+    CutAndReplay,
+    RestartStore,
+    SwitchStore,
+    Leave,
+    ReadLate,
+    Pass,
+    PassLong,
+    Kill,
+    BackUp,
+    RollBack,
+    Reset,
+}
+
+/// The steps of a seed. Kills, rollbacks and resets come only where they are `rare` anyway: most
+/// runs are held against the stronger promises of a store that keeps its data.
+pub fn schedule(random: &mut Rng, length: usize) -> Vec<Step> {
+    let rare = [random.u8(..4) == 0, random.u8(..4) == 0, random.u8(..4) == 0];
+    let mut step = || Step { action: action(random, rare), random: random.fork() };
+    (0..length).map(|_| step()).collect()
+}
+
+fn action(random: &mut Rng, [kills, rollbacks, resets]: [bool; 3]) -> Action {
+    match random.u8(..100) {
+        0..=9 => Action::Connect,
+        10..=29 => Action::Write,
+        30..=49 => Action::Deliver,
+        50..=64 => Action::Turn,
+        65..=74 => Action::RunStore,
+        75..=83 => Action::Reply,
+        84..=85 => Action::Cut,
+        86 => Action::CutAndReplay,
+        87 => Action::RestartStore,
+        88 => Action::SwitchStore,
+        89..=90 => Action::Leave,
+        91..=92 => Action::ReadLate,
+        93 if kills => Action::Kill,
+        94 if rollbacks => Action::BackUp,
+        95 if rollbacks => Action::RollBack,
+        96 if resets => Action::Reset,
+        93..=98 => Action::Pass,
+        _ => Action::PassLong,
+    }
+}
+
+/// Leaves out what can be left out so that `fails` still holds: halves first, then ever smaller
+/// parts, down to single items.
+pub fn shorten<T: Clone>(items: Vec<T>, fails: impl Fn(&[T]) -> bool) -> Vec<T> {
+    let mut shortest = items;
+    let mut part = shortest.len().div_ceil(2);
+    while part > 0 {
+        let mut start = 0;
+        while start < shortest.len() {
+            let end = (start + part).min(shortest.len());
+            let without = [&shortest[..start], &shortest[end..]].concat();
+            if fails(&without) {
+                shortest = without;
+            } else {
+                start = end;
+            }
+        }
+        part /= 2;
+    }
+    shortest
+}
+
+#[test]
+fn a_schedule_is_shortened_to_what_makes_it_fail() {
+    let fails = |items: &[u32]| items.contains(&17) && items.contains(&80);
+    assert_eq!(shorten((0..300).collect(), fails), [17, 80]);
+}

@@ -2,6 +2,7 @@
 //!
 //! The checks are by line and need rustfmt's layout, which the build checks on its own.
 
+mod crates;
 mod source;
 
 use source::{functions, has_word, project, read, sources};

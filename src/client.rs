@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use crate::answer::{self, Text};
 use crate::http::{self, Persistence, Refusal, Response};
-use crate::limits::{HEAD_BYTES_MAX, OUTBOUND_BYTES_MAX, PIPELINED_MAX};
+use crate::limits::{DISCARDED_BYTES_MAX, HEAD_BYTES_MAX, OUTBOUND_BYTES_MAX, PIPELINED_MAX};
 use crate::outbound::Outbound;
 use crate::queue::{Outcome, Want};
 use crate::route::{Question, Route};
@@ -44,8 +44,8 @@ pub struct Client {
     closing: Option<CloseReason>,
     /// The client sends no more (its FIN was read).
     ended: bool,
-    /// Bytes after the last request were read past.
-    discarded: bool,
+    /// Bytes after the last request that were read past.
+    discarded_bytes: usize,
     /// The last answer is sent and the sending half is shut down.
     lingering: bool,
     patience: Patience,
@@ -62,7 +62,7 @@ impl Client {
             awaited: Wish::NOTHING,
             closing: None,
             ended: false,
-            discarded: false,
+            discarded_bytes: 0,
             lingering: false,
             patience: Patience::new(now),
         }
@@ -139,7 +139,8 @@ impl Client {
     pub fn lingers(&self, is_readable: bool) -> bool {
         let cut_short =
             matches!(self.closing, Some(CloseReason::Refused(_) | CloseReason::RequestTimeout));
-        !self.ended && (cut_short || self.discarded || is_readable)
+        let has_more = cut_short || self.discarded_bytes > 0 || is_readable;
+        !self.ended && has_more && self.discarded_bytes <= DISCARDED_BYTES_MAX
     }
 
     /// The sending half is about to be shut down: from now on only the client's end is waited
@@ -207,7 +208,7 @@ impl Client {
             return None;
         }
         if self.closing.is_some() {
-            self.discarded = true;
+            self.discarded_bytes += bytes.len();
             return Some(bytes.len());
         }
         if self.is_full(context) {

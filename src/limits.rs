@@ -52,6 +52,9 @@ pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// After the last answer the rest of a client's bytes are read past for this long, so that the
 /// answer is not lost to a TCP reset (RFC 9112, section 9.6).
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+/// And no more of them than this: a client that is refused and sends on for the whole time would
+/// have a gigabyte read past on loopback.
+pub const DISCARDED_BYTES_MAX: usize = 1024 * 1024;
 /// How often the clients' own deadlines are looked at: a deadline may be this late.
 pub const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a listener rests when the process is out of descriptors.

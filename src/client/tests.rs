@@ -5,7 +5,10 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::counter::Count;
 use crate::http::{Date, Status};
-use crate::limits::{IDLE_TIMEOUT, LINGER_TIMEOUT, REQUEST_TIMEOUT, SEND_TIMEOUT};
+use crate::limits::{
+    DISCARDED_BYTES_MAX, IDLE_TIMEOUT, LINGER_TIMEOUT, READ_BYTES_MAX, REQUEST_TIMEOUT,
+    SEND_TIMEOUT,
+};
 use crate::store::StoreError;
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -310,6 +313,20 @@ fn each_kind_of_waiting_has_its_own_end() {
     lingering.client.settle_pause(lingering.context.now);
     assert!(lingering.pass(LINGER_TIMEOUT));
     assert!(!lingering.client.lingers(true));
+}
+
+#[test]
+fn no_more_than_a_bound_is_read_past_for_one_who_is_refused() {
+    let mut fixture = Fixture::new();
+    fixture.receive("bad\r\n\r\n");
+    fixture.sent();
+    let bytes = "x".repeat(READ_BYTES_MAX);
+    for _ in 0..DISCARDED_BYTES_MAX / READ_BYTES_MAX {
+        assert!(fixture.client.lingers(true));
+        fixture.receive(&bytes);
+    }
+    fixture.receive(&bytes);
+    assert!(!fixture.client.lingers(true));
 }
 
 #[test]

@@ -39,7 +39,8 @@
 //!   [`client`]: the state machine of one connection.
 //! - [`http`]: requests and answers as bytes. [`route`]: which request does what. [`answer`]: what
 //!   is said.
-//! - [`store`]: `memory`, or a `link` that speaks `redis`, with the script `take.lua`.
+//! - [`store`]: `memory`, or a `link` that speaks `redis`, with the script `take.lua`, or
+//!   `postgres`, with the statement `take.sql`.
 //! - Leaves, which may be used by all: [`counter`] is the rule, [`token`] names a client,
 //!   [`outbound`] holds what is to be sent, [`limits`] has every bound.
 //!

@@ -1,15 +1,19 @@
 //! PostgreSQL whose table is not what the program left there.
 
+use std::thread;
+
 use super::{LIMIT, assert_sound, start, start_without_store, suffer};
 use crate::support::daemon::Daemon;
 use crate::support::load::Load;
 use crate::support::postgres_server::PostgresServer;
+use crate::support::wait::wait_until;
 
 /// The most that a bigint holds.
 const MAX: &str = "9223372036854775807";
 
 /// The table as the program creates it.
 const TABLE: &str = include_str!("../../../src/store/table.sql");
+const TAKE: &str = include_str!("../../../src/store/take.sql");
 
 #[test]
 fn a_row_that_vanishes_is_never_begun_anew() {
@@ -138,6 +142,38 @@ fn the_table_itself_keeps_the_count_within_its_limit() {
     let twice = postgres.try_sql("postgres", "insert into headcount values ('default', 0, 1)");
     assert!(twice.is_err(), "a counter is one row");
     assert_eq!(postgres.counter("default"), Some((1, LIMIT)));
+}
+
+/// An ask of link 7 for two numbers, under this sequence number.
+fn ask(postgres: &PostgresServer, sequence: u64) -> String {
+    let types = "text, bigint, bigint, bigint, bigint, bigint";
+    let execute = format!("execute take('default', 2, 7, {sequence}, 5, 0)");
+    postgres.sql(&format!("prepare take({types}) as {TAKE}; {execute}"))
+}
+
+#[test]
+fn an_ask_that_comes_again_takes_nothing_more_even_while_the_first_is_under_way() {
+    let postgres = PostgresServer::start();
+    let counter =
+        "insert into headcount (name, taken, max, generation) values ('default', 0, 9, 5)";
+    postgres.sql(&format!("{TABLE}; {counter}"));
+    assert_eq!(ask(&postgres, 1), "1|0|9|5|0", "a link without a row is given nothing");
+    postgres.sql("insert into headcount_answer (link) values (7)");
+    assert_eq!(ask(&postgres, 1), "1|2|9|5|1");
+    assert_eq!(ask(&postgres, 1), "1|2|9|5|1", "the same answer");
+    let lock = "begin; select from headcount for update; select pg_sleep(600)";
+    let holder = postgres.hold(lock);
+    thread::scope(|scope| {
+        let asks = [(); 2].map(|()| scope.spawn(|| ask(&postgres, 2)));
+        let waiting = "select count(*) from pg_locks where not granted";
+        wait_until("both to wait", || postgres.sql(waiting) == "2");
+        drop(holder);
+        for answer in asks {
+            assert_eq!(answer.join().expect("psql ends well"), "3|2|9|5|1");
+        }
+    });
+    assert_eq!(ask(&postgres, 1), "5|0|9|5|1", "one that comes late is given nothing");
+    assert_eq!(postgres.counter("default"), Some((4, 9)));
 }
 
 /// Nor by a new connection, whose greeting would create a missing counter.

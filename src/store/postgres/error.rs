@@ -116,9 +116,6 @@ pub fn advice(error: StoreError) -> &'static str {
         StoreError::Authentication => "check user, password and db in --store, and pg_hba.conf",
         StoreError::Permission => "let one who may run the SQL in words, or grant select, update",
         StoreError::Type => "the table headcount is another one: rename it, or use another db",
-        StoreError::Missing => {
-            "restore the table's data, or insert the counter's row to count on from there"
-        }
         StoreError::Version => "use PostgreSQL 12 or newer",
         error => error.advice(),
     }

@@ -1,6 +1,7 @@
 //! What a process has seen of its counter, for all its links: a count that went backwards would
 //! hand numbers out again, and is refused.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::counter::Grant;
@@ -35,12 +36,20 @@ impl Sight {
 
 /// The sight that the links of a process share. Locked once a batch, for a few instructions.
 #[derive(Debug, Default)]
-pub struct Horizon(Mutex<Sight>);
+pub struct Horizon {
+    sight: Mutex<Sight>,
+    is_store_judged: AtomicBool,
+}
 
 impl Horizon {
     /// The furthest sight so far. A store that holds less has lost something.
     pub fn sight(&self) -> Sight {
         *self.lock()
+    }
+
+    /// Whether nobody has judged yet how safe the store is: the asker is to, and the others not.
+    pub fn is_first_to_judge(&self) -> bool {
+        !self.is_store_judged.swap(true, Ordering::Relaxed)
     }
 
     /// Whether the counter was seen at all: then it must not be created again.
@@ -62,7 +71,7 @@ impl Horizon {
     }
 
     fn lock(&self) -> MutexGuard<'_, Sight> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

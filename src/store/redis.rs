@@ -140,7 +140,7 @@ impl Redis {
                 ..fault(&error) // Its details may repeat the password: an old Redis does.
             }),
             (Due::Info, value) => {
-                warn_of_weaknesses(&value);
+                self.warn_of_weaknesses(&value);
                 Ok(None)
             }
             (_, Value::ServerError(error)) => Err(fault(&error)),
@@ -181,6 +181,13 @@ impl Redis {
         let grant = grant(value).ok_or_else(|| not_redis("a grant that makes no sense"))?;
         self.counter.saw(grant);
         Ok(grant)
+    }
+
+    fn warn_of_weaknesses(&self, info: &Value) {
+        let info = reply::text(info).and_then(|bytes| str::from_utf8(bytes).ok());
+        if let (Some(info), true) = (info, self.counter.horizon.is_first_to_judge()) {
+            weaknesses(info).for_each(|weakness| warn!("{}", weakness.words()));
+        }
     }
 
     fn hello(&self) -> Cmd {
@@ -224,13 +231,6 @@ impl Redis {
     fn send(&mut self, command: &Cmd, due: Due, out: &mut Vec<u8>) {
         command.write_packed_command(out);
         self.due.push_back(due);
-    }
-}
-
-fn warn_of_weaknesses(info: &Value) {
-    let info = reply::text(info).and_then(|bytes| str::from_utf8(bytes).ok());
-    for weakness in weaknesses(info.unwrap_or_default()) {
-        warn!("{}", weakness.words());
     }
 }
 

@@ -105,6 +105,11 @@ pub const POSTGRES_GATHERING: Duration = Duration::from_millis(1);
 /// How long those whose ask did not run wait before they are asked for again: what hindered it may
 /// hinder it again at once.
 pub const ASK_REST: Duration = Duration::from_millis(10);
+/// How long a halted counter is believed to be halted where the store does not tell of changes: a
+/// limit that was raised is seen within 50 ms.
+pub const HALT_BELIEVED: Duration = Duration::from_millis(40);
+/// A Redis that was silent for so long is looked at: whether it is there, and still halted.
+pub const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long a store remembers the answer to an ask, for the link to ask again.
 pub const ANSWER_KEPT: Duration = Duration::from_secs(60);
 /// How long after the first time an ask may be sent again: the store must still remember, and the

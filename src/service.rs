@@ -208,7 +208,8 @@ impl Service {
                 _ => sent_away |= matches!(outcome, Outcome::Halted(_)),
             }
         }
-        if let Some(gathering) = self.store.gathering() {
+        // A halted counter is known, or soon will be: who comes for it is not worth a wait.
+        if let (Some(gathering), true) = (self.store.gathering(), grant.granted > 0) {
             self.queue.gather(count, now + gathering);
         }
         let limit = grant.limit;

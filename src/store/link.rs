@@ -13,19 +13,25 @@
 //! never sent again. Invariant: replies are in the order of the asks. It knows neither sockets nor
 //! names nor the clock.
 
+mod backoff;
 mod complaints;
+mod in_flight;
+mod watch;
 
 use std::collections::VecDeque;
+use std::iter;
 use std::time::{Duration, Instant};
 
-use log::{info, warn};
+use log::info;
 
 use crate::counter::Grant;
-use crate::limits::{ASK_AGAIN_MAX, BACKOFF_MAX, BACKOFF_MIN};
 use crate::outbound::Outbound;
-use crate::store::protocol::{Answer, Ask, Event, Protocol};
+use crate::store::protocol::{Answer, Event, Protocol};
 use crate::store::{Fault, Reply, StoreError};
+use backoff::Backoff;
 use complaints::Complaints;
+use in_flight::{InFlight, Sent};
+use watch::Watch;
 
 /// What the owner of the socket is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,18 +50,6 @@ enum State {
     Ready,
 }
 
-/// An ask without a reply yet.
-#[derive(Clone, Copy, Debug)]
-struct InFlight {
-    ask: Ask,
-    /// When it was sent for the first time.
-    since: Instant,
-    /// It was sent before: that it does not run now does not say that it never did.
-    is_again: bool,
-    /// When the connection is given up for it.
-    deadline: Instant,
-}
-
 /// One reactor's connection to the store.
 #[derive(Debug)]
 pub struct Link {
@@ -63,16 +57,13 @@ pub struct Link {
     state: State,
     commands: VecDeque<Command>,
     outbound: Outbound,
-    in_flight: VecDeque<InFlight>,
-    /// Asks so far.
-    sequence: u64,
+    in_flight: InFlight,
     /// The last number granted, after its generation.
     granted_last: (u64, u64),
     replies: VecDeque<Reply>,
+    watch: Watch,
     timeout: Duration,
-    random: fastrand::Rng,
-    /// Connections in a row that failed: the exponent of the backoff.
-    failures: u32,
+    backoff: Backoff,
     /// Why there was no connection, or why the last ask on this one did not run.
     trouble: StoreError,
     complaints: Complaints,
@@ -82,17 +73,16 @@ impl Link {
     /// A link that connects at the first tick. `timeout` bounds one ask; `seed` is the jitter's.
     pub fn new(protocol: Protocol, timeout: Duration, seed: u64, now: Instant) -> Link {
         Link {
+            watch: Watch::new(protocol.heartbeat()),
             protocol,
             state: State::Down { until: now },
             commands: VecDeque::new(),
             outbound: Outbound::default(),
-            in_flight: VecDeque::new(),
-            sequence: 0,
+            in_flight: InFlight::default(),
             granted_last: (0, 0),
             replies: VecDeque::new(),
             timeout,
-            random: fastrand::Rng::with_seed(seed),
-            failures: 0,
+            backoff: Backoff::new(seed),
             trouble: StoreError::Connecting,
             complaints: Complaints::default(),
         }
@@ -110,14 +100,15 @@ impl Link {
         self.protocol.gathering()
     }
 
-    /// Sends one ask for up to `count` numbers. Only when [`Link::can_ask`].
+    /// Asks for up to `count` numbers: the store, unless it is known to have none. Only when
+    /// [`Link::can_ask`].
     pub fn ask(&mut self, count: u64, now: Instant) {
         debug_assert!(self.can_ask());
-        self.sequence += 1;
-        let ask = Ask { sequence: self.sequence, count };
+        if let Some(halted) = self.watch.halt(now).filter(|_| self.in_flight.is_empty()) {
+            return self.replies.push_back(Reply::Granted(halted));
+        }
+        let ask = self.in_flight.push(count, now, now + self.timeout);
         self.protocol.ask(ask, self.outbound.writer());
-        let deadline = now + self.timeout;
-        self.in_flight.push_back(InFlight { ask, since: now, is_again: false, deadline });
     }
 
     /// The next reply, in the order of the asks.
@@ -145,21 +136,26 @@ impl Link {
         match self.state {
             State::Down { until } => Some(until),
             State::Connecting { deadline } | State::Greeting { deadline } => Some(deadline),
-            State::Ready => self.in_flight.front().map(|sent| sent.deadline),
+            State::Ready => {
+                self.in_flight.deadline().into_iter().chain(self.watch.deadline()).min()
+            }
         }
     }
 
-    /// Lets the time pass: connects after a backoff, gives up what took too long.
+    /// Lets the time pass: connects after a backoff, looks at a silent store, gives up what took
+    /// too long.
     pub fn tick(&mut self, now: Instant) {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
-        if let State::Down { .. } = self.state {
-            self.commands.push_back(Command::Connect);
-            let deadline = now + self.protocol.handshake_timeout();
-            self.state = State::Connecting { deadline };
-        } else {
-            self.lost(StoreError::Timeout, "no answer in time", now);
+        match self.state {
+            State::Down { .. } => {
+                self.commands.push_back(Command::Connect);
+                let deadline = now + self.protocol.handshake_timeout();
+                self.state = State::Connecting { deadline };
+            }
+            State::Ready if self.watch.is_look_due(now) => self.look(now),
+            _ => self.lost(StoreError::Timeout, "no answer in time", now),
         }
     }
 
@@ -180,6 +176,8 @@ impl Link {
                 Ok(None) => return,
                 Ok(Some(Event::Greeted)) => self.greeted(now),
                 Ok(Some(Event::Replied(answer))) => self.replied(answer, now),
+                Ok(Some(Event::Looked(answer))) => self.looked(answer, now),
+                Ok(Some(Event::Changed)) => self.watch.forget(),
                 Err(fault) => self.lost(fault.error, &fault.words, now),
             }
         }
@@ -190,36 +188,23 @@ impl Link {
         let fault = Fault { error, words: words.to_owned() };
         self.complain(UNAVAILABLE, &fault, now);
         self.trouble = error;
-        self.give_up_asks(error, now);
+        let given_up = self.in_flight.give_up(now);
+        self.replies.extend(iter::repeat_n(Reply::Failed(error), given_up));
+        self.watch.lost();
         self.outbound.clear();
         self.commands.push_back(Command::Disconnect);
-        let until = now + self.backoff();
-        self.state = State::Down { until };
-    }
-
-    /// Those too old to be asked again fail.
-    fn give_up_asks(&mut self, error: StoreError, now: Instant) {
-        let is_too_old = |sent: &mut InFlight| now.duration_since(sent.since) > ASK_AGAIN_MAX;
-        let mut numbers = 0;
-        while let Some(lost) = self.in_flight.pop_front_if(is_too_old) {
-            numbers += lost.ask.count;
-            self.replies.push_back(Reply::Failed(error));
-        }
-        if numbers > 0 {
-            warn!(numbers; "numbers in doubt: asked for and perhaps taken, and given to nobody");
-        }
+        self.state = State::Down { until: now + self.backoff.next() };
     }
 
     /// Asks may be sent, and first those that were sent before.
     fn greeted(&mut self, now: Instant) {
-        for again in &mut self.in_flight {
-            self.protocol.ask(again.ask, self.outbound.writer());
-            again.is_again = true;
-            again.deadline = now + self.timeout;
+        for again in self.in_flight.send_again(now + self.timeout) {
+            self.protocol.ask(again, self.outbound.writer());
         }
         self.state = State::Ready;
+        self.watch.heard(now);
         if self.in_flight.is_empty() {
-            self.failures = 0; // Else at the first answer: it may be lost for what was asked.
+            self.backoff.end(); // Else at the first answer: it may be lost for what was asked.
         }
         self.trouble = StoreError::Timeout;
         self.complaints.end();
@@ -227,9 +212,10 @@ impl Link {
     }
 
     fn replied(&mut self, answer: Answer, now: Instant) {
-        let Some(&InFlight { ask, is_again, .. }) = self.in_flight.front() else {
+        let Some(Sent { ask, is_again, .. }) = self.in_flight.oldest() else {
             return self.lost(StoreError::Protocol, "a reply too many", now);
         };
+        self.watch.heard(now);
         let reply = match answer {
             Answer::Granted(grant) if grant.granted > ask.count => {
                 return self.lost(StoreError::Protocol, "more granted than asked for", now);
@@ -253,7 +239,7 @@ impl Link {
                 Reply::Failed(fault.error)
             }
         };
-        self.in_flight.pop_front();
+        self.in_flight.pop();
         self.replies.push_back(reply);
         if reply == Reply::Failed(StoreError::ReadOnly) {
             // Another server is the primary now: its name must be resolved anew.
@@ -277,16 +263,29 @@ impl Link {
             }
         }
         self.trouble = StoreError::Timeout;
-        self.failures = 0;
+        self.backoff.end();
+        if self.watch.replied(grant, self.protocol.is_tracking(), now) {
+            self.look(now);
+        }
         Reply::Granted(grant)
     }
 
-    /// Doubles from [`BACKOFF_MIN`] to [`BACKOFF_MAX`]; of each, a random part between a half and
-    /// the whole, so that many reactors do not come back at once.
-    fn backoff(&mut self) -> Duration {
-        let doubled = BACKOFF_MIN.saturating_mul(1 << self.failures.min(16));
-        self.failures += 1;
-        doubled.min(BACKOFF_MAX).mul_f64(0.5 + 0.5 * self.random.f64())
+    /// Looks at the counter, and has the store tell of its changes if it can.
+    fn look(&mut self, now: Instant) {
+        self.protocol.look(self.outbound.writer());
+        self.watch.look(now + self.timeout);
+    }
+
+    fn looked(&mut self, answer: Result<Grant, Fault>, now: Instant) {
+        self.watch.heard(now);
+        self.watch.looked(answer.as_ref().ok(), self.protocol.is_tracking(), now);
+        match answer {
+            Ok(grant) if grant.granted > 0 => {
+                self.lost(StoreError::Protocol, "a look was granted something", now);
+            }
+            Ok(_) => {}
+            Err(fault) => self.complain(UNAVAILABLE, &fault, now),
+        }
     }
 
     fn complain(&mut self, what: &str, fault: &Fault, now: Instant) {

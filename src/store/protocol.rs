@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::counter::Grant;
 use crate::limits::{
-    BATCHES_IN_FLIGHT_MAX, HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX, POSTGRES_GATHERING,
+    BATCHES_IN_FLIGHT_MAX, HANDSHAKE_TIMEOUT, HEARTBEAT, POSTGRES_BATCHES_IN_FLIGHT_MAX,
+    POSTGRES_GATHERING,
 };
 use crate::store::postgres::{self, Postgres};
 use crate::store::redis::Redis;
@@ -29,7 +30,7 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// A look at the count, in a greeting.
+    /// A look at the count, of which no reply is due to anybody.
     pub const LOOK: Ask = Ask { sequence: 0, count: 0 };
 }
 
@@ -40,6 +41,10 @@ pub enum Event {
     Greeted,
     /// The answer to the oldest ask.
     Replied(Answer),
+    /// The answer to the oldest look, or why it was refused.
+    Looked(Result<Grant, Fault>),
+    /// The counter was changed by somebody since the last look.
+    Changed,
 }
 
 /// The store's answer to one ask.
@@ -68,6 +73,30 @@ impl Protocol {
         match self {
             Protocol::Redis(redis) => redis.ask(ask, out),
             Protocol::Postgres(postgres) => postgres.ask(ask, out),
+        }
+    }
+
+    /// Writes one look, which the store is to follow with a word of the next change, if it can.
+    pub fn look(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Protocol::Redis(redis) => redis.look(out),
+            Protocol::Postgres(_) => {} // It has no heartbeat, and tracks nothing.
+        }
+    }
+
+    /// Whether the store tells of changes after a look.
+    pub fn is_tracking(&self) -> bool {
+        match self {
+            Protocol::Redis(redis) => redis.is_tracking(),
+            Protocol::Postgres(_) => false,
+        }
+    }
+
+    /// How long the store may be silent before it is looked at; `None`: for ever.
+    pub fn heartbeat(&self) -> Option<Duration> {
+        match self {
+            Protocol::Redis(_) => Some(HEARTBEAT),
+            Protocol::Postgres(_) => None,
         }
     }
 

@@ -2,9 +2,9 @@
 //!
 //! The counter is the hash `headcount:{NAME}` with the fields `taken`, `limit` and `generation`;
 //! the braces make its name a Redis Cluster hash tag. A greeting is one write: HELLO 3 (with AUTH),
-//! SELECT, SCRIPT LOAD, HSETNX of the fields and a look at them. Only a process that has not been
-//! greeted yet creates the counter: later a missing one was lost, and must not begin at 1 again.
-//! It knows neither sockets, nor the clock, nor who asks.
+//! SELECT, SCRIPT LOAD, CLIENT TRACKING, HSETNX of the fields and a look at them. Only a process
+//! that has not been greeted yet creates the counter: later a missing one was lost, and must not
+//! begin at 1 again. It knows neither sockets, nor the clock, nor who asks.
 
 mod durability;
 mod reply;
@@ -12,8 +12,8 @@ mod reply;
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
-use log::warn;
-use redis::{Cmd, Parser, Value, cmd};
+use log::{info, warn};
+use redis::{Cmd, Parser, PushKind, Value, cmd};
 
 use crate::config::RedisUrl;
 use crate::counter::Grant;
@@ -32,7 +32,10 @@ enum Due {
     Step,
     /// What it says of itself; a user who may not ask goes without.
     Info,
+    /// CLIENT TRACKING or CLIENT CACHING; a user who may not goes without.
+    Tracking,
     /// The look at the fields, the last step of the greeting.
+    FirstLook,
     Look,
     Ask,
 }
@@ -54,6 +57,7 @@ pub struct Redis {
     /// Bytes received since a reply was last complete.
     unfinished_bytes: usize,
     due: VecDeque<Due>,
+    is_tracking: bool,
 }
 
 impl Redis {
@@ -70,6 +74,7 @@ impl Redis {
             unread: Vec::new(),
             unfinished_bytes: 0,
             due: VecDeque::new(),
+            is_tracking: false,
         }
     }
 
@@ -79,11 +84,13 @@ impl Redis {
         self.unread.clear();
         self.unfinished_bytes = 0;
         self.due.clear();
+        self.is_tracking = true;
         self.send(&self.hello(), Due::Hello, out);
         if self.url.database != 0 {
             self.send(cmd("SELECT").arg(self.url.database), Due::Step, out);
         }
         self.send(cmd("SCRIPT").arg("LOAD").arg(TAKE), Due::Step, out);
+        self.send(cmd("CLIENT").arg("TRACKING").arg("ON").arg("OPTIN"), Due::Tracking, out);
         if self.counter.is_to_be_reset {
             self.send(&self.reset(), Due::Step, out);
         } else if !self.counter.horizon.is_seen() {
@@ -96,12 +103,26 @@ impl Redis {
         let place = format!("{}:link", self.key);
         self.send(cmd("GET").arg(&place), Due::Step, out);
         self.send(cmd("SET").arg(&place).arg("").arg("PX").arg(1), Due::Step, out);
-        self.send(&self.take(Ask::LOOK), Due::Look, out);
+        self.send(&self.take(Ask::LOOK), Due::FirstLook, out);
     }
 
     /// Writes one ask.
     pub fn ask(&mut self, ask: Ask, out: &mut Vec<u8>) {
         self.send(&self.take(ask), Due::Ask, out);
+    }
+
+    /// Writes one look. Where the user may, Redis pushes a word of the next change of the counter:
+    /// see redis.io/docs/latest/develop/reference/client-side-caching, "Opt-in".
+    pub fn look(&mut self, out: &mut Vec<u8>) {
+        if self.is_tracking {
+            self.send(cmd("CLIENT").arg("CACHING").arg("YES"), Due::Tracking, out);
+        }
+        self.send(&self.take(Ask::LOOK), Due::Look, out);
+    }
+
+    /// Whether a look is followed by a word of the next change.
+    pub fn is_tracking(&self) -> bool {
+        self.is_tracking
     }
 
     /// Bytes came; [`Redis::next_event`] says what they mean.
@@ -114,8 +135,10 @@ impl Redis {
     /// connection must be given up.
     pub fn next_event(&mut self) -> Result<Option<Event>, Fault> {
         while let Some(value) = self.value()? {
-            if let Value::Push { .. } = value {
-                continue; // Out of band, and none that we subscribed to.
+            match value {
+                Value::Push { kind: PushKind::Invalidate, .. } => return Ok(Some(Event::Changed)),
+                Value::Push { .. } => continue, // Out of band, and none that we subscribed to.
+                _ => {}
             }
             let due = self.due.pop_front().ok_or_else(|| not_redis("a reply too many"))?;
             if let Some(event) = self.understand(due, value)? {
@@ -127,33 +150,42 @@ impl Redis {
 
     fn understand(&mut self, due: Due, value: Value) -> Result<Option<Event>, Fault> {
         match (due, value) {
-            // The greeting loads it; and what is in flight is asked again in order after one.
-            (Due::Ask, Value::ServerError(error)) if error.code() == "NOSCRIPT" => {
-                Err(Fault { error: StoreError::Connecting, words: "no script any more".to_owned() })
-            }
-            (Due::Ask, Value::ServerError(error)) => {
-                let answer = Answer::Refused(fault(&error));
+            (Due::Ask, value) => {
+                let answer = self.answer(value)?.map_or_else(Answer::Refused, Answer::Granted);
                 Ok(Some(Event::Replied(answer)))
+            }
+            (Due::Look, value) => Ok(Some(Event::Looked(self.answer(value)?))),
+            (Due::Tracking, Value::ServerError(error)) => {
+                self.is_tracking = false;
+                let words = error.code();
+                info!(words; "halted is asked for anew: the store does not track changes for us");
+                Ok(None)
+            }
+            (Due::Info, value) => {
+                self.warn_of_weaknesses(&value);
+                Ok(None)
             }
             (Due::Hello, Value::ServerError(error)) => Err(Fault {
                 words: format!("{}, in reply to HELLO", error.code()),
                 ..fault(&error) // Its details may repeat the password: an old Redis does.
             }),
-            (Due::Info, value) => {
-                self.warn_of_weaknesses(&value);
-                Ok(None)
-            }
             (_, Value::ServerError(error)) => Err(fault(&error)),
-            (Due::Ask, value) => {
-                let grant = self.granted(&value)?;
-                Ok(Some(Event::Replied(Answer::Granted(grant))))
-            }
             (Due::Hello, value) => primary(&value).map(|()| None),
-            (Due::Step, _) => Ok(None),
-            (Due::Look, value) => {
-                self.granted(&value)?;
-                Ok(Some(Event::Greeted))
+            (Due::Step | Due::Tracking, _) => Ok(None),
+            (Due::FirstLook, value) => self.granted(&value).map(|_| Some(Event::Greeted)),
+        }
+    }
+
+    /// What the script said, or why it was refused. After an outer error the connection must be
+    /// given up.
+    fn answer(&self, value: Value) -> Result<Result<Grant, Fault>, Fault> {
+        match value {
+            // The greeting loads it; and what is in flight is asked again in order after one.
+            Value::ServerError(error) if error.code() == "NOSCRIPT" => {
+                Err(Fault { error: StoreError::Connecting, words: "no script any more".to_owned() })
             }
+            Value::ServerError(error) => Ok(Err(fault(&error))),
+            value => self.granted(&value).map(Ok),
         }
     }
 

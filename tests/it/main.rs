@@ -4,6 +4,7 @@ mod daemon;
 mod exactly_once;
 mod faults;
 mod fuzzed;
+mod halted;
 mod hostile;
 mod no_gaps;
 mod postgres_access;

@@ -2,6 +2,7 @@
 
 use crate::support::daemon::{Daemon, is_warning, run};
 use crate::support::postgres_server::PostgresServer;
+use crate::support::wait::wait_until;
 
 const PASSWORD: &str = "hunter2/@:%";
 /// [`PASSWORD`] as it stands in a URL.
@@ -196,7 +197,7 @@ fn the_max_in_the_table_wins_over_another_limit_and_the_log_warns() {
     assert_eq!(postgres.counter("default"), Some((2, 2)));
     // Who raises it need restart nobody.
     postgres.sql("update headcount set max = 3");
-    assert_eq!(client.get("/").number(), Some(3));
+    wait_until("the raised limit is seen", || client.get("/").number() == Some(3));
     assert!(first.client().get("/").is_halted());
 }
 

@@ -26,7 +26,8 @@ const RIGHTS: &[&str] = &[
     "+hincrby",
     "+get",
     "+set",
-    "+client",
+    "+client|tracking",
+    "+client|caching",
 ];
 
 #[test]

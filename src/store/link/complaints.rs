@@ -7,8 +7,8 @@ use log::{debug, warn};
 use crate::limits::COMPLAINT_INTERVAL;
 use crate::store::{Fault, StoreError};
 
-/// Whose complaints they are, in the log.
-const TARGET: &str = "headcount::store::link";
+/// Whose lines they are, in the log.
+pub const LOG_TARGET: &str = "headcount::store::link";
 
 /// The last failure that was said.
 #[derive(Debug, Default)]
@@ -23,9 +23,9 @@ impl Complaints {
             .0
             .is_some_and(|(last, at)| last == error && now.duration_since(at) < COMPLAINT_INTERVAL);
         if is_said {
-            debug!(target: TARGET, reason, words, advice; "{what}");
+            debug!(target: LOG_TARGET, reason, words, advice; "{what}");
         } else {
-            warn!(target: TARGET, reason, words, advice; "{what}");
+            warn!(target: LOG_TARGET, reason, words, advice; "{what}");
             self.0 = Some((error, now));
         }
     }

@@ -1,17 +1,22 @@
 //! The life of a link in virtual time, with a store of a few canned replies.
 
+mod halted;
+
 use super::*;
 use crate::config::{Endpoint, RedisUrl, StoreUrl};
 use crate::counter::Grant;
-use crate::limits::{BATCHES_IN_FLIGHT_MAX, HANDSHAKE_TIMEOUT, REPLY_BYTES_MAX};
+use crate::limits::{
+    ASK_AGAIN_MAX, BACKOFF_MAX, BACKOFF_MIN, BATCHES_IN_FLIGHT_MAX, HALT_BELIEVED,
+    HANDSHAKE_TIMEOUT, HEARTBEAT, REPLY_BYTES_MAX,
+};
 use crate::store::counter::Counter;
 use crate::store::postgres::Postgres;
 use crate::store::redis::Redis;
 
 const TIMEOUT: Duration = Duration::from_millis(500);
-const GREETED: &[u8] =
-    b"%0\r\n+hash\r\n-NOPERM\r\n:1\r\n:1\r\n:1\r\n_\r\n+OK\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
-const GREETED_AGAIN: &[u8] = b"%0\r\n+hash\r\n_\r\n+OK\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
+const GREETED: &[u8] = b"%0\r\n+hash\r\n+OK\r\n-NOPERM\r\n:1\r\n:1\r\n:1\r\n_\r\n+OK\r\n\
+    *4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
+const GREETED_AGAIN: &[u8] = b"%0\r\n+hash\r\n+OK\r\n_\r\n+OK\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
 
 /// One row (1, 0, 9, 5, 1), and the end of its transaction.
 const POSTGRES_GRANTED: &[u8] = b"D\0\0\0\x42\0\x05\0\0\0\x08\0\0\0\0\0\0\0\x01\
@@ -104,7 +109,7 @@ fn it_connects_at_the_first_tick_and_asks_only_when_greeted() {
     assert!(!fixture.link.can_ask());
     fixture.receive(GREETED);
     assert!(fixture.link.can_ask());
-    assert_eq!(fixture.link.deadline(), None);
+    assert_eq!(fixture.link.deadline(), Some(fixture.now + HEARTBEAT));
 }
 
 #[test]

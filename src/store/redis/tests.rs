@@ -5,8 +5,8 @@ use crate::config::Endpoint;
 use crate::counter::Grant;
 
 const GREETED: &[u8] = b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$4\r\nrole\r\n$6\r\nmaster\r\n\
-    $40\r\n0123456789012345678901234567890123456789\r\n$0\r\n\r\n:1\r\n:1\r\n:1\r\n_\r\n+OK\r\n\
-    *4\r\n:1\r\n:0\r\n:100\r\n:5\r\n";
+    $40\r\n0123456789012345678901234567890123456789\r\n+OK\r\n$0\r\n\r\n\
+    :1\r\n:1\r\n:1\r\n_\r\n+OK\r\n*4\r\n:1\r\n:0\r\n:100\r\n:5\r\n";
 
 fn redis() -> Redis {
     let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
@@ -132,10 +132,44 @@ fn a_greeting_is_understood_in_any_pieces() {
     let replica = b"%1\r\n$4\r\nrole\r\n$7\r\nreplica\r\n";
     check("a replica", greeting, replica, &Err(StoreError::ReadOnly));
     check("a list", greeting, b"*0\r\n", &Err(StoreError::Protocol));
-    let gone = b"%0\r\n+x\r\n:0\r\n:0\r\n:0\r\n_\r\n+OK\r\n-NOCOUNTER gone\r\n";
+    let gone = b"%0\r\n+x\r\n+OK\r\n:0\r\n:0\r\n:0\r\n_\r\n+OK\r\n-NOCOUNTER gone\r\n";
     check("no fields", greeting, gone, &Err(StoreError::Missing));
-    let older = b"%0\r\n+x\r\n:0\r\n:0\r\n:0\r\n_\r\n+OK\r\n-BACKWARDS 1 are taken\r\n";
+    let older = b"%0\r\n+x\r\n+OK\r\n:0\r\n:0\r\n:0\r\n_\r\n+OK\r\n-BACKWARDS 1 are taken\r\n";
     check("an older count", greeting, older, &Err(StoreError::Backwards));
+}
+
+#[test]
+fn a_look_and_a_change_are_understood_in_any_pieces() {
+    let looking = || {
+        let mut redis = greeting();
+        assert_eq!(read(&mut redis, [GREETED]), Ok(vec![Event::Greeted]));
+        redis.look(&mut Vec::new());
+        redis
+    };
+    let grant = Grant { first: 101, granted: 0, limit: 100, generation: 5 };
+    let halted = b"+OK\r\n*4\r\n:101\r\n:0\r\n:100\r\n:5\r\n";
+    check("halted", looking, halted, &Ok(Event::Looked(Ok(grant))));
+    let refused = Fault { error: StoreError::Missing, words: "NOCOUNTER gone".to_owned() };
+    let gone = b"+OK\r\n-NOCOUNTER gone\r\n";
+    check("no fields", looking, gone, &Ok(Event::Looked(Err(refused))));
+    let no_script = b"+OK\r\n-NOSCRIPT No matching script.\r\n";
+    check("no script", looking, no_script, &Err(StoreError::Connecting));
+    let reset = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$19\r\nheadcount:{default}\r\n";
+    check("a reset", looking, reset, &Ok(Event::Changed));
+    check("all is gone", looking, b">2\r\n$10\r\ninvalidate\r\n_\r\n", &Ok(Event::Changed));
+}
+
+#[test]
+fn a_right_to_track_that_is_missing_is_gone_without() {
+    let mut redis = redis();
+    redis.greet(&mut Vec::new());
+    let greeted = String::from_utf8_lossy(GREETED).replacen("\r\n+OK", "\r\n-NOPERM no", 1);
+    assert_eq!(read(&mut redis, [greeted.as_bytes()]), Ok(vec![Event::Greeted]));
+    let mut look = Vec::new();
+    redis.look(&mut look);
+    assert!(!look.windows(7).any(|word| word == b"CACHING"));
+    redis.greet(&mut Vec::new());
+    assert!(redis.is_tracking(), "another server, or another user");
 }
 
 #[test]

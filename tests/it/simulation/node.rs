@@ -12,7 +12,7 @@ use headcount::store::protocol::Protocol;
 use headcount::store::redis::Redis;
 use headcount::store::{Store, StoreError};
 
-use super::store::ModelStore;
+use super::store::{ModelStore, Tracking};
 
 pub const STORE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -30,13 +30,14 @@ pub struct Wire {
     pub to_link: Vec<u8>,
     /// What the store has run of it.
     pub run: Vec<u8>,
+    tracking: Tracking,
 }
 
 impl Wire {
     /// The store runs what has come, and replies.
     pub fn run_by(&mut self, store: &mut ModelStore) {
         let sent = self.to_store.clone();
-        self.to_link.extend(store.run(&mut self.to_store));
+        self.to_link.extend(store.run(&mut self.to_store, &mut self.tracking));
         self.run.extend(&sent[..sent.len() - self.to_store.len()]);
     }
 }

@@ -13,12 +13,23 @@ pub struct ModelStore {
     /// Asks refused because the count was lower than the asker had seen.
     pub backwards: u64,
     pub resets: u64,
+    /// Changes of the counter so far, by whomever.
+    changes: u64,
     remembered: Answers,
     backup: Option<(HashMap<String, u64>, Answers)>,
 }
 
 /// The last answer in each place of each link: sequence number, first, granted, generation.
 type Answers = HashMap<String, (u64, u64, u64, u64)>;
+
+/// What the store remembers of one connection that has it track the counter.
+#[derive(Debug, Default)]
+pub struct Tracking {
+    /// The next command is the one whose key is tracked.
+    is_next: bool,
+    /// Changes of the counter when it was looked at, until the next one is told of.
+    looked_at: Option<u64>,
+}
 
 /// Later than the generation that the nodes create the counter with.
 const CLOCK: u64 = 10;
@@ -39,6 +50,7 @@ impl ModelStore {
         let backup = self.backup.clone().filter(|(fields, _)| fields.contains_key("taken"));
         if let Some((fields, remembered)) = backup.clone() {
             (self.fields, self.remembered) = (fields, remembered);
+            self.changes += 1;
         }
         backup.is_some()
     }
@@ -49,20 +61,34 @@ impl ModelStore {
             return false;
         };
         self.resets += 1;
+        self.changes += 1;
         self.fields.insert("taken".to_owned(), 0);
         // The clock is what a rollback does not set back.
         self.fields.insert("generation".to_owned(), generation.max(CLOCK + self.resets));
         true
     }
 
-    /// Runs the whole commands at the start of `bytes`, drops them there, and returns the replies.
-    pub fn run(&mut self, bytes: &mut Vec<u8>) -> Vec<u8> {
-        let mut replies = Vec::new();
+    /// Runs the whole commands at the start of `bytes`, drops them there, and returns the replies,
+    /// with word of a change of what is tracked in its place among them.
+    pub fn run(&mut self, bytes: &mut Vec<u8>, tracking: &mut Tracking) -> Vec<u8> {
+        let mut replies = self.word_of_change(tracking);
         while let Some((words, length)) = command(bytes) {
-            replies.extend(self.reply(&words).into_bytes());
+            if words[0] == "EVALSHA" && std::mem::take(&mut tracking.is_next) {
+                tracking.looked_at = Some(self.changes);
+            }
+            tracking.is_next |= words.starts_with(&["CLIENT".to_owned(), "CACHING".to_owned()]);
+            replies += &self.reply(&words);
+            replies += &self.word_of_change(tracking);
             bytes.drain(..length);
         }
-        replies
+        replies.into_bytes()
+    }
+
+    fn word_of_change(&self, tracking: &mut Tracking) -> String {
+        match tracking.looked_at.take_if(|changes| *changes < self.changes) {
+            Some(_) => ">2\r\n$10\r\ninvalidate\r\n*1\r\n$7\r\ncounter\r\n".to_owned(),
+            None => String::new(),
+        }
     }
 
     fn reply(&mut self, words: &[String]) -> String {
@@ -73,9 +99,13 @@ impl ModelStore {
                 self.is_script_loaded = true;
                 "+hash\r\n".to_owned()
             }
+            ["CLIENT", "TRACKING", "ON", "OPTIN"] | ["CLIENT", "CACHING", "YES"] => {
+                "+OK\r\n".to_owned()
+            }
             ["INFO"] => "-NOPERM\r\n".to_owned(),
             ["HSETNX", _, field, value] => {
                 let value = value.parse().expect("headcount sends numbers");
+                self.changes += 1;
                 self.fields.entry((*field).to_owned()).or_insert(value);
                 ":1\r\n".to_owned()
             }
@@ -116,6 +146,7 @@ impl ModelStore {
         self.script_calls += 1;
         let granted = if taken + wanted > limit { limit - taken } else { wanted };
         if granted > 0 {
+            self.changes += 1;
             self.fields.insert("taken".to_owned(), taken + granted);
             self.remembered.insert(place.to_owned(), (sequence, taken + 1, granted, generation));
         }

@@ -12,7 +12,7 @@ use super::client::{Answer, SimulatedClient};
 use super::handed_out::HandedOut;
 use super::node::{Node, STORE_TIMEOUT};
 use super::schedule::{Action, Step};
-use super::store::ModelStore;
+use super::store::{ModelStore, Tracking};
 use super::totals::Totals;
 
 pub struct World {
@@ -223,7 +223,7 @@ impl World {
     fn read_late(&mut self) {
         if !self.late.is_empty() && self.is_store_up {
             let mut bytes = self.late.swap_remove(self.random.usize(..self.late.len()));
-            self.store.run(&mut bytes);
+            self.store.run(&mut bytes, &mut Tracking::default());
         }
     }
 

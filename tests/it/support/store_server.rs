@@ -115,6 +115,11 @@ impl StoreServer {
         }
     }
 
+    /// Sets the limit of the counter `default`.
+    pub fn set_limit(&self, limit: u64) {
+        self.set(if matches!(self, StoreServer::Redis(_)) { "limit" } else { "max" }, limit);
+    }
+
     /// The generation of the counter `default`.
     pub fn generation(&self) -> u64 {
         match self {

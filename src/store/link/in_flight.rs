@@ -1,0 +1,89 @@
+//! The asks that have no reply yet, oldest first. Sent again, an ask keeps its sequence number.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use log::warn;
+
+use super::complaints::LOG_TARGET;
+use crate::limits::ASK_AGAIN_MAX;
+use crate::store::protocol::Ask;
+
+/// An ask without a reply.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    /// What was asked.
+    pub ask: Ask,
+    /// It was sent before: that it does not run now does not say that it never did.
+    pub is_again: bool,
+    /// When it was sent for the first time.
+    since: Instant,
+    /// When the connection is given up for it.
+    deadline: Instant,
+}
+
+/// The asks of a link, over all its connections.
+#[derive(Debug, Default)]
+pub struct InFlight {
+    sent: VecDeque<Sent>,
+    /// Asks so far.
+    sequence: u64,
+}
+
+impl InFlight {
+    /// A new ask, which is sent now.
+    pub fn push(&mut self, count: u64, now: Instant, deadline: Instant) -> Ask {
+        self.sequence += 1;
+        let ask = Ask { sequence: self.sequence, count };
+        self.sent.push_back(Sent { ask, is_again: false, since: now, deadline });
+        ask
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.sent.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.sent.is_empty()
+    }
+
+    /// The one whose reply is due next.
+    pub fn oldest(&self) -> Option<Sent> {
+        self.sent.front().copied()
+    }
+
+    /// The oldest was answered.
+    pub fn pop(&mut self) {
+        self.sent.pop_front();
+    }
+
+    /// When the connection is given up for the oldest.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.sent.front().map(|sent| sent.deadline)
+    }
+
+    /// All of them, which are sent again now.
+    pub fn send_again(&mut self, deadline: Instant) -> impl Iterator<Item = Ask> + '_ {
+        self.sent.iter_mut().map(move |sent| {
+            (sent.is_again, sent.deadline) = (true, deadline);
+            sent.ask
+        })
+    }
+
+    /// Drops those too old to be sent again, which may have run, and returns how many they were.
+    pub fn give_up(&mut self, now: Instant) -> usize {
+        let is_too_old = |sent: &mut Sent| now.duration_since(sent.since) > ASK_AGAIN_MAX;
+        let (mut given_up, mut numbers) = (0, 0);
+        while let Some(lost) = self.sent.pop_front_if(is_too_old) {
+            given_up += 1;
+            numbers += lost.ask.count;
+        }
+        if numbers > 0 {
+            warn!(target: LOG_TARGET, numbers;
+                "numbers in doubt: asked for and perhaps taken, and given to nobody");
+        }
+        given_up
+    }
+}

@@ -1,0 +1,208 @@
+//! After the last number: who is asked, who is not, and what ends that.
+
+use super::*;
+
+/// To an ask for one number more than the 9 there are.
+const HALTED: &[u8] = b"*4\r\n:10\r\n:0\r\n:9\r\n:5\r\n";
+/// To a look whose changes are told of.
+const LOOKED_HALTED: &[u8] = b"+OK\r\n*4\r\n:10\r\n:0\r\n:9\r\n:5\r\n";
+/// Somebody reset the counter, and somebody emptied the store.
+const CHANGED: &[u8] = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$19\r\nheadcount:{default}\r\n";
+const EMPTIED: &[u8] = b">2\r\n$10\r\ninvalidate\r\n_\r\n";
+
+const GO_AWAY: Reply = Reply::Granted(Grant { first: 10, granted: 0, limit: 9, generation: 5 });
+
+fn count_of(what: &str, bytes: &[u8]) -> usize {
+    String::from_utf8_lossy(bytes).matches(what).count()
+}
+
+impl Fixture {
+    /// A link to a Redis that has said halted and tracks the counter.
+    fn halted() -> Fixture {
+        let mut fixture = Fixture::ready();
+        fixture.link.ask(1, fixture.now);
+        fixture.sent();
+        fixture.receive(HALTED);
+        assert_eq!(fixture.replies(), [GO_AWAY]);
+        let look = fixture.sent();
+        assert_eq!((count_of("CACHING", &look), count_of("EVALSHA", &look)), (1, 1));
+        fixture.receive(LOOKED_HALTED);
+        fixture
+    }
+
+    fn is_asking(&mut self) -> bool {
+        self.link.ask(1, self.now);
+        let is_asking = count_of("EVALSHA", &self.sent()) == 1;
+        assert_ne!(is_asking, self.replies() == [GO_AWAY]);
+        is_asking
+    }
+}
+
+#[test]
+fn a_halted_counter_is_asked_for_no_more() {
+    let mut fixture = Fixture::halted();
+    for _ in 0..1_000 {
+        fixture.link.ask(3, fixture.now);
+        assert_eq!(fixture.replies(), [GO_AWAY]);
+    }
+    assert!(fixture.sent().is_empty());
+}
+
+#[test]
+fn a_change_of_the_counter_ends_the_belief() {
+    for change in [CHANGED, EMPTIED] {
+        let mut fixture = Fixture::halted();
+        fixture.receive(change);
+        assert!(fixture.is_asking());
+    }
+}
+
+/// The store sends in the order of what happened: a change before the look is known to the look.
+#[test]
+fn a_change_before_the_answer_to_a_look_is_older_than_it() {
+    let mut fixture = Fixture::halted();
+    fixture.receive(CHANGED);
+    assert!(fixture.is_asking());
+    fixture.receive(HALTED);
+    fixture.replies();
+    fixture.sent();
+    fixture.receive(CHANGED);
+    fixture.receive(LOOKED_HALTED);
+    assert!(!fixture.is_asking());
+}
+
+#[test]
+fn a_grant_of_the_last_numbers_says_halted_too() {
+    let mut fixture = Fixture::ready();
+    fixture.link.ask(12, fixture.now);
+    fixture.receive(b"*4\r\n:1\r\n:9\r\n:9\r\n:5\r\n");
+    fixture.receive(LOOKED_HALTED);
+    fixture.replies();
+    fixture.sent();
+    assert!(!fixture.is_asking());
+}
+
+#[test]
+fn until_the_look_is_answered_the_store_is_asked_and_looked_at_once() {
+    let mut fixture = Fixture::ready();
+    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, fixture.now);
+    fixture.sent();
+    fixture.receive(HALTED);
+    fixture.receive(HALTED);
+    assert_eq!(fixture.replies(), [GO_AWAY, GO_AWAY]);
+    assert_eq!(count_of("EVALSHA", &fixture.sent()), 1);
+    assert!(fixture.is_asking());
+    fixture.receive(LOOKED_HALTED);
+    fixture.receive(HALTED);
+    assert_eq!(fixture.replies(), [GO_AWAY]);
+    assert_eq!(fixture.sent(), b"");
+    assert!(!fixture.is_asking());
+}
+
+#[test]
+fn a_limit_that_was_raised_before_the_look_is_asked_for() {
+    let mut fixture = Fixture::ready();
+    fixture.link.ask(1, fixture.now);
+    fixture.receive(HALTED);
+    fixture.receive(b"+OK\r\n*4\r\n:10\r\n:0\r\n:20\r\n:5\r\n");
+    fixture.replies();
+    fixture.sent();
+    assert!(fixture.is_asking());
+}
+
+#[test]
+fn a_lost_connection_ends_the_belief() {
+    let mut fixture = Fixture::halted();
+    fixture.link.lost(StoreError::Unreachable, "reset", fixture.now);
+    assert!(!fixture.link.can_ask());
+    fixture.pass(BACKOFF_MAX);
+    fixture.link.connected();
+    fixture.receive(GREETED_AGAIN);
+    fixture.sent();
+    assert!(fixture.is_asking());
+}
+
+#[test]
+fn a_silent_store_is_looked_at_and_believed_meanwhile() {
+    let mut fixture = Fixture::halted();
+    for _ in 0..3 {
+        fixture.pass(HEARTBEAT - Duration::from_millis(1));
+        assert!(fixture.sent().is_empty());
+        fixture.pass(Duration::from_millis(1));
+        assert_eq!(count_of("EVALSHA", &fixture.sent()), 1);
+        assert!(!fixture.is_asking());
+        fixture.receive(LOOKED_HALTED);
+    }
+}
+
+#[test]
+fn a_look_without_answer_ends_the_connection() {
+    let mut fixture = Fixture::halted();
+    fixture.pass(HEARTBEAT);
+    assert_eq!(fixture.link.deadline(), Some(fixture.now + TIMEOUT));
+    fixture.pass(TIMEOUT);
+    assert_eq!(fixture.commands().last(), Some(&Command::Disconnect));
+    assert_eq!(fixture.link.trouble(), StoreError::Timeout);
+}
+
+/// The word of a change was lost, or the key was deleted where none is sent.
+#[test]
+fn a_look_that_finds_numbers_or_none_to_look_at_ends_the_belief() {
+    for answer in ["*4\r\n:1\r\n:0\r\n:9\r\n:6\r\n", "-NOCOUNTER gone\r\n"] {
+        let mut fixture = Fixture::halted();
+        fixture.pass(HEARTBEAT);
+        fixture.sent();
+        fixture.receive(b"+OK\r\n");
+        fixture.receive(answer.as_bytes());
+        assert!(fixture.is_asking(), "{answer}");
+    }
+}
+
+#[test]
+fn a_look_takes_nothing() {
+    let mut fixture = Fixture::ready();
+    fixture.pass(HEARTBEAT);
+    fixture.receive(b"+OK\r\n*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n");
+    assert_eq!(fixture.commands().last(), Some(&Command::Disconnect));
+    assert_eq!(fixture.replies(), []);
+}
+
+/// Whether the right to track is missing from the start, or is taken away.
+#[test]
+fn a_store_that_does_not_track_is_believed_for_a_moment() {
+    let may_not_cache = [b"-NOPERM\r\n", HALTED].concat();
+    let mut fixture = Fixture::ready();
+    fixture.link.ask(1, fixture.now);
+    fixture.receive(HALTED);
+    fixture.replies();
+    fixture.receive(&may_not_cache);
+    fixture.sent();
+    for _ in 0..3 {
+        assert!(!fixture.is_asking());
+        fixture.pass(HALT_BELIEVED);
+        assert!(fixture.is_asking());
+        fixture.receive(HALTED);
+        assert_eq!(fixture.replies(), [GO_AWAY]);
+        assert!(fixture.sent().is_empty());
+    }
+}
+
+#[test]
+fn a_postgres_is_believed_for_a_moment() {
+    let mut fixture = Fixture::postgres();
+    assert_eq!(fixture.link.deadline(), None);
+    fixture.link.ask(1, fixture.now);
+    let mut halted = POSTGRES_GRANTED.to_vec();
+    halted[18] = 10; // The last byte of the first number.
+    fixture.receive(&halted);
+    assert_eq!(fixture.replies(), [GO_AWAY]);
+    fixture.sent();
+    fixture.link.ask(1, fixture.now);
+    assert_eq!(fixture.replies(), [GO_AWAY]);
+    assert!(fixture.sent().is_empty());
+    fixture.pass(HALT_BELIEVED);
+    fixture.link.ask(1, fixture.now);
+    assert_eq!(fixture.replies(), []);
+    assert!(!fixture.sent().is_empty());
+}

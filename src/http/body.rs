@@ -147,11 +147,10 @@ impl Body {
     /// RFC 9112, section 7.1.2: checked as fields are, and ignored.
     fn trailers(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
         let window = &bytes[..bytes.len().min(TRAILER_BYTES_MAX)];
-        let Some(section_len) = fields::section_len(window)? else {
+        let mut room = [httparse::EMPTY_HEADER; FIELDS_MAX];
+        let Some((_, section_len)) = fields::split(window, &mut room)? else {
             return incomplete(window, TRAILER_BYTES_MAX, Refusal::TrailersTooLarge);
         };
-        let mut room = [httparse::EMPTY_HEADER; FIELDS_MAX];
-        fields::split(&window[..section_len], &mut room)?;
         self.state = State::Done;
         Ok(section_len)
     }

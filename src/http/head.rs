@@ -12,7 +12,7 @@ use super::fields::{self, Coding, Expectation, Said};
 use super::refusal::Refusal;
 use super::response::Persistence;
 use super::target;
-use crate::limits::{FIELDS_MAX, HEAD_BYTES_MAX, TARGET_BYTES_MAX};
+use crate::limits::{HEAD_BYTES_MAX, TARGET_BYTES_MAX};
 
 /// What the methods of this server are told apart by; names are case-sensitive (RFC 9110,
 /// section 9.1).
@@ -81,14 +81,10 @@ fn parse_window(window: &[u8]) -> Result<Option<(Request<'_>, usize)>, Refusal> 
         return Ok(None);
     };
     let fields_start = line_start + line_len;
-    let Some(fields_len) = fields::section_len(&window[fields_start..])? else {
+    let Some((said, fields_len)) = fields::read(&window[fields_start..])? else {
         return Ok(None);
     };
-    let head_len = fields_start + fields_len;
-    let mut room = [httparse::EMPTY_HEADER; FIELDS_MAX];
-    let fields = fields::split(&window[fields_start..head_len], &mut room)?;
-    let request = line.with(Said::gather(fields)?)?;
-    Ok(Some((request, head_len)))
+    Ok(Some((line.with(said)?, fields_start + fields_len)))
 }
 
 /// Where the first line starts, or `None` if that is still open.

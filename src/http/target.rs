@@ -80,10 +80,11 @@ fn after_address(literal: &[u8]) -> Option<&[u8]> {
 fn after_name(value: &[u8]) -> Option<&[u8]> {
     let mut rest = value;
     loop {
-        rest = match rest {
-            [] | [b':', ..] => return Some(rest),
+        let is_end = |byte: &u8| !IS_NAME_BYTE[usize::from(*byte)];
+        let named = rest.iter().position(is_end).unwrap_or(rest.len());
+        rest = match &rest[named..] {
+            after @ ([] | [b':', ..]) => return Some(after),
             [b'%', high, low, after @ ..] if is_hexadecimal(*high, *low) => after,
-            [byte, after @ ..] if is_name_byte(*byte) => after,
             _ => return None,
         };
     }
@@ -93,8 +94,14 @@ fn is_hexadecimal(high: u8, low: u8) -> bool {
     high.is_ascii_hexdigit() && low.is_ascii_hexdigit()
 }
 
-/// Unreserved bytes and sub-delims of RFC 3986, section 2.
-fn is_name_byte(byte: u8) -> bool {
-    let is_mark = matches!(byte, b'!' | b'$' | b'&'..=b'.' | b';' | b'=' | b'_' | b'~');
-    byte.is_ascii_alphanumeric() || is_mark
-}
+/// Unreserved bytes and sub-delims of RFC 3986, section 2. A table: Host is in every request.
+static IS_NAME_BYTE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = u8::MIN;
+    while byte < u8::MAX {
+        let is_mark = matches!(byte, b'!' | b'$' | b'&'..=b'.' | b';' | b'=' | b'_' | b'~');
+        table[byte as usize] = byte.is_ascii_alphanumeric() || is_mark;
+        byte += 1;
+    }
+    table
+};

@@ -7,11 +7,12 @@
 //! Whoever logs formats a line of its own and appends it to the gathered ones under a short lock;
 //! the writer takes them all at once. So a slow reader of stdout holds up the writer alone: past
 //! [`LOG_BYTES_MAX`] lines are dropped whole, counted, and the count is logged. A line is never
-//! torn. `logging/line.rs` and `logging/gatherer.rs` are pure; the threads,
-//! the clock and stdout are here.
+//! torn. Line, timestamp and gatherer are pure; the threads, the clock and
+//! stdout are here.
 
 mod gatherer;
 mod line;
+mod timestamp;
 
 use std::cell::Cell;
 use std::fs::File;
@@ -26,6 +27,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::limits::{LOG_BYTES_MAX, LOG_FLUSH_TIMEOUT};
 use gatherer::{Gatherer, empty};
+use timestamp::Timestamp;
 
 /// Installs the process's logger and starts its writer. Call it once, before any other thread.
 ///
@@ -78,11 +80,12 @@ impl Log for Logger {
         }
         // Taken out of its place, not borrowed: a value that logs while it is shown gets another.
         // A thread at its end has none, and neither needs one.
-        let mut line = LINE.try_with(Cell::take).unwrap_or_default();
-        line::write_line(&mut line, SystemTime::now(), record);
-        self.pipe.append(&line);
-        empty(&mut line, LINE_BYTES_KEPT);
-        let _ = LINE.try_with(|place| place.set(line));
+        let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
+        let Scratch { line, timestamp } = &mut scratch;
+        line::write_line(line, timestamp.at(SystemTime::now()), record);
+        self.pipe.append(line);
+        empty(line, LINE_BYTES_KEPT);
+        let _ = SCRATCH.try_with(|place| place.set(scratch));
     }
 
     fn flush(&self) {
@@ -90,9 +93,16 @@ impl Log for Logger {
     }
 }
 
-thread_local! {
+/// What a thread keeps from one line to the next.
+#[derive(Default)]
+struct Scratch {
     /// The line being formatted, kept for its memory.
-    static LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    line: Vec<u8>,
+    timestamp: Timestamp,
+}
+
+thread_local! {
+    static SCRATCH: Cell<Scratch> = Cell::default();
 }
 
 /// The way to stdout.

@@ -4,6 +4,7 @@ use std::mem;
 use std::time::SystemTime;
 
 use super::line;
+use super::timestamp::Timestamp;
 
 /// Lines in the order they were logged, as many as the bound allows.
 ///
@@ -39,7 +40,7 @@ impl Gatherer {
         let lines_dropped = mem::take(&mut self.lines_dropped);
         if lines_dropped > 0 {
             let mut line = Vec::new();
-            line::write_dropped(&mut line, now, lines_dropped);
+            line::write_dropped(&mut line, Timestamp::default().at(now), lines_dropped);
             self.push(&line);
         }
         mem::replace(&mut self.lines, emptied)

@@ -166,7 +166,7 @@ impl Reactor {
     fn dispatch(&mut self, event: &Event) {
         match (event.token(), &mut self.uplink, &mut self.service.store) {
             (LISTENER, ..) => self.accept_at = self.accept_at.or(Some(self.now)),
-            (STORE, Some(uplink), Store::Link(link)) => uplink.ready(link, self.now),
+            (STORE, Some(uplink), Store::Link(link)) => uplink.ready(event, link, self.now),
             (WAKER, Some(uplink), Store::Link(link)) => uplink.woken(link, self.now),
             (STORE | WAKER, ..) => {}
             (word, ..) => {

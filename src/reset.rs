@@ -57,7 +57,7 @@ fn greet(mut link: Link, endpoint: Endpoint) -> io::Result<()> {
         let now = Instant::now();
         for event in &events {
             match event.token() {
-                STORE => uplink.ready(&mut link, now),
+                STORE => uplink.ready(event, &mut link, now),
                 _ => uplink.woken(&mut link, now),
             }
         }

@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 use std::time::Instant;
 
+use mio::event::Event;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token, Waker};
 
@@ -40,8 +41,10 @@ pub struct Uplink {
     /// Names resolved so far: where in a name's addresses the next connecting begins, so that a
     /// silent first one does not shut out the others for ever.
     attempts: usize,
-    /// The socket was not read until it blocked.
+    /// The socket was not read until it was empty.
     is_readable: bool,
+    /// The store has closed the connection, though there may be bytes left to read.
+    has_ended: bool,
     inbound: Vec<u8>,
 }
 
@@ -61,6 +64,7 @@ impl Uplink {
             is_connected: false,
             attempts: 0,
             is_readable: false,
+            has_ended: false,
             inbound: vec![0; READ_BYTES_MAX],
         }
     }
@@ -95,9 +99,10 @@ impl Uplink {
     }
 
     /// The socket is ready for something: ends a connecting, or reads what came.
-    pub fn ready(&mut self, link: &mut Link, now: Instant) {
+    pub fn ready(&mut self, event: &Event, link: &mut Link, now: Instant) {
         if self.is_connected || self.finish_connecting(link, now) {
             self.is_readable = true;
+            self.has_ended = event.is_read_closed() || event.is_error();
             self.read_unread(link, now);
         }
     }
@@ -108,7 +113,8 @@ impl Uplink {
         self.is_readable
     }
 
-    /// Reads on until the socket blocks, or a wake's share is read.
+    /// Reads on until the socket is empty, as one is after a read that does not fill the buffer,
+    /// or a wake's share is read. The kernel tells of more, but not of an end that came with it.
     pub fn read_unread(&mut self, link: &mut Link, now: Instant) {
         for _ in 0..STORE_READS_MAX {
             let (true, Some(stream)) = (self.is_readable, &mut self.stream) else {
@@ -116,7 +122,10 @@ impl Uplink {
             };
             match socket::fill(stream, &mut self.inbound) {
                 Ok(Filled::Blocked) => self.is_readable = false,
-                Ok(Filled::Bytes(count)) => link.received(&self.inbound[..count], now),
+                Ok(Filled::Bytes(count)) => {
+                    self.is_readable = self.has_ended || count == self.inbound.len();
+                    link.received(&self.inbound[..count], now);
+                }
                 Ok(Filled::End) => link.lost(StoreError::Unreachable, "closed by the store", now),
                 Err(error) => link.lost(StoreError::Unreachable, &error.to_string(), now),
             }
@@ -218,7 +227,8 @@ impl Uplink {
 
     fn disconnect(&mut self) {
         self.stream = None;
-        (self.is_connected, self.is_wanted, self.is_readable) = (false, false, false);
+        (self.is_connected, self.is_wanted) = (false, false);
+        (self.is_readable, self.has_ended) = (false, false);
         self.candidates.clear();
     }
 

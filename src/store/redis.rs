@@ -1,4 +1,4 @@
-//! Redis, or Valkey, as bytes: RESP3 with the redis crate's packing and parser.
+//! Redis, or Valkey, as bytes: RESP3 with the redis crate's packing and parser, but for the takes.
 //!
 //! The counter is the hash `headcount:{NAME}` with the fields `taken`, `limit` and `generation`;
 //! the braces make its name a Redis Cluster hash tag. A greeting is one write: HELLO 3 (with AUTH),
@@ -8,16 +8,16 @@
 
 mod durability;
 mod reply;
+mod resp;
 
 use std::collections::VecDeque;
-use std::io::{self, Read};
 
 use log::{info, warn};
-use redis::{Cmd, Parser, PushKind, Value, cmd};
+use redis::{Cmd, PushKind, Value, cmd, parse_redis_value};
 
 use crate::config::RedisUrl;
 use crate::counter::Grant;
-use crate::limits::{ANSWER_KEPT, BATCHES_IN_FLIGHT_MAX, REPLY_BYTES_MAX};
+use crate::limits::{ANSWER_KEPT, BATCHES_IN_FLIGHT_MAX};
 use crate::store::counter::Counter;
 use crate::store::protocol::{Answer, Ask, Event};
 use crate::store::{Fault, StoreError};
@@ -47,15 +47,12 @@ const RESET: &str = include_str!("reset.lua");
 pub struct Redis {
     url: RedisUrl,
     key: String,
-    /// Tells this link from all others, those of former processes included.
-    id: u64,
     counter: Counter,
-    /// The script's SHA-1, by which EVALSHA names it.
-    hash: String,
-    parser: Parser,
+    /// The words of a take that are the same in each: up to the counter's key.
+    take_head: Vec<u8>,
+    /// Where the answers to asks are remembered: those in flight at once have different places.
+    places: Vec<String>,
     unread: Vec<u8>,
-    /// Bytes received since a reply was last complete.
-    unfinished_bytes: usize,
     due: VecDeque<Due>,
     is_tracking: bool,
 }
@@ -64,15 +61,15 @@ impl Redis {
     /// A link to the Redis of `url`, where the counter is created if it is missing and was not
     /// seen by this process. `id` must be no other link's: a random one.
     pub fn new(url: RedisUrl, counter: Counter, id: u64) -> Redis {
+        let key = format!("headcount:{{{}}}", counter.name);
+        let place = |place| format!("{key}:link:{id:016x}:{place}");
         Redis {
             url,
-            key: format!("headcount:{{{}}}", counter.name),
-            id,
+            take_head: take_head(&key),
+            places: (0..BATCHES_IN_FLIGHT_MAX).map(place).collect(),
+            key,
             counter,
-            hash: redis::Script::new(TAKE).get_hash().to_owned(),
-            parser: Parser::new(),
             unread: Vec::new(),
-            unfinished_bytes: 0,
             due: VecDeque::new(),
             is_tracking: false,
         }
@@ -80,9 +77,7 @@ impl Redis {
 
     /// A new connection begins: writes the whole greeting.
     pub fn greet(&mut self, out: &mut Vec<u8>) {
-        self.parser = Parser::new();
         self.unread.clear();
-        self.unfinished_bytes = 0;
         self.due.clear();
         self.is_tracking = true;
         self.send(&self.hello(), Due::Hello, out);
@@ -103,12 +98,12 @@ impl Redis {
         let place = format!("{}:link", self.key);
         self.send(cmd("GET").arg(&place), Due::Step, out);
         self.send(cmd("SET").arg(&place).arg("").arg("PX").arg(1), Due::Step, out);
-        self.send(&self.take(Ask::LOOK), Due::FirstLook, out);
+        self.take(Ask::LOOK, Due::FirstLook, out);
     }
 
     /// Writes one ask.
     pub fn ask(&mut self, ask: Ask, out: &mut Vec<u8>) {
-        self.send(&self.take(ask), Due::Ask, out);
+        self.take(ask, Due::Ask, out);
     }
 
     /// Writes one look. Where the user may, Redis pushes a word of the next change of the counter:
@@ -117,7 +112,7 @@ impl Redis {
         if self.is_tracking {
             self.send(cmd("CLIENT").arg("CACHING").arg("YES"), Due::Tracking, out);
         }
-        self.send(&self.take(Ask::LOOK), Due::Look, out);
+        self.take(Ask::LOOK, Due::Look, out);
     }
 
     /// Whether a look is followed by a word of the next change.
@@ -128,7 +123,6 @@ impl Redis {
     /// Bytes came; [`Redis::next_event`] says what they mean.
     pub fn receive(&mut self, bytes: &[u8]) {
         self.unread.extend_from_slice(bytes);
-        self.unfinished_bytes += bytes.len();
     }
 
     /// The next event in the bytes received, or `None` until more come. After an error the
@@ -189,24 +183,18 @@ impl Redis {
         }
     }
 
-    /// The next whole reply. The parser reads ahead, and takes "no bytes for now" only as
-    /// `WouldBlock`; it is at the end of what was received when it says so.
+    /// The next whole reply.
     fn value(&mut self) -> Result<Option<Value>, Fault> {
-        let mut source = Source(&self.unread);
-        let parsed = self.parser.parse_value(&mut source);
-        let left = source.0.len();
-        self.unread.drain(..self.unread.len() - left);
-        match parsed {
-            Ok(value) => {
-                self.unfinished_bytes = 0;
-                Ok(Some(value))
-            }
-            Err(error) if error.is_timeout() && self.unfinished_bytes <= REPLY_BYTES_MAX => {
-                Ok(None)
-            }
-            Err(error) if error.is_timeout() => Err(not_redis("a reply without end")),
-            Err(_) => Err(not_redis("bytes that are no RESP")),
-        }
+        let Some(length) = resp::length(&self.unread)? else {
+            return Ok(None);
+        };
+        let reply = &self.unread[..length];
+        let value = match resp::numbers::<4>(reply) {
+            Some(numbers) => Ok(Value::Array(numbers.map(Value::Int).into())),
+            None => parse_redis_value(reply).map_err(|_| not_redis("bytes that are no RESP")),
+        };
+        self.unread.drain(..length);
+        value.map(Some)
     }
 
     fn granted(&self, value: &Value) -> Result<Grant, Fault> {
@@ -233,19 +221,17 @@ impl Redis {
         hello
     }
 
-    /// Where the answer to an ask is remembered: those in flight at once have different places.
-    fn place(&self, sequence: u64) -> String {
-        let place = sequence % BATCHES_IN_FLIGHT_MAX as u64;
-        format!("{}:link:{:016x}:{place}", self.key, self.id)
-    }
-
-    fn take(&self, ask: Ask) -> Cmd {
+    fn take(&mut self, ask: Ask, due: Due, out: &mut Vec<u8>) {
         let seen = self.counter.horizon.sight();
-        let mut take = cmd("EVALSHA");
-        take.arg(&self.hash).arg(2).arg(&self.key).arg(self.place(ask.sequence));
-        take.arg(ask.count).arg(ask.sequence).arg(ANSWER_KEPT.as_millis() as u64);
-        take.arg(seen.generation).arg(seen.taken);
-        take
+        let place = ask.sequence as usize % self.places.len();
+        out.extend_from_slice(&self.take_head);
+        resp::write_word(self.places[place].as_bytes(), out);
+        resp::write_number(ask.count, out);
+        resp::write_number(ask.sequence, out);
+        resp::write_number(ANSWER_KEPT.as_millis() as u64, out);
+        resp::write_number(seen.generation, out);
+        resp::write_number(seen.taken, out);
+        self.due.push_back(due);
     }
 
     fn reset(&self) -> Cmd {
@@ -273,16 +259,15 @@ impl std::fmt::Debug for Redis {
     }
 }
 
-/// A reader that has nothing more for now, instead of an end.
-struct Source<'a>(&'a [u8]);
-
-impl Read for Source<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.0.is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        self.0.read(buffer)
-    }
+/// The first words of EVALSHA, which names the script by its SHA-1 and the counter by its key.
+fn take_head(key: &str) -> Vec<u8> {
+    let mut words = Vec::new();
+    resp::write_count(10, &mut words);
+    resp::write_word(b"EVALSHA", &mut words);
+    resp::write_word(redis::Script::new(TAKE).get_hash().as_bytes(), &mut words);
+    resp::write_number(2, &mut words);
+    resp::write_word(key.as_bytes(), &mut words);
+    words
 }
 
 #[cfg(test)]

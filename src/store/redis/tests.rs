@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::Endpoint;
 use crate::counter::Grant;
+use crate::limits::REPLY_BYTES_MAX;
 
 const GREETED: &[u8] = b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$4\r\nrole\r\n$6\r\nmaster\r\n\
     $40\r\n0123456789012345678901234567890123456789\r\n+OK\r\n$0\r\n\r\n\

@@ -173,9 +173,12 @@ impl Client {
     }
 
     /// Ends the connection if its own time is up, and says whether it was. What waits for the
-    /// store has its deadline in the queue.
+    /// store has its deadline in the queue. One that idles gives the memory of its answers back.
     pub fn expire(&mut self, context: &Context) -> bool {
         let Some(pause) = self.patience.overdue(context.now) else {
+            if self.patience.is_idle(context.now) {
+                self.outbound.give_back();
+            }
             return false;
         };
         match pause {

@@ -32,6 +32,13 @@ impl Outbound {
         }
     }
 
+    /// Gives the memory back, if there is nothing to send.
+    pub fn give_back(&mut self) {
+        if self.bytes.is_empty() {
+            self.bytes = Vec::new();
+        }
+    }
+
     /// Forgets everything: the connection is gone.
     pub fn clear(&mut self) {
         self.bytes.clear();
@@ -62,5 +69,16 @@ mod tests {
         outbound.writer().resize(1 << 20, 0);
         outbound.advance(1 << 20);
         assert!(outbound.writer().capacity() <= 2 * CAPACITY_KEPT_BYTES);
+    }
+
+    #[test]
+    fn an_idle_one_holds_no_memory_and_one_with_bytes_keeps_them() {
+        let mut outbound = Outbound::default();
+        outbound.writer().extend_from_slice(b"hello");
+        outbound.give_back();
+        assert_eq!(outbound.unsent(), b"hello");
+        outbound.advance(5);
+        outbound.give_back();
+        assert_eq!(outbound.writer().capacity(), 0);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::limits::{IDLE_TIMEOUT, LINGER_TIMEOUT, REQUEST_TIMEOUT, SEND_TIMEOUT};
+use crate::limits::{IDLE_TIMEOUT, LINGER_TIMEOUT, REQUEST_TIMEOUT, SEND_TIMEOUT, SWEEP_INTERVAL};
 
 /// What a connection waits for, and so which timeout is its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,11 @@ impl Patience {
         if pause != self.pause || self.has_progressed {
             (self.pause, self.since, self.has_progressed) = (pause, now, false);
         }
+    }
+
+    /// Whether no request has come for a while, as far as one looks.
+    pub fn is_idle(&self, now: Instant) -> bool {
+        self.pause == Pause::Request && now.saturating_duration_since(self.since) >= SWEEP_INTERVAL
     }
 
     /// What was waited for in vain, if the time is up.

@@ -7,7 +7,7 @@ use crate::counter::Count;
 use crate::http::{Date, Status};
 use crate::limits::{
     DISCARDED_BYTES_MAX, IDLE_TIMEOUT, LINGER_TIMEOUT, READ_BYTES_MAX, REQUEST_TIMEOUT,
-    SEND_TIMEOUT,
+    SEND_TIMEOUT, SWEEP_INTERVAL,
 };
 use crate::store::StoreError;
 
@@ -374,4 +374,15 @@ fn a_halted_take_has_the_status_that_was_chosen() {
     fixture.receive("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
     fixture.answer(Outcome::Looked(Count { taken: 9, limit: 9 }));
     assert_eq!(fixture.sent(), ["410 Gone"]);
+}
+
+#[test]
+fn a_client_that_idles_holds_no_memory() {
+    let mut fixture = Fixture::new();
+    fixture.receive(LIVEZ);
+    fixture.sent();
+    assert!(!fixture.pass(SWEEP_INTERVAL / 2));
+    assert!(fixture.client.outbound().writer().capacity() > 0, "it may ask again at once");
+    assert!(!fixture.pass(SWEEP_INTERVAL / 2));
+    assert_eq!(fixture.client.outbound().writer().capacity(), 0);
 }

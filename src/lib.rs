@@ -14,6 +14,8 @@
 //!    **one ask** to the [`store`]. That is the coalescing: under load a wake finds many, idle it
 //!    finds one. There is no timer, but for one: before a commit of PostgreSQL those who were just
 //!    answered have a millisecond to ask again.
+//!    Once the store has said that the counter is halted, its link answers by itself until the
+//!    store tells of a change.
 //! 4. The reply is a grant ([`counter`]): so many numbers from `first` on. Each waiter gets its
 //!    own, in order; past the grant they are sent away ([`answer`]).
 //! 5. Each touched client is sent all its answers in one write, and the reactor waits again.

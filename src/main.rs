@@ -8,6 +8,8 @@ use std::thread;
 use headcount::config::{Config, Invocation};
 use headcount::limits::LOG_FLUSH_TIMEOUT;
 use headcount::{logging, process, reset};
+#[cfg(target_env = "musl")]
+use unwind as _;
 
 fn main() -> ExitCode {
     let cores = thread::available_parallelism().map_or(1, usize::from);

@@ -8,7 +8,7 @@
 set -Eeuo pipefail
 export LC_ALL=C
 
-rounds=${ROUNDS:-3}
+rounds=${ROUNDS:-}
 seconds_each=${SECONDS_EACH:-3}
 granting_limit=9000000000000 # Nobody reaches it, and it is below 2^53.
 halted_limit=100
@@ -25,11 +25,17 @@ Usage:
                        connections and with 1; prints one table
   ./bench.sh URL       puts the same load on a service that is running, such as
                        the pod at http://127.0.0.1:8080/ (this takes numbers)
+  ./bench.sh --peers   runs headcount's three stores beside other servers that
+                       do the same work, which it builds or installs: prints
+                       tables, and draws bench/peers.svg
+  ./bench.sh --scale   runs what bench/scale.sh measures
   ./bench.sh --help    prints this
 
   --logs          one more row, redis granting 64, with a log line a number
-  ROUNDS=3        a variable: times that each row is run, 1 to 100
+  ROUNDS=3        a variable: times that each row is run, 1 to 100; with --peers
+                  5 unless told otherwise
   SECONDS_EACH=3  a variable: length of a run in seconds, 1 to 60
+  HEADCOUNT_BIN=  a variable: a headcount that is measured in place of a build
 
 Exit codes: 0 measured, and every count was right; 1 something is missing,
 failed or was counted wrongly; 2 an argument or a variable is wrong
@@ -37,28 +43,39 @@ HELP
 }
 
 main() {
-    local logs='' url='' argument
-    for argument in "$@"; do
-        case $argument in
-            -h | --help) usage && exit ;;
-            --logs) logs=1 ;;
-            http://?* | https://?*) url=$argument ;;
-            *) misuse "'$argument' is neither --logs, nor --help, nor an http:// URL" ;;
-        esac
-    done
-    [[ -z $url || $# == 1 ]] || misuse "with a URL there is nothing else to say"
+    local measure
+    (($# < 2)) || misuse "one argument says all"
+    case ${1:-} in
+        '') measure=(measure_stores '') ;;
+        -h | --help) usage && exit ;;
+        --logs) measure=(measure_stores logs) ;;
+        --peers | --scale) measure=(measure_more "${1#--}") ;;
+        http://?* | https://?*) measure=(measure_service "$1") ;;
+        *) misuse "'$1' is none of --logs, --peers, --scale, --help and an http:// URL" ;;
+    esac
+    [[ ${1:-} != --peers || $rounds ]] || rounds=5
+    rounds=${rounds:-3}
     [[ $rounds =~ ^([1-9][0-9]?|100)$ ]] || misuse "ROUNDS='$rounds' is not 1 to 100"
     [[ $seconds_each =~ ^([1-5]?[1-9]|[1-6]0)$ ]] || misuse "SECONDS_EACH is not 1 to 60"
 
     here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
     # shellcheck source=bench/tools.sh
     source "$here/bench/tools.sh"
-    if [[ $url ]]; then need curl wrk; else need curl postgresql redis-cli redis-server wrk; fi
     temp=$(mktemp -d "${TMPDIR:-/tmp}/headcount-bench.XXXXXX")
     trap clean_up EXIT
     trap 'exit 1' HUP INT TERM
     trap 'echo "bench.sh: FAILED in line $LINENO: $BASH_COMMAND" >&2' ERR
-    if [[ $url ]]; then measure_service "$url"; else measure_stores "$logs"; fi
+    "${measure[@]}"
+}
+
+measure_more() { # peers or scale, which is a file of its own
+    # shellcheck source=/dev/null
+    source "$here/bench/$1.sh"
+    [[ $1 != peers ]] || install_packages
+    need curl redis-cli redis-server wrk
+    build
+    start_redis
+    "measure_$1"
 }
 
 # --- a headcount for each row --------------------------------------------------------------------
@@ -71,6 +88,7 @@ measure_stores() { # LOGS
         "memory halted 1" "redis halted 1" "postgres halted 1"
     )
     [[ -z $1 ]] || step=4 rows=("${rows[@]:0:3}" "redis granting+logs 64" "${rows[@]:3}")
+    need curl postgresql redis-cli redis-server wrk
     build
     start_redis
     start_postgres
@@ -83,15 +101,20 @@ logs off (RUST_LOG=$quiet)"
             measure_row "$round" "${row[@]}"
         done
     done
-    awk -f "$here/bench/table.awk" "$temp/runs"
-    print_checked
+    awk -f "$here/bench/median.awk" -f "$here/bench/table.awk" "$temp/runs"
+    print_checked one
 }
 
-build() {
-    command -v cargo >/dev/null || fail "missing: cargo; see https://rustup.rs"
-    cd "$here"
-    timeout --foreground 1800 cargo build --release --locked >&2 || fail "cargo build failed"
-    headcount=${CARGO_TARGET_DIR:-target}/release/headcount
+build() { # Sets headcount.
+    headcount=${HEADCOUNT_BIN:-}
+    if [[ $headcount ]]; then
+        headcount=$(realpath -e "$headcount") || misuse "HEADCOUNT_BIN names no file"
+    else
+        command -v cargo >/dev/null || fail "missing: cargo; see https://rustup.rs"
+        cd "$here"
+        timeout --foreground 1800 cargo build --release --locked >&2 || fail "cargo build failed"
+        headcount=${CARGO_TARGET_DIR:-target}/release/headcount
+    fi
     unset "${!HEADCOUNT_@}" "${!PG@}" # The flags below and the defaults are what is measured.
 }
 
@@ -122,7 +145,7 @@ calls_of() { # STORE: what it was asked so far, or - if it does not count
     esac
 }
 
-start_headcount() { # STORE LOAD COUNTER LIMIT: sets headcount_pid, address
+start_headcount() { # STORE LOAD COUNTER LIMIT [FLAG...]: sets headcount_pid, address
     local url=memory: level=$quiet
     case $1 in
         redis) url=redis://127.0.0.1:$redis_port ;;
@@ -131,7 +154,7 @@ start_headcount() { # STORE LOAD COUNTER LIMIT: sets headcount_pid, address
     [[ $2 != granting+logs ]] || level=info
     : >"$temp/headcount.log" # Or the address in it may be that of the headcount before.
     RUST_LOG=$level "$headcount" --listen 127.0.0.1:0 --store "$url" --counter "$3" --limit "$4" \
-        >>"$temp/headcount.log" 2>&1 &
+        "${@:5}" >>"$temp/headcount.log" 2>&1 &
     headcount_pid=$!
     if ! await "$headcount_pid" is_listening || ! await "$headcount_pid" is_ready; then
         fail "$name: headcount is not ready: $(tail -n 3 "$temp/headcount.log")"
@@ -157,8 +180,7 @@ run_to_the_halt() {
 # holds is read later than /status, so it is no less.
 check_count() { # STORE LOAD COUNTER CONNECTIONS
     local taken stored words='"taken":([0-9]+),'
-    ((completed > 0 && refused == 0 && socket_errors == 0)) ||
-        fail "$name: $completed answers, $refused of status 4xx or 5xx; $socket_errors errors"
+    check_answers
     [[ $(status "http://$address") =~ $words ]] || fail "$name: /status does not say what is taken"
     taken=${BASH_REMATCH[1]}
     stored=$taken
@@ -172,9 +194,18 @@ check_count() { # STORE LOAD COUNTER CONNECTIONS
     fi
     ((completed <= taken && taken <= stored && stored <= completed + $4)) ||
         fail "$name: $completed answers, but $taken numbers are taken; the store says $stored"
+    note_checked "$stored"
+}
+
+check_answers() {
+    ((completed > 0 && refused == 0 && socket_errors == 0)) ||
+        fail "$name: $completed answers, $refused of status 4xx or 5xx; $socket_errors errors"
+}
+
+note_checked() { # NUMBERS TAKEN
     checked_runs=$((checked_runs + 1))
-    checked_numbers=$((checked_numbers + stored))
-    checked_unanswered=$((checked_unanswered + stored - completed))
+    checked_numbers=$((checked_numbers + $1))
+    checked_unanswered=$((checked_unanswered + $1 - completed))
 }
 
 check_log() { # A row that measures logging must have logged.
@@ -190,11 +221,11 @@ check_log() { # A row that measures logging must have logged.
 
 checked_runs=0 checked_numbers=0 checked_unanswered=0 lines_written=0 lines_dropped=0
 
-print_checked() {
+print_checked() { # HOW MANY a connection has on their way, at most
     echo
     echo "Checked: $checked_numbers numbers were taken in $checked_runs granting runs; wrk saw" \
         "the answers to all but $checked_unanswered,
-at most one a connection, on their way when it stopped. No error, no status 4xx or 5xx."
+at most $1 a connection, on their way when it stopped. No error, no status 4xx or 5xx."
     ((lines_written == 0)) || echo "Logged to a file: $lines_written lines; $lines_dropped dropped."
 }
 
@@ -202,6 +233,7 @@ at most one a connection, on their way when it stopped. No error, no status 4xx 
 
 measure_service() { # URL
     local url=$1 origin round connections before after broken=''
+    need curl wrk
     origin=$(sed -E 's|^(https?://[^/?#]+).*|\1|' <<<"$url")
     print_setting "$url"
     echo "/status before: $(status "$origin")"
@@ -220,7 +252,7 @@ measure_service() { # URL
         done
     done
     printf '/status after:  %s\n\n' "$(status "$origin")"
-    awk -v service=1 -f "$here/bench/table.awk" "$temp/runs"
+    awk -v service=1 -f "$here/bench/median.awk" -f "$here/bench/table.awk" "$temp/runs"
     [[ -z $broken ]] || fail "not every request was answered well: see the table"
 }
 

@@ -5,7 +5,7 @@
 # A field that was not measured is "-". A row is run once a round, so its third run is of the
 # third round. With -v service=1 the runs are of a service that was running already, and there
 # are columns for its errors in place of those of a store.
-# Plain POSIX awk: gawk, mawk and busybox run it.
+# Needs bench/median.awk. Plain POSIX awk: gawk, mawk and busybox run it.
 
 BEGIN { FS = "\t" }
 
@@ -81,22 +81,4 @@ function print_ratio(words, above, below,    run, ratio) {
     for (run = 1; run <= runs[above]; run++) ratio[above, run] = rate[above, run] / rate[below, run]
     printf "  %-25s %.3f of the requests/s, median of rounds (%.3f to %.3f)\n", words, \
         median(ratio, above), quantile(ratio, above, 0), quantile(ratio, above, 1)
-}
-
-function shown(format, value) { return value == "-" ? "-" : sprintf(format, value) }
-
-function median(values, row) { return quantile(values, row, 0.5) }
-
-# The value at a `share` (0, 0.5 or 1) of the way from the least to the greatest.
-function quantile(values, row, share,    at, low, place, sorted) {
-    for (at = 1; at <= runs[row]; at++) {
-        if (values[row, at] == "-") return "-"
-        for (place = at; place > 1 && sorted[place - 1] > values[row, at]; place--) {
-            sorted[place] = sorted[place - 1]
-        }
-        sorted[place] = values[row, at]
-    }
-    place = 1 + share * (runs[row] - 1)
-    low = int(place)
-    return place > low ? (sorted[low] + sorted[low + 1]) / 2 : sorted[low]
 }

@@ -5,14 +5,27 @@
 
 # --- the load ------------------------------------------------------------------------------------
 
-run_load() { # URL CONNECTIONS: sets completed, duration_us, p50_us, p99_us, refused, socket_errors
+# URL CONNECTIONS [REQUESTS IN A WRITE]: sets completed, duration_us, p50_us, p99_us, refused,
+# socket_errors, and wrk_ticks of CPU time.
+run_load() {
+    local ticks
+    ticks=$(ticks_of_children)
     timeout $((seconds_each + 15)) wrk -t1 -c"$2" -d"${seconds_each}s" -s "$here/bench/report.lua" \
-        "$1" >"$temp/wrk" 2>&1 &
+        "$1" -- "${3:-1}" >"$temp/wrk" 2>&1 &
     load_pid=$!
     wait "$load_pid" || fail "$name: wrk failed: $(tail -n 3 "$temp/wrk")"
     load_pid=
+    wrk_ticks=$(($(ticks_of_children) - ticks))
     read -r completed duration_us p50_us p99_us refused socket_errors \
         < <(sed -n 's/^report //p' "$temp/wrk") || fail "$name: wrk did not say what it measured"
+}
+
+# CPU time of the children that have ended and were waited for, user and system.
+ticks_of_children() {
+    local fields
+    read -r fields <"/proc/$$/stat"
+    read -ra fields <<<"${fields##*) }" # The name in front may have spaces.
+    echo $((fields[13] + fields[14]))
 }
 
 record() { # STORE LOAD CONNECTIONS CALLS MEMORY_KIB HALTED: as bench/table.awk reads it
@@ -123,8 +136,10 @@ print_setting() { # WHAT IS MEASURED
     echo
 }
 
-await() { # PID COMMAND...: until it succeeds; for about 6 s, and while the process lives
-    local end=$((SECONDS + 6))
+# PID COMMAND...: until it succeeds; for about 6 s, or as many as in `patience`, and while the
+# process lives.
+await() {
+    local end=$((SECONDS + ${patience:-6}))
     while ((SECONDS < end)); do
         if "${@:2}"; then return 0; fi
         kill -0 "$1" 2>/dev/null || return 1
@@ -140,10 +155,12 @@ stop() { # PID: its exit code; by force after about 6 s
 }
 
 # In this order: PostgreSQL waits for its clients to leave.
-load_pid='' headcount_pid='' redis_pid='' postgres_pid=''
+load_pid='' headcount_pid='' peer_pid='' redis_pid='' postgres_pid=''
 clean_up() {
     local pid
-    for pid in $load_pid $headcount_pid $redis_pid $postgres_pid; do stop "$pid" || true; done
+    for pid in $load_pid $headcount_pid $peer_pid $redis_pid $postgres_pid; do
+        stop "$pid" || true
+    done
     rm -rf "$temp"
 }
 

@@ -12,8 +12,8 @@
 //!    waits in the [`queue`], and the client counts it.
 //! 3. After **all** events of the wake the queue is cut: **one batch** of everyone who waits, and
 //!    **one ask** to the [`store`]. That is the coalescing: under load a wake finds many, idle it
-//!    finds one. There is no timer, but for one: before a commit of PostgreSQL those who were just
-//!    answered have a millisecond to ask again.
+//!    finds one. There is no timer, but for one: those who were just answered, or half of them,
+//!    have a millisecond to ask again.
 //!    Once the store has said that the counter is halted, its link answers by itself until the
 //!    store tells of a change.
 //! 4. The reply is a grant ([`counter`]): so many numbers from `first` on. Each waiter gets its

@@ -183,10 +183,10 @@ impl Queue {
         earliest
     }
 
-    /// So many were answered at once, and who keeps asking is back at once: the next batch waits
-    /// for as many, but not past `until`. Else the askers fall into halves that take turns.
-    pub fn gather(&mut self, answered: usize, until: Instant) {
-        let size = (self.waiting.len() + answered).min(BATCH_MAX);
+    /// So many more are awaited, since who was answered and keeps asking is back at once: the next
+    /// batch waits for them, but not past `until`. Else batches stay as small as they once were.
+    pub fn gather(&mut self, awaited: usize, until: Instant) {
+        let size = (self.waiting.len() + awaited).min(BATCH_MAX);
         self.gathering = Some(Gathering { size, until });
     }
 

@@ -15,7 +15,7 @@ use crate::client::CloseReason;
 use crate::clients::Clients;
 use crate::counter::Grant;
 use crate::http::{Date, Status};
-use crate::limits::ASK_REST;
+use crate::limits::{ASK_REST, GATHERING};
 use crate::queue::{Outcome, Queue, Waiter};
 use crate::store::{Reply, Store, StoreError};
 use crate::token::Token;
@@ -209,8 +209,9 @@ impl Service {
             }
         }
         // A halted counter is known, or soon will be: who comes for it is not worth a wait.
-        if let (Some(gathering), true) = (self.store.gathering(), grant.granted > 0) {
-            self.queue.gather(count, now + gathering);
+        let awaited = self.store.awaited_of(count);
+        if awaited > 0 && grant.granted > 0 {
+            self.queue.gather(awaited, now + GATHERING);
         }
         let limit = grant.limit;
         if sent_away && self.shared.halted_limit.swap(limit, Ordering::Relaxed) != limit {

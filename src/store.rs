@@ -11,7 +11,7 @@ pub mod postgres;
 pub mod protocol;
 pub mod redis;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::counter::Grant;
 use link::Link;
@@ -62,11 +62,11 @@ impl Store {
         }
     }
 
-    /// How long the next ask may wait for those who were just answered; `None`: it does not.
-    pub fn gathering(&self) -> Option<Duration> {
+    /// Of those who were just answered, how many the next ask is worth waiting for.
+    pub fn awaited_of(&self, answered: usize) -> usize {
         match self {
-            Store::Memory(_) => None,
-            Store::Link(link) => link.gathering(),
+            Store::Memory(_) => 0,
+            Store::Link(link) => link.awaited_of(answered),
         }
     }
 

@@ -95,9 +95,9 @@ impl Link {
         matches!(self.state, State::Ready) && self.in_flight.len() < in_flight_max
     }
 
-    /// How long the next ask may wait for those who were just answered; `None`: it does not.
-    pub fn gathering(&self) -> Option<Duration> {
-        self.protocol.gathering()
+    /// Of those who were just answered, how many the next ask is worth waiting for.
+    pub fn awaited_of(&self, answered: usize) -> usize {
+        self.protocol.awaited_of(answered)
     }
 
     /// Asks for up to `count` numbers: the store, unless it is known to have none. Only when

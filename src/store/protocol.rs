@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::counter::Grant;
 use crate::limits::{
     BATCHES_IN_FLIGHT_MAX, HANDSHAKE_TIMEOUT, HEARTBEAT, POSTGRES_BATCHES_IN_FLIGHT_MAX,
-    POSTGRES_GATHERING,
 };
 use crate::store::postgres::{self, Postgres};
 use crate::store::redis::Redis;
@@ -136,11 +135,12 @@ impl Protocol {
         }
     }
 
-    /// How long the next ask may wait for those who were just answered; `None`: it does not.
-    pub fn gathering(&self) -> Option<Duration> {
+    /// Of those who were just answered, how many the next ask is worth waiting for: a commit is
+    /// dear, so all; a script is not, and while half of them come the other half is on its way.
+    pub fn awaited_of(&self, answered: usize) -> usize {
         match self {
-            Protocol::Redis(_) => None,
-            Protocol::Postgres(_) => Some(POSTGRES_GATHERING),
+            Protocol::Redis(_) => answered / 2,
+            Protocol::Postgres(_) => answered,
         }
     }
 

@@ -12,10 +12,10 @@
 //!    waits in the [`queue`], and the client counts it.
 //! 3. After **all** events of the wake the queue is cut: **one batch** of everyone who waits, and
 //!    **one ask** to the [`store`]. That is the coalescing: under load a wake finds many, idle it
-//!    finds one. There is no timer, but for one: those who were just answered, or half of them,
-//!    have a millisecond to ask again.
-//!    Once the store has said that the counter is halted, its link answers by itself until the
-//!    store tells of a change.
+//!    finds one. Nothing waits for a batch to fill, but for a millisecond in which those who were
+//!    just answered, or half of them, may ask again. Once the store has said that the counter is
+//!    halted, its link answers by itself until the store tells of a change, or for 40 ms where it
+//!    does not.
 //! 4. The reply is a grant ([`counter`]): so many numbers from `first` on. Each waiter gets its
 //!    own, in order; past the grant they are sent away ([`answer`]).
 //! 5. Each touched client is sent all its answers in one write, and the reactor waits again.

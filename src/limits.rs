@@ -92,25 +92,28 @@ pub const STORE_TIMEOUT_MS_MAX: u64 = 60_000;
 /// Numbers asked for in one batch: bounds what one lost reply can cost.
 pub const BATCH_MAX: usize = 4_096;
 /// Batches on their way at once on one connection to a Redis. One leaves a distant store idle
-/// between its replies; with 1, 2 and 4 a call carried 7.7, 7.6 and 5.5 requests (64 clients, 2
-/// reactors, a Redis beside them), and the requests per second were the same within the noise.
+/// between its replies; beside one, 1 and 2 made the same requests per second within the noise (64
+/// clients: 118,700 and 121,000 with 2 reactors, 143,800 both with one); 4 made smaller batches.
 pub const BATCHES_IN_FLIGHT_MAX: usize = 2;
 /// The same to PostgreSQL: a second one would wait for the first's lock on the row.
 pub const POSTGRES_BATCHES_IN_FLIGHT_MAX: usize = 1;
 /// How long the next batch may wait for those who were just answered, who as a rule ask again
-/// within it. With 64 clients and 2 reactors, waiting for all of them made 31 requests a commit of
-/// PostgreSQL of 16, and 1.2 times the requests per second; waiting for half of them made 20
-/// requests a call of Redis of 7, and 1.13 times (with one reactor 24 of 17, and the same). A
-/// whole wait for Redis made 0.75 times with one reactor. One who is alone waits for nobody.
+/// within it; one who is alone waits for nobody. With 64 clients and 2 reactors: PostgreSQL,
+/// waiting for all of them, 31 requests a commit instead of 16, and 1.2 times the requests per
+/// second; Redis, waiting for half, 20 a call instead of 7, and 1.13 times. With one reactor Redis
+/// had 24 a call instead of 17 and the same rate; waiting for all it had 0.75 times.
 pub const GATHERING: Duration = Duration::from_millis(1);
 /// How long those whose ask did not run wait before they are asked for again: what hindered it may
 /// hinder it again at once.
 pub const ASK_REST: Duration = Duration::from_millis(10);
 /// How long a halted counter is believed to be halted where the store does not tell of changes: a
-/// limit that was raised is seen within 50 ms.
+/// limit that was raised is to be seen within 50 ms, of which 10 are left for the way.
 pub const HALT_BELIEVED: Duration = Duration::from_millis(40);
-/// A Redis that was silent for so long is looked at: whether it is there, and still halted.
+/// A Redis that was silent for so long is probed: whether it is there, and still halted.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long Redis has to answer a probe: with [`HEARTBEAT`], how long a dead one is believed.
+/// Nobody waits for it, so it is no shorter where asks have less time.
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a store remembers the answer to an ask, for the link to ask again.
 pub const ANSWER_KEPT: Duration = Duration::from_secs(60);
 /// How long after the first time an ask may be sent again: the store must still remember, and the

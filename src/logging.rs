@@ -7,8 +7,7 @@
 //! Whoever logs formats a line of its own and appends it to the gathered ones under a short lock;
 //! the writer takes them all at once. So a slow reader of stdout holds up the writer alone: past
 //! [`LOG_BYTES_MAX`] lines are dropped whole, counted, and the count is logged. A line is never
-//! torn. Line, timestamp and gatherer are pure; the threads, the clock and
-//! stdout are here.
+//! torn. Line, timestamp and gatherer are pure; the threads, the clock and stdout are here.
 
 mod gatherer;
 mod line;

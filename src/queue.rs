@@ -184,7 +184,7 @@ impl Queue {
     }
 
     /// So many more are awaited, since who was answered and keeps asking is back at once: the next
-    /// batch waits for them, but not past `until`. Else batches stay as small as they once were.
+    /// batch waits for them, but not past `until`. Else a small batch is followed by small ones.
     pub fn gather(&mut self, awaited: usize, until: Instant) {
         let size = (self.waiting.len() + awaited).min(BATCH_MAX);
         self.gathering = Some(Gathering { size, until });

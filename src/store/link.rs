@@ -16,6 +16,7 @@
 mod backoff;
 mod complaints;
 mod in_flight;
+mod state;
 mod watch;
 
 use std::collections::VecDeque;
@@ -25,30 +26,16 @@ use std::time::{Duration, Instant};
 use log::info;
 
 use crate::counter::Grant;
+use crate::limits::PROBE_TIMEOUT;
 use crate::outbound::Outbound;
 use crate::store::protocol::{Answer, Event, Protocol};
 use crate::store::{Fault, Reply, StoreError};
 use backoff::Backoff;
 use complaints::Complaints;
 use in_flight::{InFlight, Sent};
+pub use state::Command;
+use state::State;
 use watch::Watch;
-
-/// What the owner of the socket is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Resolve the store's name anew and connect; then say `connected` or `lost`.
-    Connect,
-    /// Close the socket, or give up the connecting that is under way.
-    Disconnect,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum State {
-    Down { until: Instant },
-    Connecting { deadline: Instant },
-    Greeting { deadline: Instant },
-    Ready,
-}
 
 /// One reactor's connection to the store.
 #[derive(Debug)]
@@ -67,6 +54,8 @@ pub struct Link {
     /// Why there was no connection, or why the last ask on this one did not run.
     trouble: StoreError,
     complaints: Complaints,
+    /// Those of probes, apart: a probe only reads, and so does not end a complaint about asks.
+    probe_complaints: Complaints,
 }
 
 impl Link {
@@ -85,13 +74,18 @@ impl Link {
             backoff: Backoff::new(seed),
             trouble: StoreError::Connecting,
             complaints: Complaints::default(),
+            probe_complaints: Complaints::default(),
         }
     }
 
     /// Whether an ask would be sent now. While the bound of batches is in flight the next ones
-    /// gather, and that is what makes them large.
+    /// gather, and that is what makes them large. Once a halt is known, what is in flight is waited
+    /// for: after it nothing need be sent.
     pub fn can_ask(&self) -> bool {
-        let in_flight_max = self.protocol.batches_in_flight_max();
+        let in_flight_max = match self.watch.is_believing() {
+            true => 1,
+            false => self.protocol.batches_in_flight_max(),
+        };
         matches!(self.state, State::Ready) && self.in_flight.len() < in_flight_max
     }
 
@@ -136,13 +130,12 @@ impl Link {
         match self.state {
             State::Down { until } => Some(until),
             State::Connecting { deadline } | State::Greeting { deadline } => Some(deadline),
-            State::Ready => {
-                self.in_flight.deadline().into_iter().chain(self.watch.deadline()).min()
-            }
+            // Whoever asked has a deadline, and his answer says as much as that to a probe.
+            State::Ready => self.in_flight.deadline().or(self.watch.deadline()),
         }
     }
 
-    /// Lets the time pass: connects after a backoff, looks at a silent store, gives up what took
+    /// Lets the time pass: connects after a backoff, probes a silent store, gives up what took
     /// too long.
     pub fn tick(&mut self, now: Instant) {
         if self.deadline().is_none_or(|deadline| now < deadline) {
@@ -154,7 +147,9 @@ impl Link {
                 let deadline = now + self.protocol.handshake_timeout();
                 self.state = State::Connecting { deadline };
             }
-            State::Ready if self.watch.is_look_due(now) => self.look(now),
+            State::Ready if self.in_flight.is_empty() && self.watch.is_probe_due(now) => {
+                self.probe(now);
+            }
             _ => self.lost(StoreError::Timeout, "no answer in time", now),
         }
     }
@@ -176,7 +171,7 @@ impl Link {
                 Ok(None) => return,
                 Ok(Some(Event::Greeted)) => self.greeted(now),
                 Ok(Some(Event::Replied(answer))) => self.replied(answer, now),
-                Ok(Some(Event::Looked(answer))) => self.looked(answer, now),
+                Ok(Some(Event::Probed(answer))) => self.probed(answer, now),
                 Ok(Some(Event::Changed)) => self.watch.forget(),
                 Err(fault) => self.lost(fault.error, &fault.words, now),
             }
@@ -208,6 +203,7 @@ impl Link {
         }
         self.trouble = StoreError::Timeout;
         self.complaints.end();
+        self.probe_complaints.end();
         info!("store ready");
     }
 
@@ -255,36 +251,37 @@ impl Link {
             self.complain(UNAVAILABLE, &Fault { error: StoreError::Backwards, words }, now);
             return Reply::Failed(StoreError::Backwards);
         }
-        // Only what was written tells that the store takes again: a look reads.
+        // Only what was written tells that the store takes again: a probe reads.
         if grant.granted > 0 {
             self.granted_last = (grant.generation, grant.count().taken);
-            if self.complaints.end() {
-                info!("store answers again");
-            }
+            self.complaints.end_aloud();
         }
         self.trouble = StoreError::Timeout;
         self.backoff.end();
-        if self.watch.replied(grant, self.protocol.is_tracking(), now) {
-            self.look(now);
+        if self.watch.replied(grant, self.protocol.may_track(), now) {
+            self.probe(now);
         }
         Reply::Granted(grant)
     }
 
-    /// Looks at the counter, and has the store tell of its changes if it can.
-    fn look(&mut self, now: Instant) {
-        self.protocol.look(self.outbound.writer());
-        self.watch.look(now + self.timeout);
+    /// Probes the counter, and has the store tell of its changes if it can.
+    fn probe(&mut self, now: Instant) {
+        self.protocol.probe(self.outbound.writer());
+        self.watch.probe(now + PROBE_TIMEOUT);
     }
 
-    fn looked(&mut self, answer: Result<Grant, Fault>, now: Instant) {
+    fn probed(&mut self, answer: Result<Grant, Fault>, now: Instant) {
         self.watch.heard(now);
-        self.watch.looked(answer.as_ref().ok(), self.protocol.is_tracking(), now);
+        self.watch.probed(answer.as_ref().ok(), self.protocol.is_tracked(), now);
         match answer {
             Ok(grant) if grant.granted > 0 => {
-                self.lost(StoreError::Protocol, "a look was granted something", now);
+                self.lost(StoreError::Protocol, "a probe was granted something", now);
             }
-            Ok(_) => {}
-            Err(fault) => self.complain(UNAVAILABLE, &fault, now),
+            Ok(_) => self.probe_complaints.end_aloud(),
+            Err(fault) => {
+                let advice = self.protocol.advice(fault.error);
+                self.probe_complaints.say(UNAVAILABLE, &fault, advice, now);
+            }
         }
     }
 

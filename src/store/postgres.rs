@@ -267,7 +267,7 @@ impl Postgres {
     }
 
     fn look(&mut self, out: &mut Vec<u8>) {
-        let seen = self.take(Ask::LOOK);
+        let seen = self.take(Ask::PROBE);
         self.send(Due::Look(seen), out);
     }
 

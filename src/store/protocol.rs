@@ -29,8 +29,8 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// A look at the count, of which no reply is due to anybody.
-    pub const LOOK: Ask = Ask { sequence: 0, count: 0 };
+    /// A probe of the count, of which no reply is due to anybody.
+    pub const PROBE: Ask = Ask { sequence: 0, count: 0 };
 }
 
 /// What the store's bytes meant.
@@ -40,9 +40,9 @@ pub enum Event {
     Greeted,
     /// The answer to the oldest ask.
     Replied(Answer),
-    /// The answer to the oldest look, or why it was refused.
-    Looked(Result<Grant, Fault>),
-    /// The counter was changed by somebody since the last look.
+    /// The answer to the oldest probe, or why it was refused.
+    Probed(Result<Grant, Fault>),
+    /// The counter was changed by somebody since the last probe.
     Changed,
 }
 
@@ -75,23 +75,31 @@ impl Protocol {
         }
     }
 
-    /// Writes one look, which the store is to follow with a word of the next change, if it can.
-    pub fn look(&mut self, out: &mut Vec<u8>) {
+    /// Writes one probe, which the store is to follow with a word of the next change, if it can.
+    pub fn probe(&mut self, out: &mut Vec<u8>) {
         match self {
-            Protocol::Redis(redis) => redis.look(out),
+            Protocol::Redis(redis) => redis.probe(out),
             Protocol::Postgres(_) => {} // It has no heartbeat, and tracks nothing.
         }
     }
 
-    /// Whether the store tells of changes after a look.
-    pub fn is_tracking(&self) -> bool {
+    /// Whether the store is likely to tell of changes after a probe.
+    pub fn may_track(&self) -> bool {
         match self {
-            Protocol::Redis(redis) => redis.is_tracking(),
+            Protocol::Redis(redis) => redis.may_track(),
             Protocol::Postgres(_) => false,
         }
     }
 
-    /// How long the store may be silent before it is looked at; `None`: for ever.
+    /// Whether the store tells of changes after the probe that was answered last.
+    pub fn is_tracked(&self) -> bool {
+        match self {
+            Protocol::Redis(redis) => redis.is_tracked(),
+            Protocol::Postgres(_) => false,
+        }
+    }
+
+    /// How long the store may be silent before it is probed; `None`: for ever.
     pub fn heartbeat(&self) -> Option<Duration> {
         match self {
             Protocol::Redis(_) => Some(HEARTBEAT),

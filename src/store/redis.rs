@@ -2,7 +2,7 @@
 //!
 //! The counter is the hash `headcount:{NAME}` with the fields `taken`, `limit` and `generation`;
 //! the braces make its name a Redis Cluster hash tag. A greeting is one write: HELLO 3 (with AUTH),
-//! SELECT, SCRIPT LOAD, CLIENT TRACKING, HSETNX of the fields and a look at them. Only a process
+//! SELECT, SCRIPT LOAD, CLIENT TRACKING, HSETNX of the fields and a probe. Only a process
 //! that has not been greeted yet creates the counter: later a missing one was lost, and must not
 //! begin at 1 again. It knows neither sockets, nor the clock, nor who asks.
 
@@ -32,11 +32,13 @@ enum Due {
     Step,
     /// What it says of itself; a user who may not ask goes without.
     Info,
-    /// CLIENT TRACKING or CLIENT CACHING; a user who may not goes without.
+    /// CLIENT TRACKING; a user who may not goes without.
     Tracking,
-    /// The look at the fields, the last step of the greeting.
-    FirstLook,
-    Look,
+    /// CLIENT CACHING, before a probe; where it is refused, the probe is not tracked.
+    Caching,
+    /// The first probe, the last step of the greeting.
+    FirstProbe,
+    Probe,
     Ask,
 }
 
@@ -54,7 +56,10 @@ pub struct Redis {
     places: Vec<String>,
     unread: Vec<u8>,
     due: VecDeque<Due>,
-    is_tracking: bool,
+    /// Nothing has refused tracking on this connection for good.
+    may_track: bool,
+    /// What the last probe saw is tracked.
+    is_tracked: bool,
 }
 
 impl Redis {
@@ -71,7 +76,8 @@ impl Redis {
             counter,
             unread: Vec::new(),
             due: VecDeque::new(),
-            is_tracking: false,
+            may_track: false,
+            is_tracked: false,
         }
     }
 
@@ -79,7 +85,7 @@ impl Redis {
     pub fn greet(&mut self, out: &mut Vec<u8>) {
         self.unread.clear();
         self.due.clear();
-        self.is_tracking = true;
+        (self.may_track, self.is_tracked) = (true, false);
         self.send(&self.hello(), Due::Hello, out);
         if self.url.database != 0 {
             self.send(cmd("SELECT").arg(self.url.database), Due::Step, out);
@@ -98,7 +104,7 @@ impl Redis {
         let place = format!("{}:link", self.key);
         self.send(cmd("GET").arg(&place), Due::Step, out);
         self.send(cmd("SET").arg(&place).arg("").arg("PX").arg(1), Due::Step, out);
-        self.take(Ask::LOOK, Due::FirstLook, out);
+        self.take(Ask::PROBE, Due::FirstProbe, out);
     }
 
     /// Writes one ask.
@@ -106,18 +112,24 @@ impl Redis {
         self.take(ask, Due::Ask, out);
     }
 
-    /// Writes one look. Where the user may, Redis pushes a word of the next change of the counter:
+    /// Writes one probe. Where the user may, Redis pushes a word of the next change of the counter:
     /// see redis.io/docs/latest/develop/reference/client-side-caching, "Opt-in".
-    pub fn look(&mut self, out: &mut Vec<u8>) {
-        if self.is_tracking {
-            self.send(cmd("CLIENT").arg("CACHING").arg("YES"), Due::Tracking, out);
+    pub fn probe(&mut self, out: &mut Vec<u8>) {
+        self.is_tracked = false;
+        if self.may_track {
+            self.send(cmd("CLIENT").arg("CACHING").arg("YES"), Due::Caching, out);
         }
-        self.take(Ask::LOOK, Due::Look, out);
+        self.take(Ask::PROBE, Due::Probe, out);
     }
 
-    /// Whether a look is followed by a word of the next change.
-    pub fn is_tracking(&self) -> bool {
-        self.is_tracking
+    /// Whether a probe is likely to be followed by a word of the next change.
+    pub fn may_track(&self) -> bool {
+        self.may_track
+    }
+
+    /// Whether the probe that was answered last is followed by a word of the next change.
+    pub fn is_tracked(&self) -> bool {
+        self.is_tracked
     }
 
     /// Bytes came; [`Redis::next_event`] says what they mean.
@@ -148,11 +160,19 @@ impl Redis {
                 let answer = self.answer(value)?.map_or_else(Answer::Refused, Answer::Granted);
                 Ok(Some(Event::Replied(answer)))
             }
-            (Due::Look, value) => Ok(Some(Event::Looked(self.answer(value)?))),
-            (Due::Tracking, Value::ServerError(error)) => {
-                self.is_tracking = false;
+            (Due::Probe, value) => Ok(Some(Event::Probed(self.answer(value)?))),
+            (Due::Tracking | Due::Caching, Value::ServerError(error)) => {
                 let words = error.code();
-                info!(words; "halted is asked for anew: the store does not track changes for us");
+                // NOPERM: no right. ERR: no such command. Others, such as BUSY, pass: the next
+                // probe tries again.
+                if matches!(words, "NOPERM" | "ERR") {
+                    self.may_track = false;
+                    info!(words; "the store does not track changes for us: a halt is asked anew");
+                }
+                Ok(None)
+            }
+            (Due::Caching, _) => {
+                self.is_tracked = true;
                 Ok(None)
             }
             (Due::Info, value) => {
@@ -166,7 +186,7 @@ impl Redis {
             (_, Value::ServerError(error)) => Err(fault(&error)),
             (Due::Hello, value) => primary(&value).map(|()| None),
             (Due::Step | Due::Tracking, _) => Ok(None),
-            (Due::FirstLook, value) => self.granted(&value).map(|_| Some(Event::Greeted)),
+            (Due::FirstProbe, value) => self.granted(&value).map(|_| Some(Event::Greeted)),
         }
     }
 

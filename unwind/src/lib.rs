@@ -6,8 +6,9 @@
 //! no frame ever comes and drops the reader. The message and the place of a panic are printed as
 //! before.
 //!
-//! They stand only where nothing can unwind: there is no exception for the others to serve. If a
-//! standard library asks for one more, the link fails with "multiple definition".
+//! They stand only where nothing can unwind. `_Unwind_Backtrace` says that there is no frame; the
+//! others are never called, and are here because the standard library names them. If a newer one
+//! names one more, the link fails with "multiple definition": add it here.
 #![no_std]
 #![cfg(all(target_env = "musl", panic = "abort"))]
 

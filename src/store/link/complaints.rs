@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use log::{debug, warn};
+use log::{debug, info, warn};
 
 use crate::limits::COMPLAINT_INTERVAL;
 use crate::store::{Fault, StoreError};
@@ -30,8 +30,15 @@ impl Complaints {
         }
     }
 
-    /// All is well again; whether there was a failure.
-    pub fn end(&mut self) -> bool {
-        self.0.take().is_some()
+    /// All is well again, which is said elsewhere.
+    pub fn end(&mut self) {
+        self.0 = None;
+    }
+
+    /// All is well again: says so, if there was a failure.
+    pub fn end_aloud(&mut self) {
+        if self.0.take().is_some() {
+            info!(target: LOG_TARGET, "store answers again");
+        }
     }
 }

@@ -7,7 +7,7 @@ use crate::config::{Endpoint, RedisUrl, StoreUrl};
 use crate::counter::Grant;
 use crate::limits::{
     ASK_AGAIN_MAX, BACKOFF_MAX, BACKOFF_MIN, BATCHES_IN_FLIGHT_MAX, HALT_BELIEVED,
-    HANDSHAKE_TIMEOUT, HEARTBEAT, REPLY_BYTES_MAX,
+    HANDSHAKE_TIMEOUT, HEARTBEAT, PROBE_TIMEOUT, REPLY_BYTES_MAX,
 };
 use crate::store::counter::Counter;
 use crate::store::postgres::Postgres;

@@ -1,15 +1,17 @@
 //! What a link knows without asking: that the last number is taken, until the store says otherwise.
 //!
 //! Nearly all requests of a sale come after its last number, and none of them should cost the
-//! store anything. A reply that says halted is followed by one look that the store tracks: from
+//! store anything. A reply that says halted is followed by one probe that the store tracks: from
 //! then on it tells of every change of the counter, and the halt is believed until it does. The
-//! looks go on as a heartbeat, so that a connection that has died unnoticed is not believed for
+//! probes go on as a heartbeat, so that a connection that has died unnoticed is not believed for
 //! long. A store that does not track is believed for a moment.
 //!
 //! ```text
-//!   asking ---halted---> looking ---halted---> believing (a look at each heartbeat)
+//!   asking ---halted---> probing ---halted---> believing (a probe at each heartbeat)
 //!     ^                     |                      |
 //!     +-----not halted------+---changed, lost------+
+//!
+//!   asking ---halted, not tracked---> believing for HALT_BELIEVED ---> asking
 //! ```
 
 use std::time::{Duration, Instant};
@@ -17,17 +19,17 @@ use std::time::{Duration, Instant};
 use crate::counter::Grant;
 use crate::limits::HALT_BELIEVED;
 
-/// A link's belief in a halt, and the times of its looks. It knows not the clock.
+/// A link's belief in a halt, and the times of its probes. It knows not the clock.
 #[derive(Debug)]
 pub struct Watch {
-    /// How long the store may be silent before it is looked at.
+    /// How long the store may be silent before it is probed.
     heartbeat: Option<Duration>,
     /// What the store said of a counter that is halted.
     halt: Option<Halt>,
-    /// When the next look is due though nobody asks.
-    next_look: Option<Instant>,
-    /// When the look that is under way is given up.
-    look_deadline: Option<Instant>,
+    /// When the next probe is due though nobody asks.
+    next_probe: Option<Instant>,
+    /// When the probe that is under way is given up.
+    probe_deadline: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -39,9 +41,9 @@ struct Halt {
 }
 
 impl Watch {
-    /// Looks at a store that was silent for `heartbeat`, if there is one.
+    /// Probes a store that was silent for `heartbeat`, if there is one.
     pub fn new(heartbeat: Option<Duration>) -> Watch {
-        Watch { heartbeat, halt: None, next_look: None, look_deadline: None }
+        Watch { heartbeat, halt: None, next_probe: None, probe_deadline: None }
     }
 
     /// The answer to any ask, if the store would give no other.
@@ -50,25 +52,35 @@ impl Watch {
         self.halt.filter(is_fresh).map(|halt| halt.grant)
     }
 
-    /// An ask was answered. Returns whether the store is to be looked at now.
-    pub fn replied(&mut self, grant: Grant, is_tracking: bool, now: Instant) -> bool {
-        let is_news = grant.count().halted() && self.halt(now).is_none();
-        if is_news && !is_tracking {
-            self.believe(grant, is_tracking, now);
+    /// Whether a halt is known, though perhaps not a fresh one any more: then one ask is enough.
+    pub fn is_believing(&self) -> bool {
+        self.halt.is_some()
+    }
+
+    /// An ask was answered. Returns whether the store is to be probed now: it may tell of the
+    /// next change.
+    pub fn replied(&mut self, grant: Grant, may_track: bool, now: Instant) -> bool {
+        let is_known = |known: Grant| known.generation == grant.generation;
+        if grant.count().halted() && self.halt(now).is_some_and(is_known) {
+            return false;
         }
-        is_news && is_tracking && !self.is_looking()
+        self.forget();
+        if grant.count().halted() && !may_track {
+            self.believe(grant, false, now);
+        }
+        grant.count().halted() && may_track && !self.is_probing()
     }
 
-    /// A look is sent, and given up at `deadline`.
-    pub fn look(&mut self, deadline: Instant) {
-        self.look_deadline = Some(deadline);
+    /// A probe is sent, and given up at `deadline`.
+    pub fn probe(&mut self, deadline: Instant) {
+        self.probe_deadline = Some(deadline);
     }
 
-    /// The look under way was answered, or refused.
-    pub fn looked(&mut self, grant: Option<&Grant>, is_tracking: bool, now: Instant) {
-        self.look_deadline = None;
+    /// The probe under way was answered, or refused.
+    pub fn probed(&mut self, grant: Option<&Grant>, is_tracked: bool, now: Instant) {
+        self.probe_deadline = None;
         match grant {
-            Some(grant) if grant.count().halted() => self.believe(*grant, is_tracking, now),
+            Some(grant) if grant.count().halted() => self.believe(*grant, is_tracked, now),
             _ => self.forget(),
         }
     }
@@ -80,17 +92,17 @@ impl Watch {
 
     /// The store was heard: its silence begins anew.
     pub fn heard(&mut self, now: Instant) {
-        self.next_look = self.heartbeat.map(|silence| now + silence);
+        self.next_probe = self.heartbeat.map(|silence| now + silence);
     }
 
-    /// Whether the silence calls for a look now.
-    pub fn is_look_due(&self, now: Instant) -> bool {
-        !self.is_looking() && self.next_look.is_some_and(|at| at <= now)
+    /// Whether the silence calls for a probe now.
+    pub fn is_probe_due(&self, now: Instant) -> bool {
+        !self.is_probing() && self.next_probe.is_some_and(|at| at <= now)
     }
 
-    /// When a look is due, or is given up.
+    /// When a probe is due, or is given up.
     pub fn deadline(&self) -> Option<Instant> {
-        self.look_deadline.or(self.next_look)
+        self.probe_deadline.or(self.next_probe)
     }
 
     /// The connection is gone, and what was known of the counter with it.
@@ -98,13 +110,13 @@ impl Watch {
         *self = Watch::new(self.heartbeat);
     }
 
-    fn believe(&mut self, grant: Grant, is_tracking: bool, now: Instant) {
+    fn believe(&mut self, grant: Grant, is_tracked: bool, now: Instant) {
         let first = grant.first + grant.granted;
-        let until = (!is_tracking).then(|| now + HALT_BELIEVED);
+        let until = (!is_tracked).then(|| now + HALT_BELIEVED);
         self.halt = Some(Halt { grant: Grant { first, granted: 0, ..grant }, until });
     }
 
-    fn is_looking(&self) -> bool {
-        self.look_deadline.is_some()
+    fn is_probing(&self) -> bool {
+        self.probe_deadline.is_some()
     }
 }

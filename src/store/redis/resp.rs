@@ -1,7 +1,8 @@
 //! RESP3 as far as it is on the way of every ask: where a reply ends, and the reply to a take.
 //!
-//! The redis crate packs the commands of a greeting and reads all other replies. For an ask and
-//! its grant that took 24,000 instructions, ten times what an HTTP request takes; this takes 1,500.
+//! The redis crate packs the commands of a greeting and reads all other replies. With it an ask and
+//! its grant took the link 24,000 instructions, ten times what an HTTP request takes; so they take
+//! 3,700.
 //! See redis.io/docs/latest/develop/reference/protocol-spec.
 
 use super::reply::not_redis;
@@ -88,7 +89,7 @@ fn line(bytes: &[u8]) -> Option<&[u8]> {
     Some(&bytes[..end])
 }
 
-/// How many bytes or values follow, of which no reply has more than it may have bytes.
+/// A count of bytes or values: neither is past [`REPLY_BYTES_MAX`].
 fn number_from(digits: &[u8]) -> Result<usize, Fault> {
     let number = decimal(digits).and_then(|number| usize::try_from(number).ok());
     number.filter(|number| *number <= REPLY_BYTES_MAX).ok_or_else(malformed)

@@ -140,24 +140,24 @@ fn a_greeting_is_understood_in_any_pieces() {
 }
 
 #[test]
-fn a_look_and_a_change_are_understood_in_any_pieces() {
-    let looking = || {
+fn a_probe_and_a_change_are_understood_in_any_pieces() {
+    let probing = || {
         let mut redis = greeting();
         assert_eq!(read(&mut redis, [GREETED]), Ok(vec![Event::Greeted]));
-        redis.look(&mut Vec::new());
+        redis.probe(&mut Vec::new());
         redis
     };
     let grant = Grant { first: 101, granted: 0, limit: 100, generation: 5 };
     let halted = b"+OK\r\n*4\r\n:101\r\n:0\r\n:100\r\n:5\r\n";
-    check("halted", looking, halted, &Ok(Event::Looked(Ok(grant))));
+    check("halted", probing, halted, &Ok(Event::Probed(Ok(grant))));
     let refused = Fault { error: StoreError::Missing, words: "NOCOUNTER gone".to_owned() };
     let gone = b"+OK\r\n-NOCOUNTER gone\r\n";
-    check("no fields", looking, gone, &Ok(Event::Looked(Err(refused))));
+    check("no fields", probing, gone, &Ok(Event::Probed(Err(refused))));
     let no_script = b"+OK\r\n-NOSCRIPT No matching script.\r\n";
-    check("no script", looking, no_script, &Err(StoreError::Connecting));
+    check("no script", probing, no_script, &Err(StoreError::Connecting));
     let reset = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$19\r\nheadcount:{default}\r\n";
-    check("a reset", looking, reset, &Ok(Event::Changed));
-    check("all is gone", looking, b">2\r\n$10\r\ninvalidate\r\n_\r\n", &Ok(Event::Changed));
+    check("a reset", probing, reset, &Ok(Event::Changed));
+    check("all is gone", probing, b">2\r\n$10\r\ninvalidate\r\n_\r\n", &Ok(Event::Changed));
 }
 
 #[test]
@@ -166,11 +166,11 @@ fn a_right_to_track_that_is_missing_is_gone_without() {
     redis.greet(&mut Vec::new());
     let greeted = String::from_utf8_lossy(GREETED).replacen("\r\n+OK", "\r\n-NOPERM no", 1);
     assert_eq!(read(&mut redis, [greeted.as_bytes()]), Ok(vec![Event::Greeted]));
-    let mut look = Vec::new();
-    redis.look(&mut look);
-    assert!(!look.windows(7).any(|word| word == b"CACHING"));
+    let mut probe = Vec::new();
+    redis.probe(&mut probe);
+    assert!(!probe.windows(7).any(|word| word == b"CACHING"));
     redis.greet(&mut Vec::new());
-    assert!(redis.is_tracking(), "another server, or another user");
+    assert!(redis.may_track(), "another server, or another user");
 }
 
 #[test]

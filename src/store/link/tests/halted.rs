@@ -4,8 +4,8 @@ use super::*;
 
 /// To an ask for one number more than the 9 there are.
 const HALTED: &[u8] = b"*4\r\n:10\r\n:0\r\n:9\r\n:5\r\n";
-/// To a look whose changes are told of.
-const LOOKED_HALTED: &[u8] = b"+OK\r\n*4\r\n:10\r\n:0\r\n:9\r\n:5\r\n";
+/// To a probe whose changes are told of.
+const PROBED_HALTED: &[u8] = b"+OK\r\n*4\r\n:10\r\n:0\r\n:9\r\n:5\r\n";
 /// Somebody reset the counter, and somebody emptied the store.
 const CHANGED: &[u8] = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$19\r\nheadcount:{default}\r\n";
 const EMPTIED: &[u8] = b">2\r\n$10\r\ninvalidate\r\n_\r\n";
@@ -24,9 +24,18 @@ impl Fixture {
         fixture.sent();
         fixture.receive(HALTED);
         assert_eq!(fixture.replies(), [GO_AWAY]);
-        let look = fixture.sent();
-        assert_eq!((count_of("CACHING", &look), count_of("EVALSHA", &look)), (1, 1));
-        fixture.receive(LOOKED_HALTED);
+        let probe = fixture.sent();
+        assert_eq!((count_of("CACHING", &probe), count_of("EVALSHA", &probe)), (1, 1));
+        fixture.receive(PROBED_HALTED);
+        fixture
+    }
+
+    /// A link to a Redis that does not track for its user; the counter has numbers.
+    fn untracked() -> Fixture {
+        let mut fixture = Fixture::ready();
+        fixture.pass(HEARTBEAT);
+        fixture.receive(b"-NOPERM\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n");
+        fixture.sent();
         fixture
     }
 
@@ -57,9 +66,9 @@ fn a_change_of_the_counter_ends_the_belief() {
     }
 }
 
-/// The store sends in the order of what happened: a change before the look is known to the look.
+/// The store sends in the order of what happened: a change before the probe is known to the probe.
 #[test]
-fn a_change_before_the_answer_to_a_look_is_older_than_it() {
+fn a_change_before_the_answer_to_a_probe_is_older_than_it() {
     let mut fixture = Fixture::halted();
     fixture.receive(CHANGED);
     assert!(fixture.is_asking());
@@ -67,7 +76,7 @@ fn a_change_before_the_answer_to_a_look_is_older_than_it() {
     fixture.replies();
     fixture.sent();
     fixture.receive(CHANGED);
-    fixture.receive(LOOKED_HALTED);
+    fixture.receive(PROBED_HALTED);
     assert!(!fixture.is_asking());
 }
 
@@ -76,14 +85,14 @@ fn a_grant_of_the_last_numbers_says_halted_too() {
     let mut fixture = Fixture::ready();
     fixture.link.ask(12, fixture.now);
     fixture.receive(b"*4\r\n:1\r\n:9\r\n:9\r\n:5\r\n");
-    fixture.receive(LOOKED_HALTED);
+    fixture.receive(PROBED_HALTED);
     fixture.replies();
     fixture.sent();
     assert!(!fixture.is_asking());
 }
 
 #[test]
-fn until_the_look_is_answered_the_store_is_asked_and_looked_at_once() {
+fn until_the_probe_is_answered_the_store_is_asked_and_probed_once() {
     let mut fixture = Fixture::ready();
     fixture.link.ask(1, fixture.now);
     fixture.link.ask(1, fixture.now);
@@ -93,7 +102,7 @@ fn until_the_look_is_answered_the_store_is_asked_and_looked_at_once() {
     assert_eq!(fixture.replies(), [GO_AWAY, GO_AWAY]);
     assert_eq!(count_of("EVALSHA", &fixture.sent()), 1);
     assert!(fixture.is_asking());
-    fixture.receive(LOOKED_HALTED);
+    fixture.receive(PROBED_HALTED);
     fixture.receive(HALTED);
     assert_eq!(fixture.replies(), [GO_AWAY]);
     assert_eq!(fixture.sent(), b"");
@@ -101,7 +110,7 @@ fn until_the_look_is_answered_the_store_is_asked_and_looked_at_once() {
 }
 
 #[test]
-fn a_limit_that_was_raised_before_the_look_is_asked_for() {
+fn a_limit_that_was_raised_before_the_probe_is_asked_for() {
     let mut fixture = Fixture::ready();
     fixture.link.ask(1, fixture.now);
     fixture.receive(HALTED);
@@ -124,7 +133,7 @@ fn a_lost_connection_ends_the_belief() {
 }
 
 #[test]
-fn a_silent_store_is_looked_at_and_believed_meanwhile() {
+fn a_silent_store_is_probed_and_believed_meanwhile() {
     let mut fixture = Fixture::halted();
     for _ in 0..3 {
         fixture.pass(HEARTBEAT - Duration::from_millis(1));
@@ -132,23 +141,23 @@ fn a_silent_store_is_looked_at_and_believed_meanwhile() {
         fixture.pass(Duration::from_millis(1));
         assert_eq!(count_of("EVALSHA", &fixture.sent()), 1);
         assert!(!fixture.is_asking());
-        fixture.receive(LOOKED_HALTED);
+        fixture.receive(PROBED_HALTED);
     }
 }
 
 #[test]
-fn a_look_without_answer_ends_the_connection() {
+fn a_probe_without_answer_ends_the_connection() {
     let mut fixture = Fixture::halted();
     fixture.pass(HEARTBEAT);
-    assert_eq!(fixture.link.deadline(), Some(fixture.now + TIMEOUT));
-    fixture.pass(TIMEOUT);
+    assert_eq!(fixture.link.deadline(), Some(fixture.now + PROBE_TIMEOUT));
+    fixture.pass(PROBE_TIMEOUT);
     assert_eq!(fixture.commands().last(), Some(&Command::Disconnect));
     assert_eq!(fixture.link.trouble(), StoreError::Timeout);
 }
 
 /// The word of a change was lost, or the key was deleted where none is sent.
 #[test]
-fn a_look_that_finds_numbers_or_none_to_look_at_ends_the_belief() {
+fn a_probe_that_finds_numbers_or_no_counter_ends_the_belief() {
     for answer in ["*4\r\n:1\r\n:0\r\n:9\r\n:6\r\n", "-NOCOUNTER gone\r\n"] {
         let mut fixture = Fixture::halted();
         fixture.pass(HEARTBEAT);
@@ -160,7 +169,7 @@ fn a_look_that_finds_numbers_or_none_to_look_at_ends_the_belief() {
 }
 
 #[test]
-fn a_look_takes_nothing() {
+fn a_probe_takes_nothing() {
     let mut fixture = Fixture::ready();
     fixture.pass(HEARTBEAT);
     fixture.receive(b"+OK\r\n*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n");
@@ -171,20 +180,14 @@ fn a_look_takes_nothing() {
 /// Whether the right to track is missing from the start, or is taken away.
 #[test]
 fn a_store_that_does_not_track_is_believed_for_a_moment() {
-    let may_not_cache = [b"-NOPERM\r\n", HALTED].concat();
-    let mut fixture = Fixture::ready();
-    fixture.link.ask(1, fixture.now);
-    fixture.receive(HALTED);
-    fixture.replies();
-    fixture.receive(&may_not_cache);
-    fixture.sent();
+    let mut fixture = Fixture::untracked();
     for _ in 0..3 {
-        assert!(!fixture.is_asking());
-        fixture.pass(HALT_BELIEVED);
         assert!(fixture.is_asking());
         fixture.receive(HALTED);
         assert_eq!(fixture.replies(), [GO_AWAY]);
         assert!(fixture.sent().is_empty());
+        assert!(!fixture.is_asking());
+        fixture.pass(HALT_BELIEVED);
     }
 }
 
@@ -205,4 +208,60 @@ fn a_postgres_is_believed_for_a_moment() {
     fixture.link.ask(1, fixture.now);
     assert_eq!(fixture.replies(), []);
     assert!(!fixture.sent().is_empty());
+}
+
+/// A script of somebody else's runs for too long.
+#[test]
+fn a_probe_that_is_refused_once_is_tracked_the_next_time() {
+    let mut fixture = Fixture::halted();
+    fixture.pass(HEARTBEAT);
+    fixture.sent();
+    fixture.receive(b"-BUSY Redis is busy running a script.\r\n-BUSY\r\n");
+    fixture.link.ask(1, fixture.now);
+    fixture.sent();
+    fixture.receive(HALTED);
+    assert_eq!(fixture.replies(), [GO_AWAY]);
+    assert_eq!(count_of("CACHING", &fixture.sent()), 1);
+    fixture.receive(PROBED_HALTED);
+    fixture.pass(HALT_BELIEVED);
+    assert!(!fixture.is_asking());
+}
+
+/// A reset between two asks that were in flight, where the store does not tell of it.
+#[test]
+fn an_answer_that_contradicts_a_halt_ends_the_belief() {
+    let mut fixture = Fixture::untracked();
+    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, fixture.now);
+    fixture.receive(HALTED);
+    fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:6\r\n");
+    let granted = Grant { first: 1, granted: 1, limit: 9, generation: 6 };
+    assert_eq!(fixture.replies(), [GO_AWAY, Reply::Granted(granted)]);
+    fixture.sent();
+    assert!(fixture.is_asking());
+}
+
+#[test]
+fn what_is_in_flight_is_waited_for_once_a_halt_is_known() {
+    let mut fixture = Fixture::untracked();
+    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, fixture.now);
+    fixture.receive(HALTED);
+    assert!(!fixture.link.can_ask());
+    fixture.receive(HALTED);
+    assert!(fixture.link.can_ask());
+    fixture.replies();
+    fixture.sent();
+    assert!(!fixture.is_asking());
+}
+
+/// Whoever asked has a deadline of his own, and the store's answer to him is as good as a probe's.
+#[test]
+fn no_probe_is_sent_while_an_ask_is_in_flight() {
+    let mut fixture = Fixture::ready();
+    fixture.pass(HEARTBEAT - TIMEOUT / 2);
+    fixture.link.ask(1, fixture.now);
+    fixture.sent();
+    fixture.pass(TIMEOUT / 2);
+    assert!(fixture.sent().is_empty());
 }

@@ -5,6 +5,7 @@ mod absence;
 mod backwards;
 mod postgres;
 mod postgres_table;
+mod redis_script;
 mod refusals;
 mod wire;
 

@@ -125,7 +125,8 @@ impl RedisServer {
         answers
     }
 
-    fn try_command(&self, words: &[&str]) -> io::Result<Value> {
+    /// The same, with an error of the server's as a value.
+    pub fn try_command(&self, words: &[&str]) -> io::Result<Value> {
         let mut connection = Connection::open(&self.socket_path())?;
         let password = self.options.iter().skip_while(|option| *option != "--requirepass").nth(1);
         if let Some(password) = password {

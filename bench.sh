@@ -8,8 +8,6 @@
 set -Eeuo pipefail
 export LC_ALL=C
 
-rounds=${ROUNDS:-}
-seconds_each=${SECONDS_EACH:-3}
 granting_limit=9000000000000 # Nobody reaches it, and it is below 2^53.
 halted_limit=100
 quiet=warn,headcount::process=info # No line a request, but "listening", which has the address.
@@ -26,15 +24,20 @@ Usage:
   ./bench.sh URL       puts the same load on a service that is running, such as
                        the pod at http://127.0.0.1:8080/ (this takes numbers)
   ./bench.sh --peers   runs headcount's three stores beside other servers that
-                       do the same work, which it builds or installs: prints
-                       tables, and draws bench/peers.svg
-  ./bench.sh --scale   runs what bench/scale.sh measures
+                       do the same work: prints tables, and draws
+                       bench/peers.svg anew. Builds them, with cargo, pip and
+                       npm; as root it installs what Debian packages are
+                       missing. About 20 minutes
+  ./bench.sh --scale   script calls and requests/s of one Redis with 1 to 64
+                       reactors and 1 to 4,096 connections, and 64 reactors
+                       against 2 in 5 rounds. About 3 minutes
   ./bench.sh --help    prints this
 
   --logs          one more row, redis granting 64, with a log line a number
-  ROUNDS=3        a variable: times that each row is run, 1 to 100; with --peers
-                  5 unless told otherwise
-  SECONDS_EACH=3  a variable: length of a run in seconds, 1 to 60
+  ROUNDS=N        a variable: times that each row is run, 1 to 100; 3 unless
+                  told otherwise, with --peers 5, with --scale 1
+  SECONDS_EACH=N  a variable: length of a run in seconds, 1 to 60; 3 unless told
+                  otherwise, with --scale 2
   HEADCOUNT_BIN=  a variable: a headcount that is measured in place of a build
 
 Exit codes: 0 measured, and every count was right; 1 something is missing,
@@ -53,8 +56,12 @@ main() {
         http://?* | https://?*) measure=(measure_service "$1") ;;
         *) misuse "'$1' is none of --logs, --peers, --scale, --help and an http:// URL" ;;
     esac
-    [[ ${1:-} != --peers || $rounds ]] || rounds=5
-    rounds=${rounds:-3}
+    case ${1:-} in
+        --peers) rounds=5 seconds_each=3 ;;
+        --scale) rounds=1 seconds_each=2 ;; # There are many cells.
+        *) rounds=3 seconds_each=3 ;;
+    esac
+    rounds=${ROUNDS:-$rounds} seconds_each=${SECONDS_EACH:-$seconds_each}
     [[ $rounds =~ ^([1-9][0-9]?|100)$ ]] || misuse "ROUNDS='$rounds' is not 1 to 100"
     [[ $seconds_each =~ ^([1-5]?[1-9]|[1-6]0)$ ]] || misuse "SECONDS_EACH is not 1 to 60"
 

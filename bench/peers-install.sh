@@ -19,7 +19,11 @@ install_packages() { # What of Debian is missing, where that can be done.
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     [[ -r $modules/ngx_http_lua_module.so ]] || missing+=(libnginx-mod-http-lua)
     [[ -r /usr/share/lua/5.1/nginx/redis.lua ]] || missing+=(lua-nginx-redis)
-    [[ ${#missing[@]} != 0 ]] && ((EUID == 0)) && command -v apt-get >/dev/null || return 0
+    [[ ${#missing[@]} != 0 ]] || return 0
+    if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
+        echo "bench.sh: not installed, for want of root or of apt-get: ${missing[*]}" >&2
+        return
+    fi
     echo "bench.sh: installing ${missing[*]}" >&2
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq >&2 || true
@@ -33,7 +37,7 @@ install_peers() { # Sets absent.
     try actix install_rust
     try ntex install_rust
     try minihttp install_rust
-    try nginx command -v nginx
+    try nginx check_nginx
     try nginx_lua check_lua
     [[ ! ${absent[python]:-} ]] || absent[python_with_logs]=${absent[python]}
 }
@@ -43,6 +47,8 @@ try() { # SERVER COMMAND...
     "${@:2}" "$1" >"$temp/install.log" 2>&1 ||
         absent[$1]="could not be installed: $(tail -n 1 "$temp/install.log")"
 }
+
+check_nginx() { command -v nginx >/dev/null || { echo "nginx is missing" && return 1; }; }
 
 # What these two install is written down last, so that it is not installed again.
 install_python() {

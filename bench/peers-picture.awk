@@ -1,5 +1,5 @@
 # Draws what bench/peers.sh measured as bars, in SVG: a group a load, in it the granting rows and
-# the ceilings, the fastest first. Needs bench/median.awk and bench/peers-runs.awk.
+# the baselines, the fastest first. Needs bench/median.awk and bench/peers-runs.awk.
 
 END {
     left = 210
@@ -18,10 +18,10 @@ function print_head(width, height) {
     print "<title>Requests per second and CPU time per request, beside other servers</title>"
     print "<style>"
     print "text { fill: #1f2328 } .title { font-weight: bold } .small { fill: #59636e }"
-    print ".headcount { fill: #0969da } .peer { fill: #9a6700 } .ceiling { fill: #818b98 }"
+    print ".headcount { fill: #0969da } .peer { fill: #9a6700 } .baseline { fill: #818b98 }"
     print "@media (prefers-color-scheme: dark) {"
     print "text { fill: #f0f6fc } .small { fill: #9198a1 }"
-    print ".headcount { fill: #4493f8 } .peer { fill: #d29922 } .ceiling { fill: #656c76 } }"
+    print ".headcount { fill: #4493f8 } .peer { fill: #d29922 } .baseline { fill: #656c76 } }"
     print "</style>"
     printf "<text x=\"10\" y=\"20\" class=\"small\">Requests/s, and CPU time a request: of the " \
         "server + of its store. Grey: answers a constant, counts nothing.</text>\n"
@@ -38,7 +38,7 @@ function draw_shape(shape,    at, count, order, most) {
 
 function draw_row(row, most,    field, width, class, cpu) {
     split(row, field, FS)
-    class = field[1] ~ /^headcount/ ? "headcount" : field[3] == "constant" ? "ceiling" : "peer"
+    class = field[1] ~ /^headcount/ ? "headcount" : field[3] == "constant" ? "baseline" : "peer"
     width = widest * median(rate, row) / most
     cpu = sprintf("%.1f", median(server_us, row))
     if (median(store_us, row) != "-") cpu = cpu sprintf(" + %.1f", median(store_us, row))

@@ -101,23 +101,6 @@ stop_server() { # Which `pid` is, with all that it started.
     headcount_pid='' peer_pid=''
 }
 
-# CPU time of a process and all that it started and that lives, in clock ticks; - without a process.
-ticks_of() { # PID OR NOTHING
-    [[ $1 ]] || { echo - && return; }
-    processes_of "$1" | awk '{ sum += $2 } END { print sum }'
-}
-
-processes_of() { # PID: it and all that it started, one a line, and the clock ticks that each took
-    { cat /proc/[0-9]*/stat 2>/dev/null || true; } | awk -v root="$1" '
-        { pid = $1; sub(/.*\) /, ""); parent[pid] = $2; ticks[pid] = $12 + $13 }
-        END {
-            for (pid in ticks) {
-                for (at = pid; at > 1 && at != root; at = parent[at]);
-                if (at == root) print pid, ticks[pid]
-            }
-        }'
-}
-
 # CPU time of everything, what the hypervisor gave to others instead of to this machine included.
 ticks_of_machine() { awk '$1 == "cpu" { print $2 + $3 + $4 + $7 + $8 + $9 }' /proc/stat; }
 

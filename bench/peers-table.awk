@@ -6,26 +6,28 @@
 
 END {
     for (at = 1; at <= shape_count; at++) print_shape(shapes[at])
-    print "\nx nginx: requests/s against nginx in the same round, median of rounds. CPU us: time of"
-    print "the server's processes a request, and of the store's. wrk, server, store: cores used."
-    print "calls: of the store, a request. The percentiles of wrk are right for one request in a"
-    print "write only, and else not shown. Busiest: of what its threads could use; before it, what"
-    print "held it back: the cores, which were used up, or waits for each other and for the disk."
-    printf "Other processes used %.2f of %d cores meanwhile (median of runs; at most %.2f).\n", \
+    print "\nx nginx: requests/s against nginx in the same round, median of rounds. CPU us: of the"
+    print "server's processes and of the store's, a request. Cores: how much of them each used."
+    print "Bound: the process nearest to what its threads can use, and how near; below 90 %, 'cores'"
+    print "says that the machine was full, 'waits' that they waited, for each other or for the disk."
+    print "Calls: of the store, a request. wrk's percentiles are right for one request in a write"
+    print "only, and else not shown."
+    printf "Other processes and the hypervisor took %.2f of %d cores (median of runs; most %.2f).\n", \
         median(other_cores, "all"), cores, quantile(other_cores, "all", 1)
 }
 
 function print_shape(shape,    at) {
-    printf "%s%s:\n", (shape == shapes[1] ? "" : "\n"), heading(shape)
-    printf "%-21s %-8s %-8s %10s %7s %7s %7s | %7s %7s | %4s %6s %5s  %-19s %s\n", "server", \
-        "store", "load", "requests/s", "x nginx", "p50 us", "p99 us", "CPU: us", "store", "wrk", \
-        "server", "store", "busiest", "calls"
+    printf "%s%-73s CPU us a request | cores used\n", (shape == shapes[1] ? "" : "\n"), \
+        heading(shape) ":"
+    printf "%-21s %-8s %-8s %10s %7s %7s %7s | %7s %7s | %5s %6s %5s  %-19s %s\n", "server", \
+        "store", "load", "requests/s", "x nginx", "p50 us", "p99 us", "server", "store", "wrk", \
+        "server", "store", "bound", "calls"
     for (at = 1; at <= shape_rows[shape]; at++) print_row(rows[shape, at], shape)
 }
 
 function print_row(row, shape,    field) {
     split(row, field, FS)
-    printf "%-21s %-8s %-8s %10.0f %7s %7s %7s | %7.2f %7s | %4.2f %6.2f %5s  %-19s %s\n", \
+    printf "%-21s %-8s %-8s %10.0f %7s %7s %7s | %7.2f %7s | %5.2f %6.2f %5s  %-19s %s\n", \
         name_of(row), field[2], field[3], median(rate, row), beside_nginx(row, shape), \
         shown("%.0f", median(p50, row)), shown("%.0f", median(p99, row)), median(server_us, row), \
         shown("%.2f", median(store_us, row)), median(wrk_cores, row), median(server_cores, row), \
@@ -55,10 +57,10 @@ function busiest(row,    field, share, most, name) {
         name = field[2]
         most = share
     }
-    return sprintf("%s%s %.0f %%", limit(row, most), name, most * 100)
+    return sprintf("%s%s %.0f %%", held_back_by(row, most), name, most * 100)
 }
 
-function limit(row, most) {
+function held_back_by(row, most) {
     if (most >= 0.9) return ""
     return median(all_cores, row) >= 0.9 * cores ? "cores; " : "waits; "
 }

@@ -1,7 +1,7 @@
 # Headcount beside other servers, for bench.sh, which sources this after bench/tools.sh.
 #
 # The peers (bench/peers) do the same work: a request is one decision of a bounded counter in the
-# same Redis. They have two workers each, and headcount has two threads. Two ceilings count nothing
+# same Redis. They have two workers each, and headcount has two threads. Two baselines count nothing
 # and answer a constant. Each run is of a server of its own, loaded for a second before it is
 # measured; only one runs at a time. CPU time is what the kernel says of the processes.
 # shellcheck shell=bash

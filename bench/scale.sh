@@ -8,10 +8,6 @@
 # Set here and read there, or the other way round.
 # shellcheck disable=SC2034,SC2154
 
-# There are many cells, so each is short unless told otherwise; bench.sh has checked what was told.
-rounds=${ROUNDS:-1}
-seconds_each=${SECONDS_EACH:-2}
-
 scale_connections=(1 4 16 64 256 1024 4096)
 scale_reactors=(1 2 4 8 16 32 64)
 threads_max=8 # Of one process.
@@ -76,21 +72,14 @@ measure_cell() { # KIND ROUND REACTORS CONNECTIONS: adds to cells, as bench/scal
     echo "bench.sh: $name" >&2
     start_headcounts "$3" "$counter"
     calls=$(script_calls)
-    cpu_ticks=$(redis_cpu_ticks)
+    cpu_ticks=$(ticks_of "$redis_pid")
     run_loads "$4"
     calls=$(($(script_calls) - calls))
-    cpu_ticks=$(($(redis_cpu_ticks) - cpu_ticks))
+    cpu_ticks=$(($(ticks_of "$redis_pid") - cpu_ticks))
     stop_headcounts
     check_cell "$counter" "$4"
     printf '%s\t' "$@" "$completed" "$rate" "$calls" "$cpu_ticks" "$taken" >>"$temp/cells"
     echo >>"$temp/cells"
-}
-
-redis_cpu_ticks() { # User and system time; the name in parentheses may have spaces (proc(5)).
-    local line fields
-    line=$(<"/proc/$redis_pid/stat")
-    read -ra fields <<<"${line##*) }"
-    echo $((fields[11] + fields[12]))
 }
 
 # --- several headcounts --------------------------------------------------------------------------
@@ -168,8 +157,7 @@ sum_up() { # LOADERS: of the lines of report.lua; nothing if they are not so man
 # As check_count of bench.sh: when a wrk stops, a connection has at most one request on its way.
 # The headcounts have ended, so nothing is taken any more.
 check_cell() { # COUNTER CONNECTIONS: sets taken
-    ((completed > 0 && refused == 0 && socket_errors == 0)) ||
-        fail "$name: $completed answers, $refused of status 4xx or 5xx; $socket_errors errors"
+    check_answers
     taken=$(redis HGET "headcount:{$1}" taken)
     ((completed <= taken && taken <= completed + $2)) ||
         fail "$name: $completed answers, but $taken numbers are taken"

@@ -28,7 +28,7 @@ ticks_of_children() {
     echo $((fields[13] + fields[14]))
 }
 
-record() { # STORE LOAD CONNECTIONS CALLS MEMORY_KIB HALTED: as bench/table.awk reads it
+record() { # FIELD...: a line of them and of what the load measured, as an awk file names them
     local IFS=$'\t'
     set -- "$@" "$completed" "$duration_us" "$p50_us" "$p99_us" "$refused" "$socket_errors"
     echo "$*" >>"$temp/runs"
@@ -162,6 +162,23 @@ clean_up() {
         stop "$pid" || true
     done
     rm -rf "$temp"
+}
+
+# CPU time of a process and all that it started and that lives, in clock ticks; - without a process.
+ticks_of() { # PID OR NOTHING
+    [[ $1 ]] || { echo - && return; }
+    processes_of "$1" | awk '{ sum += $2 } END { print sum }'
+}
+
+processes_of() { # PID: it and all that it started, one a line, and the clock ticks that each took
+    { cat /proc/[0-9]*/stat 2>/dev/null || true; } | awk -v root="$1" '
+        { pid = $1; sub(/.*\) /, ""); parent[pid] = $2; ticks[pid] = $12 + $13 }
+        END {
+            for (pid in ticks) {
+                for (at = pid; at > 1 && at != root; at = parent[at]);
+                if (at == root) print pid, ticks[pid]
+            }
+        }'
 }
 
 need() { # TOOL...

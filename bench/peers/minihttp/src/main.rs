@@ -1,4 +1,4 @@
-//! A ceiling for bench.sh: may_minihttp, which answers a constant of headcount's size and form.
+//! A baseline for bench.sh: may_minihttp, which answers a constant of headcount's size and form.
 //!
 //! Usage: peer-minihttp PORT. It counts nothing and asks no store: what a bare and fast HTTP server
 //! of two threads does here. It reads of a request what it must, and checks none of it.

@@ -98,8 +98,6 @@ function print_reckoning(    call_us, core, at, count, list) {
         "Redis busy", "round trip ms", "requests waiting"
     count = split("2 16 64 512", list, " ")
     for (at = 1; at <= count; at++) print_reckoned(list[at], core)
-    printf "  With %d requests a call a full core would carry %.0f million requests/s.\n", \
-        batch_max, core * batch_max / 1e6
 }
 
 function print_fullest(call_us,    most, row, calls_per_s) {

@@ -39,7 +39,7 @@ pub struct Grant {
     pub limit: u64,
     /// Which life of the counter the numbers belong to: a reset begins a later one. 0 where it
     /// has but one.
-    pub generation: u64,
+    pub epoch: u64,
 }
 
 impl Grant {
@@ -64,7 +64,7 @@ impl Grant {
 /// Takes up to `wanted` numbers from a counter. With 0 wanted it only looks.
 pub fn take(count: Count, wanted: u64) -> Grant {
     let granted = wanted.min(count.remaining());
-    Grant { first: count.taken + 1, granted, limit: count.limit, generation: 0 }
+    Grant { first: count.taken + 1, granted, limit: count.limit, epoch: 0 }
 }
 
 #[cfg(test)]

@@ -179,7 +179,7 @@ pub fn link(config: &Config, counter: &Counter, now: Instant) -> Option<(Link, E
     Some((link, endpoint.clone()))
 }
 
-/// Microseconds since 1970: the generation of a counter that begins now.
+/// Microseconds since 1970: the epoch of a counter that begins now.
 pub fn now_micros() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)

@@ -251,7 +251,7 @@ mod tests {
         }
 
         fn settle(&mut self, first: u64, granted: u64) -> Vec<(Option<u32>, Outcome)> {
-            let grant = Grant { first, granted, limit: LIMIT, generation: 0 };
+            let grant = Grant { first, granted, limit: LIMIT, epoch: 0 };
             let outcomes = self.queue.settle(grant);
             outcomes
                 .map(|(waiter, outcome)| (waiter.map(|waiter| waiter.token.slot), outcome))

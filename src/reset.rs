@@ -1,7 +1,7 @@
 //! `headcount --reset`: begins a counter anew, and is gone.
 //!
 //! It is one greeting of a store link, with a reset in it: processes that are running see the new
-//! generation at their next ask, and follow.
+//! epoch at their next ask, and follow.
 
 use std::io;
 use std::sync::Arc;

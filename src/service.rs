@@ -51,8 +51,8 @@ pub struct Service {
     /// Numbers that were granted for requests that are gone: the next who ask get them, oldest
     /// first, before the store is asked.
     spare: VecDeque<u64>,
-    /// The latest generation that granted.
-    generation: u64,
+    /// The latest epoch that granted.
+    epoch: u64,
     store_timeout: Duration,
     shared: Arc<Shared>,
 }
@@ -66,7 +66,7 @@ impl Service {
             store,
             queue: Queue::default(),
             spare: VecDeque::new(),
-            generation: 0,
+            epoch: 0,
             store_timeout: settings.store_timeout,
             shared,
         }
@@ -191,11 +191,11 @@ impl Service {
     }
 
     fn settle(&mut self, grant: Grant, now: Instant) {
-        if grant.generation < self.generation {
+        if grant.epoch < self.epoch {
             return self.fail(StoreError::Backwards); // Numbers of a life that a reset has ended.
         }
-        if grant.generation > self.generation {
-            self.generation = grant.generation;
+        if grant.epoch > self.epoch {
+            self.epoch = grant.epoch;
             self.spare.clear(); // Likewise.
         }
         let (mut sent_away, mut count) = (false, 0);

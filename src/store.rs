@@ -4,7 +4,7 @@
 //! the asks. The set of stores is closed, so it is an enum that is matched once a batch.
 
 pub mod counter;
-pub mod horizon;
+pub mod high_water;
 pub mod link;
 pub mod memory;
 pub mod postgres;
@@ -130,7 +130,7 @@ pub enum StoreError {
     Type,
     /// The counter was there and is gone: deleted, evicted, or lost with the store's data.
     Missing,
-    /// The count is lower than it was, or of an earlier generation: a restored backup, or a
+    /// The count is lower than it was, or of an earlier epoch: a restored backup, or a
     /// failover that lost writes.
     Backwards,
     /// The server is older than the commands that are needed.

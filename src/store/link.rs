@@ -45,7 +45,7 @@ pub struct Link {
     commands: VecDeque<Command>,
     outbound: Outbound,
     in_flight: InFlight,
-    /// The last number granted, after its generation.
+    /// The last number granted, after its epoch.
     granted_last: (u64, u64),
     replies: VecDeque<Reply>,
     watch: Watch,
@@ -246,14 +246,14 @@ impl Link {
     /// Asks are answered in order, and so are numbers, unless the store went backwards between two
     /// that were in flight: neither had seen the other's.
     fn granted(&mut self, grant: Grant, now: Instant) -> Reply {
-        if grant.granted > 0 && (grant.generation, grant.first) <= self.granted_last {
+        if grant.granted > 0 && (grant.epoch, grant.first) <= self.granted_last {
             let words = format!("{} was granted again", grant.first);
             self.complain(UNAVAILABLE, &Fault { error: StoreError::Backwards, words }, now);
             return Reply::Failed(StoreError::Backwards);
         }
         // Only what was written tells that the store takes again: a probe reads.
         if grant.granted > 0 {
-            self.granted_last = (grant.generation, grant.count().taken);
+            self.granted_last = (grant.epoch, grant.count().taken);
             self.complaints.end_aloud();
         }
         self.trouble = StoreError::Timeout;

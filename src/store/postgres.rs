@@ -35,7 +35,7 @@ use crate::config::PostgresUrl;
 use crate::limits::{HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX};
 use crate::store::Fault;
 use crate::store::counter::Counter;
-use crate::store::horizon::Sight;
+use crate::store::high_water::Position;
 use crate::store::protocol::{Ask, Event};
 use authentication::Authentication;
 use error::ServerError;
@@ -54,9 +54,9 @@ enum Due {
     /// The row of the link.
     Enter,
     /// A take of nothing, the last step of the greeting, by one who had seen so much.
-    Look(Sight),
+    Look(Position),
     /// An ask for so many, likewise.
-    Ask(u64, Sight),
+    Ask(u64, Position),
 }
 
 /// The protocol state of one connection, used again for the next one.
@@ -215,10 +215,10 @@ impl Postgres {
     fn looked(
         &mut self,
         outcome: Outcome,
-        seen: Sight,
+        seen: Position,
         out: &mut Vec<u8>,
     ) -> Result<Option<Event>, Fault> {
-        let may_create = !self.counter.horizon.is_seen() && !self.is_creating;
+        let may_create = !self.counter.high_water.is_seen() && !self.is_creating;
         match outcome {
             Outcome { error: Some(error), .. } if may_create && error.is_missing_table() => {
                 message::create_tables(&mut self.unsent);
@@ -234,7 +234,7 @@ impl Postgres {
             }
             Outcome { row: Some(row), .. } => {
                 let (grant, _) = message::grant(&row)?;
-                self.counter.saw(grant);
+                self.counter.observe(grant);
                 return seen.check(grant).map(|()| Some(Event::Greeted));
             }
             Outcome { row: None, .. } if may_create => self.insert(out),
@@ -272,8 +272,8 @@ impl Postgres {
     }
 
     /// Writes a take, and returns what the store must not fall behind.
-    fn take(&mut self, ask: Ask) -> Sight {
-        let seen = self.counter.horizon.sight();
+    fn take(&mut self, ask: Ask) -> Position {
+        let seen = self.counter.high_water.position();
         message::take(&self.counter.name, self.id, ask, seen, &mut self.unsent);
         seen
     }

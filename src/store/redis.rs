@@ -94,7 +94,7 @@ impl Redis {
         self.send(cmd("CLIENT").arg("TRACKING").arg("ON").arg("OPTIN"), Due::Tracking, out);
         if self.counter.is_to_be_reset {
             self.send(&self.reset(), Due::Step, out);
-        } else if !self.counter.horizon.is_seen() {
+        } else if !self.counter.high_water.is_seen() {
             self.send(&cmd("INFO"), Due::Info, out);
             self.send(&self.create("generation", self.counter.born), Due::Step, out);
             self.send(&self.create("taken", 0), Due::Step, out);
@@ -219,13 +219,13 @@ impl Redis {
 
     fn granted(&self, value: &Value) -> Result<Grant, Fault> {
         let grant = grant(value).ok_or_else(|| not_redis("a grant that makes no sense"))?;
-        self.counter.saw(grant);
+        self.counter.observe(grant);
         Ok(grant)
     }
 
     fn warn_of_weaknesses(&self, info: &Value) {
         let info = reply::text(info).and_then(|bytes| str::from_utf8(bytes).ok());
-        if let (Some(info), true) = (info, self.counter.horizon.is_first_to_judge()) {
+        if let (Some(info), true) = (info, self.counter.high_water.is_first_to_judge()) {
             weaknesses(info).for_each(|weakness| warn!("{}", weakness.words()));
         }
     }
@@ -242,14 +242,14 @@ impl Redis {
     }
 
     fn take(&mut self, ask: Ask, due: Due, out: &mut Vec<u8>) {
-        let seen = self.counter.horizon.sight();
+        let seen = self.counter.high_water.position();
         let place = ask.sequence as usize % self.places.len();
         out.extend_from_slice(&self.take_head);
         resp::write_word(self.places[place].as_bytes(), out);
         resp::write_number(ask.count, out);
         resp::write_number(ask.sequence, out);
         resp::write_number(ANSWER_KEPT.as_millis() as u64, out);
-        resp::write_number(seen.generation, out);
+        resp::write_number(seen.epoch, out);
         resp::write_number(seen.taken, out);
         self.due.push_back(due);
     }

@@ -120,7 +120,7 @@ fn replies_come_in_the_order_of_the_asks() {
     fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n*4\r\n:2\r\n:2\r\n:9\r\n:5\r\n");
     let expected = [(1, 1), (2, 2)].map(|(first, granted)| {
         let limit = 9;
-        Reply::Granted(Grant { first, granted, limit, generation: 5 })
+        Reply::Granted(Grant { first, granted, limit, epoch: 5 })
     });
     assert_eq!(fixture.replies(), expected);
     assert!(fixture.link.can_ask());
@@ -285,7 +285,7 @@ fn a_number_granted_again_is_not_handed_out() {
     fixture.link.ask(1, fixture.now);
     fixture.link.ask(1, fixture.now);
     fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n");
-    let grant = Grant { first: 1, granted: 1, limit: 9, generation: 5 };
+    let grant = Grant { first: 1, granted: 1, limit: 9, epoch: 5 };
     let expected = [Reply::Granted(grant), Reply::Failed(StoreError::Backwards)];
     assert_eq!(fixture.replies(), expected);
 }

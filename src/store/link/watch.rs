@@ -60,7 +60,7 @@ impl Watch {
     /// An ask was answered. Returns whether the store is to be probed now: it may tell of the
     /// next change.
     pub fn replied(&mut self, grant: Grant, may_track: bool, now: Instant) -> bool {
-        let is_known = |known: Grant| known.generation == grant.generation;
+        let is_known = |known: Grant| known.epoch == grant.epoch;
         if grant.count().halted() && self.halt(now).is_some_and(is_known) {
             return false;
         }

@@ -12,7 +12,7 @@ use crate::config::PostgresUrl;
 use crate::counter::Grant;
 use crate::limits::REPLY_BYTES_MAX;
 use crate::store::counter::Counter;
-use crate::store::horizon::Sight;
+use crate::store::high_water::Position;
 use crate::store::protocol::Ask;
 use crate::store::{Fault, StoreError};
 
@@ -81,11 +81,11 @@ pub fn prepare_take(out: &mut BytesMut) {
 }
 
 /// One ask of the link `id`, of a store that must hold no less than was `seen`.
-pub fn take(name: &str, id: u64, ask: Ask, seen: Sight, out: &mut BytesMut) {
+pub fn take(name: &str, id: u64, ask: Ask, seen: Position, out: &mut BytesMut) {
     let Ask { sequence, count } = ask;
-    let numbers = [count, id, sequence, seen.generation, seen.taken].map(u64::to_be_bytes);
-    let [count, id, sequence, generation, taken] = &numbers;
-    execute("take", &[name.as_bytes(), count, id, sequence, generation, taken], out);
+    let numbers = [count, id, sequence, seen.epoch, seen.taken].map(u64::to_be_bytes);
+    let [count, id, sequence, epoch, taken] = &numbers;
+    execute("take", &[name.as_bytes(), count, id, sequence, epoch, taken], out);
 }
 
 /// Creates what is missing of the tables.
@@ -122,7 +122,7 @@ pub fn creation_sql(counter: &Counter, user: &str) -> String {
     )
 }
 
-/// `(first, granted, limit, generation)`, if it keeps a grant's invariants, and whether the link is
+/// `(first, granted, limit, epoch)`, if it keeps a grant's invariants, and whether the link is
 /// known.
 pub fn grant(row: &DataRowBody) -> Result<(Grant, bool), Fault> {
     whole_grant(row).ok_or_else(|| Fault {
@@ -144,11 +144,11 @@ pub fn may_write(row: Option<&DataRowBody>) -> Result<(), Fault> {
 }
 
 fn whole_grant(row: &DataRowBody) -> Option<(Grant, bool)> {
-    let [first, granted, limit, generation, known] = columns(row)?.map(|column| {
+    let [first, granted, limit, epoch, known] = columns(row)?.map(|column| {
         let bytes = <[u8; 8]>::try_from(column?).ok()?;
         u64::try_from(i64::from_be_bytes(bytes)).ok()
     });
-    let grant = Grant { first: first?, granted: granted?, limit: limit?, generation: generation? };
+    let grant = Grant { first: first?, granted: granted?, limit: limit?, epoch: epoch? };
     grant.is_sound().then_some((grant, known? > 0))
 }
 

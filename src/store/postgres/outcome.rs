@@ -5,7 +5,7 @@ use postgres_protocol::message::backend::DataRowBody;
 use super::error::{self, ServerError};
 use super::message;
 use crate::store::counter::Counter;
-use crate::store::horizon::Sight;
+use crate::store::high_water::Position;
 use crate::store::protocol::Answer;
 use crate::store::{Fault, StoreError};
 
@@ -21,7 +21,7 @@ pub struct Outcome {
 impl Outcome {
     /// The answer to an ask for `count` numbers of a counter, by one who had `seen` so much; an
     /// error if the connection must be given up.
-    pub fn answer(self, counter: &Counter, count: u64, seen: Sight) -> Result<Answer, Fault> {
+    pub fn answer(self, counter: &Counter, count: u64, seen: Position) -> Result<Answer, Fault> {
         if let Some(error) = self.error {
             return error.answer();
         }
@@ -35,7 +35,7 @@ impl Outcome {
         {
             return Ok(Answer::Refused(fault));
         }
-        counter.saw(grant);
+        counter.observe(grant);
         if count == 0 || grant.granted > 0 || grant.count().halted() {
             return Ok(Answer::Granted(grant));
         }

@@ -9,7 +9,7 @@ use crate::store::counter::Counter;
 use crate::store::protocol::Answer;
 
 const TIMEOUT: Duration = Duration::from_millis(500);
-const GENERATION: i64 = 5;
+const EPOCH: i64 = 5;
 const ASK: Ask = Ask { sequence: 1, count: 3 };
 
 fn message(tag: u8, body: &[u8]) -> Vec<u8> {
@@ -40,7 +40,7 @@ fn columns(columns: &[&[u8]]) -> Vec<u8> {
 }
 
 fn row(first: i64, granted: i64, limit: i64) -> Vec<u8> {
-    let numbers = [first, granted, limit, GENERATION, 1].map(i64::to_be_bytes);
+    let numbers = [first, granted, limit, EPOCH, 1].map(i64::to_be_bytes);
     columns(&numbers.each_ref().map(<[u8; 8]>::as_slice))
 }
 
@@ -142,7 +142,7 @@ fn check(name: &str, begin: fn() -> Postgres, bytes: &[u8], expected: Result<Eve
 #[test]
 fn an_answer_is_understood_in_any_pieces() {
     let grant = |first, granted, limit| {
-        let grant = Grant { first, granted, limit, generation: GENERATION as u64 };
+        let grant = Grant { first, granted, limit, epoch: EPOCH as u64 };
         Ok(Event::Replied(Answer::Granted(grant)))
     };
     const LAST: i64 = LIMIT_MAX as i64;

@@ -68,19 +68,19 @@ pub fn number(value: &Value) -> Option<u64> {
     }
 }
 
-/// `[first, granted, limit, generation]`, if it keeps a grant's invariants.
+/// `[first, granted, limit, epoch]`, if it keeps a grant's invariants.
 pub fn grant(value: &Value) -> Option<Grant> {
     let Value::Array(parts) = value else {
         return None;
     };
-    let [first, granted, limit, generation] = parts.as_slice() else {
+    let [first, granted, limit, epoch] = parts.as_slice() else {
         return None;
     };
     let grant = Grant {
         first: number(first)?,
         granted: number(granted)?,
         limit: number(limit)?,
-        generation: number(generation)?,
+        epoch: number(epoch)?,
     };
     grant.is_sound().then_some(grant)
 }

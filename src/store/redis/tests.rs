@@ -69,7 +69,7 @@ fn first(events: Result<Vec<Event>, StoreError>) -> Result<Event, StoreError> {
 #[test]
 fn an_answer_is_understood_in_any_pieces() {
     let granted = |first, granted, limit| {
-        let grant = Grant { first, granted, limit, generation: 5 };
+        let grant = Grant { first, granted, limit, epoch: 5 };
         Ok(Event::Replied(Answer::Granted(grant)))
     };
     let not_redis = || Err(StoreError::Protocol);
@@ -147,7 +147,7 @@ fn a_probe_and_a_change_are_understood_in_any_pieces() {
         redis.probe(&mut Vec::new());
         redis
     };
-    let grant = Grant { first: 101, granted: 0, limit: 100, generation: 5 };
+    let grant = Grant { first: 101, granted: 0, limit: 100, epoch: 5 };
     let halted = b"+OK\r\n*4\r\n:101\r\n:0\r\n:100\r\n:5\r\n";
     check("halted", probing, halted, &Ok(Event::Probed(Ok(grant))));
     let refused = Fault { error: StoreError::Missing, words: "NOCOUNTER gone".to_owned() };

@@ -16,7 +16,7 @@ use headcount::store::{Reply, StoreError};
 
 const TIMEOUT: Duration = Duration::from_millis(500);
 const LIMIT: u64 = 40;
-const GENERATION: u64 = 5;
+const EPOCH: u64 = 5;
 
 /// How an honest store speaks.
 struct Speech {
@@ -31,7 +31,7 @@ pub fn run_redis(data: &[u8]) {
     let Ok(StoreUrl::Redis(url)) = StoreUrl::parse("redis://localhost") else {
         panic!("the URL is good");
     };
-    let redis = Redis::new(url, Counter::new("default", LIMIT, GENERATION), 7);
+    let redis = Redis::new(url, Counter::new("default", LIMIT, EPOCH), 7);
     let speech = Speech {
         greeting: |grant| {
             [b"%0\r\n+hash\r\n+info\r\n:1\r\n:1\r\n:1\r\n_\r\n+OK\r\n", &*resp(grant)].concat()
@@ -47,7 +47,7 @@ pub fn run_postgres(data: &[u8]) {
     let Ok(StoreUrl::Postgres(url)) = StoreUrl::parse("postgres://localhost") else {
         panic!("the URL is good");
     };
-    let counter = Counter::new("default", LIMIT, GENERATION);
+    let counter = Counter::new("default", LIMIT, EPOCH);
     let postgres = Postgres::new(*url, counter, TIMEOUT, 7);
     let greeting = |grant| {
         const READY: &[u8] = b"Z\0\0\0\x05I";
@@ -58,13 +58,13 @@ pub fn run_postgres(data: &[u8]) {
     Script::new(Protocol::Postgres(Box::new(postgres)), speech).run(data);
 }
 
-fn resp(Grant { first, granted, limit, generation }: Grant) -> Vec<u8> {
-    format!("*4\r\n:{first}\r\n:{granted}\r\n:{limit}\r\n:{generation}\r\n").into_bytes()
+fn resp(Grant { first, granted, limit, epoch }: Grant) -> Vec<u8> {
+    format!("*4\r\n:{first}\r\n:{granted}\r\n:{limit}\r\n:{epoch}\r\n").into_bytes()
 }
 
-fn row(Grant { first, granted, limit, generation }: Grant) -> Vec<u8> {
+fn row(Grant { first, granted, limit, epoch }: Grant) -> Vec<u8> {
     let mut row = b"D\0\0\0\x42\0\x05".to_vec();
-    for number in [first, granted, limit, generation, 1] {
+    for number in [first, granted, limit, epoch, 1] {
         row.extend([8_u32.to_be_bytes().as_slice(), &number.to_be_bytes()].concat());
     }
     row.extend(b"Z\0\0\0\x05I");
@@ -173,7 +173,7 @@ impl Script {
 
     fn granted(&self, count: u64) -> Grant {
         let granted = count.min(LIMIT - self.taken);
-        Grant { first: self.taken + 1, granted, limit: LIMIT, generation: GENERATION }
+        Grant { first: self.taken + 1, granted, limit: LIMIT, epoch: EPOCH }
     }
 
     /// Whatever came, a reply belongs to an ask, and a grant keeps its bounds.

@@ -10,7 +10,7 @@ const PROBED_HALTED: &[u8] = b"+OK\r\n*4\r\n:10\r\n:0\r\n:9\r\n:5\r\n";
 const CHANGED: &[u8] = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$19\r\nheadcount:{default}\r\n";
 const EMPTIED: &[u8] = b">2\r\n$10\r\ninvalidate\r\n_\r\n";
 
-const GO_AWAY: Reply = Reply::Granted(Grant { first: 10, granted: 0, limit: 9, generation: 5 });
+const GO_AWAY: Reply = Reply::Granted(Grant { first: 10, granted: 0, limit: 9, epoch: 5 });
 
 fn count_of(what: &str, bytes: &[u8]) -> usize {
     String::from_utf8_lossy(bytes).matches(what).count()
@@ -235,7 +235,7 @@ fn an_answer_that_contradicts_a_halt_ends_the_belief() {
     fixture.link.ask(1, fixture.now);
     fixture.receive(HALTED);
     fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:6\r\n");
-    let granted = Grant { first: 1, granted: 1, limit: 9, generation: 6 };
+    let granted = Grant { first: 1, granted: 1, limit: 9, epoch: 6 };
     assert_eq!(fixture.replies(), [GO_AWAY, Reply::Granted(granted)]);
     fixture.sent();
     assert!(fixture.is_asking());

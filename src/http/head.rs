@@ -6,7 +6,7 @@
 //! same however the bytes were cut.
 //!
 //! httparse splits the fields; the first line is read here, because httparse takes bytes beyond
-//! ASCII in a target and calls every version but 1.0 and 1.1 one and the same error.
+//! ASCII in a target and calls every version but 1.0 and 1.1, 1.2 too, one and the same error.
 
 use super::fields::{self, Coding, Expectation, Said};
 use super::refusal::Refusal;
@@ -179,14 +179,16 @@ fn persistence(version: Version, said: &Said) -> Persistence {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Version {
     Http10,
+    /// 1.1 to 1.9.
     Http11,
 }
 
 impl Version {
-    /// Reads what stands between target and line end, the space included.
+    /// Reads what stands between target and line end, the space included. A minor version above
+    /// 1.1 adds nothing that this server must know, and is served as 1.1 (RFC 9110, section 2.5).
     fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
         match bytes.strip_prefix(b" HTTP/") {
-            Some(b"1.1") => Ok(Self::Http11),
+            Some([b'1', b'.', b'1'..=b'9']) => Ok(Self::Http11),
             Some(b"1.0") => Ok(Self::Http10),
             Some([b'0'..=b'9', b'.', b'0'..=b'9']) => Err(Refusal::UnsupportedVersion),
             _ => Err(Refusal::MalformedRequestLine),

@@ -71,7 +71,14 @@ pub(super) const ROWS: &[Row] = &[
         &[b"GET / HTTP/1.1\nHost: x\r\n\r\n"], Refused(BareLineFeed)),
     Row("a version that is wrong and ends in LF is refused",
         &[b"GET / HTTP/9.9\n"], Refused(BareLineFeed)),
-    Row("HTTP/1.2 is not supported", &[b"GET / HTTP/1.2", HOST], Refused(UnsupportedVersion)),
+    // RFC 9110, sections 2.5 and 6.2: a higher minor version is served as the highest known one.
+    Row("HTTP/1.2 is taken as 1.1", &[b"GET / HTTP/1.2", HOST], Taken(GET)),
+    Row("HTTP/1.2 needs a Host as 1.1 does", &[b"GET / HTTP/1.2\r\n\r\n"], Refused(MissingHost)),
+    Row("HTTP/1.2 closes as 1.1 does",
+        &[b"GET / HTTP/1.2\r\nHost: x\r\nConnection: close\r\n\r\n"], Taken(CLOSED)),
+    Row("HTTP/1.2 has chunks as 1.1 does",
+        &[b"POST / HTTP/1.2\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"], Taken(CHUNKED)),
+    Row("HTTP/1.9 is taken as 1.1", &[b"GET / HTTP/1.9", HOST], Taken(GET)),
     Row("HTTP/0.9 is not supported", &[b"GET / HTTP/0.9\r\n\r\n"], Refused(UnsupportedVersion)),
     Row("HTTP/2.0 is not supported", &[b"GET / HTTP/2.0", HOST], Refused(UnsupportedVersion)),
     Row("HTTP/3.0 is not supported with its first line",
@@ -151,7 +158,6 @@ pub(super) const ROWS: &[Row] = &[
         &[b"GET / HTTP/\xD9\xA1.1", HOST], Refused(MalformedRequestLine)),
     Row("another protocol of the same form is refused",
         &[b"GET / ICY/1.1", HOST], Refused(MalformedRequestLine)),
-    Row("HTTP/1.9 is not supported", &[b"GET / HTTP/1.9", HOST], Refused(UnsupportedVersion)),
     Row("HTTP/0.0 is not supported", &[b"GET / HTTP/0.0", HOST], Refused(UnsupportedVersion)),
     Row("HTTP/9.9 is not supported", &[b"GET / HTTP/9.9\r\n"], Refused(UnsupportedVersion)),
 ];

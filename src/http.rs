@@ -15,6 +15,7 @@
 //! or its connection.
 
 mod body;
+mod chunk_line;
 mod fields;
 mod head;
 mod refusal;

@@ -115,6 +115,10 @@ fn a_malformed_chunked_body_is_refused() {
         ("a chunk longer than its size", "3\r\nabcd\r\n0\r\n\r\n"),
         ("a size line that ends in a bare LF", "3\nabc\r\n0\r\n\r\n"),
         ("an extension past the bound", &long_extension),
+        ("an extension without a name", "3;\r\nabc\r\n0\r\n\r\n"),
+        ("an extension's name that is no token", "3;bad[=x\r\nabc\r\n0\r\n\r\n"),
+        ("an open quote", "3;a=\"b\r\nabc\r\n0\r\n\r\n"),
+        ("a blank behind the size", "3 \r\nabc\r\n0\r\n\r\n"),
     ];
     let daemon = Daemon::start(&[]);
     for (name, body) in bodies {

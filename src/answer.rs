@@ -119,6 +119,11 @@ pub fn to_route(route: Route) -> Option<Response<'static>> {
             allow: Some(allow),
             ..PLAIN
         }),
+        Route::NotImplemented => Some(Response {
+            status: Status::NotImplemented,
+            body: br#"{"error":"method not implemented"}"#,
+            ..PLAIN
+        }),
     }
 }
 

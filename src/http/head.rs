@@ -14,8 +14,7 @@ use super::response::Persistence;
 use super::target;
 use crate::limits::{HEAD_BYTES_MAX, TARGET_BYTES_MAX};
 
-/// What the methods of this server are told apart by; names are case-sensitive (RFC 9110,
-/// section 9.1).
+/// The methods that this server tells apart; names are case-sensitive (RFC 9110, section 9.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// `GET`
@@ -26,8 +25,11 @@ pub enum Method {
     Post,
     /// `OPTIONS`
     Options,
-    /// Any other token.
+    /// One that is known and that no path has: those left of RFC 9110, section 9.3, and PATCH
+    /// (RFC 5789).
     Other,
+    /// Any other token.
+    Unknown,
 }
 
 /// How the body after a head is delimited (RFC 9112, section 6.3).
@@ -203,7 +205,8 @@ impl Method {
             b"HEAD" => Self::Head,
             b"POST" => Self::Post,
             b"OPTIONS" => Self::Options,
-            _ => Self::Other,
+            b"PUT" | b"DELETE" | b"CONNECT" | b"TRACE" | b"PATCH" => Self::Other,
+            _ => Self::Unknown,
         }
     }
 }

@@ -185,7 +185,8 @@ fn targets_are_bounded() {
     check("a line end is no target", &ended, no_version);
     let method = [b"G(", &longer[1..]].concat();
     check("a wrong method is refused before it", &method, no_version);
-    let long_method = ["M".repeat(HEAD_BYTES_MAX / 2).as_bytes(), &longer[3..]].concat();
+    let method = "M".repeat(HEAD_BYTES_MAX - TARGET_BYTES_MAX);
+    let long_method = [method.as_bytes(), &longer[3..]].concat();
     check(
         "behind a long method the head's bound is the first",
         &long_method[..HEAD_BYTES_MAX],

@@ -75,6 +75,17 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(Request<'_>, usize)>, Refusal> {
     }
 }
 
+/// Whether the request that starts with `bytes` is a HEAD: its answer has no body, though it be
+/// refused or never come whole (RFC 9110, section 9.3.2). No method counts before the space behind
+/// it is there.
+///
+/// Of bytes that [`parse`] refuses, more bytes never change it.
+pub fn is_head(bytes: &[u8]) -> bool {
+    let window = &bytes[..bytes.len().min(HEAD_BYTES_MAX)];
+    let line_start = skip_empty_lines(window);
+    line_start.is_some_and(|start| window[start..].starts_with(b"HEAD "))
+}
+
 fn parse_window(window: &[u8]) -> Result<Option<(Request<'_>, usize)>, Refusal> {
     let Some(line_start) = skip_empty_lines(window) else {
         return Ok(None);

@@ -167,6 +167,52 @@ fn those_before_a_refused_request_are_answered() {
     client.assert_closed();
 }
 
+/// RFC 9110, section 9.3.2: one byte of a body, and a client that keeps the connection would take
+/// it for the start of the next answer.
+#[test]
+fn a_refused_head_is_answered_without_a_body() {
+    let (target, value) = ("x".repeat(8_000), "x".repeat(16_384));
+    let body = |field: &str| format!("HEAD / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n");
+    let requests = [
+        ("HEAD / HTTP/1.1\r\n\r\n".to_owned(), 400),
+        ("\r\nHEAD nowhere HTTP/1.1\r\n\r\n".to_owned(), 400),
+        (format!("HEAD /{target} HTTP/1.1\r\n\r\n"), 414),
+        (format!("HEAD / HTTP/1.1\r\nHost: a\r\nX: {value}\r\n\r\n"), 431),
+        ("HEAD / HTTP/2.0\r\n\r\n".to_owned(), 505),
+        (body("Content-Length: 65537"), 413),
+        (body("Expect: the unexpected"), 417),
+        (body("Transfer-Encoding: gzip"), 501),
+        (body("Transfer-Encoding: chunked") + "x\r\n", 400),
+        (body("Transfer-Encoding: chunked") + "3\r\nabc\r\n10000\r\n", 413),
+        (body("Transfer-Encoding: chunked") + "0\r\n" + &"X: a\r\n".repeat(65) + "\r\n", 431),
+    ];
+    let daemon = Daemon::start(&[]);
+    for (request, status) in requests {
+        for pieces in [1, 3] {
+            let mut client = daemon.client();
+            for piece in request.as_bytes().chunks(request.len().div_ceil(pieces)) {
+                client.send(piece);
+            }
+            client.send(NEXT_REQUEST);
+            client.finish_sending();
+            let answer = client.receive_to("HEAD");
+            assert_eq!(answer.status, status, "{request:.60}");
+            assert_eq!(answer.field("Connection"), Some("close"), "{answer:?}");
+            assert_ne!(answer.field("Content-Length"), Some("0"), "{answer:?}");
+            client.assert_closed();
+        }
+    }
+    assert_eq!(daemon.taken(), 0);
+}
+
+#[test]
+fn a_refused_request_whose_method_is_not_read_is_answered_with_a_body() {
+    let daemon = Daemon::start(&[]);
+    for request in ["HEAD\r\n", "HEAD\t/", "HE@D / HTTP/1.1\r\n", "head nowhere HTTP/1.1\r\n"] {
+        assert_refused(&daemon, request, request.as_bytes(), 400);
+    }
+}
+
 fn post(field: &str) -> String {
     format!("POST / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n")
 }

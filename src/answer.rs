@@ -3,7 +3,7 @@
 //! The two bodies of a take are those of the service that headcount re-does, byte for byte.
 
 use crate::counter::Count;
-use crate::http::{Persistence, Refusal, Response, Status};
+use crate::http::{self, Persistence, Refusal, Response, Status};
 use crate::queue::Outcome;
 use crate::route::{Question, Route};
 
@@ -119,16 +119,39 @@ pub fn to_route(route: Route) -> Option<Response<'static>> {
             allow: Some(allow),
             ..PLAIN
         }),
+        Route::NotImplemented => Some(Response {
+            status: Status::NotImplemented,
+            body: br#"{"error":"method not implemented"}"#,
+            ..PLAIN
+        }),
     }
 }
 
-/// The last answer of a connection: to a request that broke the rules.
-pub fn to_refused(refusal: Refusal, text: &mut Text) -> Response<'_> {
+/// The last answer of a connection: to a request that broke the rules, a HEAD if `head_only`.
+pub fn to_refused(refusal: Refusal, head_only: bool, text: &mut Text) -> Response<'_> {
     write_error(refusal.reason(), text);
     Response {
         status: refusal.status(),
         body: text.bytes(),
         persistence: Persistence::Close,
+        head_only,
+        ..PLAIN
+    }
+}
+
+/// The only answer of a connection past `--max-clients`, of which `bytes` were read: perhaps none.
+pub fn to_turned_away(bytes: &[u8]) -> Response<'static> {
+    Response { head_only: http::is_head(bytes), ..TOO_MANY_CLIENTS }
+}
+
+/// The last answer of a connection whose request, a HEAD if `head_only`, did not arrive whole in
+/// time.
+pub fn to_late(head_only: bool) -> Response<'static> {
+    Response {
+        status: Status::RequestTimeout,
+        body: br#"{"error":"request timeout"}"#,
+        persistence: Persistence::Close,
+        head_only,
         ..PLAIN
     }
 }
@@ -142,14 +165,6 @@ pub const TOO_MANY_CLIENTS: Response<'static> = Response {
     ..PLAIN
 };
 
-/// The last answer of a connection whose request did not arrive whole in time.
-pub const REQUEST_TIMEOUT: Response<'static> = Response {
-    status: Status::RequestTimeout,
-    body: br#"{"error":"request timeout"}"#,
-    persistence: Persistence::Close,
-    ..PLAIN
-};
-
 const PLAIN: Response<'static> = Response {
     status: Status::Ok,
     body: b"",
@@ -159,3 +174,23 @@ const PLAIN: Response<'static> = Response {
     persistence: Persistence::KeepAlive,
     head_only: false,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_who_is_turned_away_gets_a_body_unless_it_has_sent_the_start_of_a_head() {
+        for bytes in [&b""[..], b"\r\n", b"HEAD", b"GET / HTTP/1.1\r\n", &[0; 1_024]] {
+            assert!(!to_turned_away(bytes).head_only, "{}", bytes.escape_ascii());
+        }
+        for bytes in [&b"HEAD "[..], b"\r\nHEAD / HTTP/1.1\r\n", b"HEAD / HTTP/1.1\r\n\0\0"] {
+            let answer = to_turned_away(bytes);
+            assert!(answer.head_only, "{}", bytes.escape_ascii());
+            assert_eq!(
+                (answer.status, answer.body),
+                (Status::ServiceUnavailable, TOO_MANY_CLIENTS.body)
+            );
+        }
+    }
+}

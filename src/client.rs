@@ -185,7 +185,8 @@ impl Client {
             Pause::Request => self.closing = Some(CloseReason::Idle),
             Pause::Head | Pause::Body => {
                 self.closing = Some(CloseReason::RequestTimeout);
-                answer::REQUEST_TIMEOUT.write(&context.date, self.outbound.writer());
+                let head_only = self.reader.is_head(&self.inbound);
+                answer::to_late(head_only).write(&context.date, self.outbound.writer());
             }
             Pause::Reader => {
                 self.closing = Some(CloseReason::SendTimeout);
@@ -230,17 +231,17 @@ impl Client {
                 self.act(wish, context);
                 Some(consumed)
             }
-            Err(refusal) => self.refuse(refusal, context),
+            Err(refusal) => self.refuse(refusal, bytes, context),
         }
     }
 
-    /// A refused request is the last, and is answered after all before it.
-    fn refuse(&mut self, refusal: Refusal, context: &Context) -> Option<usize> {
+    /// A refused request, of which `bytes` were left, is the last. It is answered after all before.
+    fn refuse(&mut self, refusal: Refusal, bytes: &[u8], context: &Context) -> Option<usize> {
         if self.awaiting > 0 {
             return None;
         }
-        let text = &mut Text::new();
-        answer::to_refused(refusal, text).write(&context.date, self.outbound.writer());
+        let (head_only, text) = (self.reader.is_head(bytes), &mut Text::new());
+        answer::to_refused(refusal, head_only, text).write(&context.date, self.outbound.writer());
         self.closing = Some(CloseReason::Refused(refusal));
         Some(0)
     }

@@ -15,6 +15,7 @@
 //! or its connection.
 
 mod body;
+mod chunk_line;
 mod fields;
 mod head;
 mod refusal;
@@ -22,7 +23,7 @@ mod response;
 mod target;
 
 pub use body::{Body, Skipped};
-pub use head::{Framing, Method, Request, parse};
+pub use head::{Framing, Method, Request, is_head, parse};
 pub use refusal::Refusal;
 pub use response::{CONTINUE, Date, Persistence, Response, Status};
 

@@ -17,18 +17,21 @@ pub const COUNTER_NAME_BYTES_MAX: usize = 64;
 
 // --- one request -------------------------------------------------------------------------------
 
-/// Bytes of a request's head, the blank line included; more is answered 431.
-pub const HEAD_BYTES_MAX: usize = 8 * 1024;
-/// Bytes of a request's target; more is answered 414. RFC 9112, section 3 asks for room.
-pub const TARGET_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of a request's head, the blank line included; more is answered 431. Behind a request line
+/// of 8,000 bytes the fields still have 8 KiB. All of it may wait in memory for its end.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a request's target; more is answered 414. RFC 9112, section 3 wants request lines
+/// of at least 8,000 bytes accepted: a target of such a line is shorter, whatever its method.
+pub const TARGET_BYTES_MAX: usize = 8_000;
 /// Fields of a request's head; more is answered 431. Browsers behind proxies send 20 to 40.
 pub const FIELDS_MAX: usize = 64;
 /// Bytes of a request's body, which is read past and ignored; more is answered 413.
 pub const BODY_BYTES_MAX: u64 = 64 * 1024;
 /// Bytes of one chunk's size line with its extensions (RFC 9112, section 7.1.1); more is 400.
 pub const CHUNK_LINE_BYTES_MAX: usize = 256;
-/// Bytes of a chunked body's trailer section; more is answered 431.
-pub const TRAILER_BYTES_MAX: usize = HEAD_BYTES_MAX;
+/// Bytes of a chunked body's trailer section; more is answered 431. It is ignored, and waits where
+/// a head waits.
+pub const TRAILER_BYTES_MAX: usize = 8 * 1024;
 
 // --- one client --------------------------------------------------------------------------------
 
@@ -150,7 +153,8 @@ pub const LOG_FLUSH_TIMEOUT_AT_ONCE: Duration = Duration::from_millis(50);
 /// Bytes of log lines that may wait for a slow reader of stdout; past it lines are dropped.
 pub const LOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
+const _: () = assert!(8_000 <= TARGET_BYTES_MAX && TARGET_BYTES_MAX < HEAD_BYTES_MAX);
+const _: () = assert!(TRAILER_BYTES_MAX <= HEAD_BYTES_MAX, "a client holds so many unread bytes");
 const _: () = assert!(HEAD_BYTES_MAX <= READ_BYTES_MAX);
 const _: () = assert!(PIPELINED_MAX <= BATCH_MAX);
 const _: () = assert!(

@@ -15,6 +15,8 @@ pub enum Route {
     NotFound,
     /// The path has other methods.
     MethodNotAllowed(Allow),
+    /// No path has such a method.
+    NotImplemented,
 }
 
 /// The questions that need the store.
@@ -38,6 +40,9 @@ const LOOK_METHODS: Allow = "GET, HEAD, OPTIONS";
 
 /// The route of a request. `path` has no query; `*` is the asterisk-form of OPTIONS
 /// (RFC 9112, section 3.2.4).
+///
+/// An unknown method is 501 whatever the path, for no path has it (RFC 9110, section 9.1). With a
+/// known one, a path that does not exist is 404, and a path without that method is 405.
 pub fn route(method: Method, path: &[u8]) -> Route {
     match path {
         b"/" => match method {
@@ -45,11 +50,13 @@ pub fn route(method: Method, path: &[u8]) -> Route {
             Method::Head => Route::Store(Question::Peek),
             Method::Options => Route::Options(TAKE_METHODS),
             Method::Other => Route::MethodNotAllowed(TAKE_METHODS),
+            Method::Unknown => Route::NotImplemented,
         },
         b"/status" => look(method, Route::Store(Question::Status)),
         b"/readyz" => look(method, Route::Store(Question::Ready)),
         b"/livez" => look(method, Route::Alive),
         b"*" if method == Method::Options => Route::Options(TAKE_METHODS),
+        _ if method == Method::Unknown => Route::NotImplemented,
         _ => Route::NotFound,
     }
 }
@@ -59,6 +66,7 @@ fn look(method: Method, route: Route) -> Route {
         Method::Get | Method::Head => route,
         Method::Options => Route::Options(LOOK_METHODS),
         Method::Post | Method::Other => Route::MethodNotAllowed(LOOK_METHODS),
+        Method::Unknown => Route::NotImplemented,
     }
 }
 
@@ -68,7 +76,8 @@ mod tests {
 
     #[test]
     fn only_get_and_post_on_the_root_take_a_number() {
-        let methods = [Method::Get, Method::Post, Method::Head, Method::Options, Method::Other];
+        let known = [Method::Get, Method::Post, Method::Head, Method::Options, Method::Other];
+        let methods = known.into_iter().chain([Method::Unknown]);
         let paths: [&[u8]; 7] = [b"/", b"/status", b"/readyz", b"/livez", b"*", b"//", b""];
         for method in methods {
             for path in paths {
@@ -89,7 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn another_path_is_not_found_whatever_the_method() {
+    fn an_unknown_method_is_not_implemented_whatever_the_path() {
+        for path in [&b"/"[..], b"/status", b"/readyz", b"/livez", b"/nowhere"] {
+            assert_eq!(route(Method::Unknown, path), Route::NotImplemented);
+        }
+    }
+
+    #[test]
+    fn another_path_is_not_found_whatever_the_known_method() {
         assert_eq!(route(Method::Get, b"/favicon.ico"), Route::NotFound);
         assert_eq!(route(Method::Other, b"/x"), Route::NotFound);
         assert_eq!(route(Method::Get, b"*"), Route::NotFound);

@@ -8,7 +8,7 @@
 //!
 //! It keeps no bytes: what it does not consume is handed in again, with more behind.
 
-use crate::http::{self, Body, Framing, Method, Persistence, Refusal, Request};
+use crate::http::{self, Body, Framing, Method, Persistence, Refusal, Request, Skipped};
 use crate::route::{self, Route};
 
 /// What a parsed request wants, free of its bytes.
@@ -71,10 +71,13 @@ impl Reader {
     /// wrong in its body can be answered as soon as it is seen.
     ///
     /// # Errors
-    /// The next request breaks the rules. The reader must not be used any more.
+    /// The next request breaks the rules. From then on only [`Reader::is_head`] may be asked.
     pub fn read(&mut self, bytes: &[u8], awaited: Option<Wish>) -> Result<Progress, Refusal> {
-        match self.body.take() {
-            Some((body, wish)) => self.read_body(body, wish, bytes),
+        match &mut self.body {
+            Some((body, wish)) => {
+                let (skipped, wish) = (body.skip(bytes)?, *wish);
+                Ok(self.pass(skipped, wish))
+            }
             None => self.read_head(bytes, awaited),
         }
     }
@@ -82,6 +85,15 @@ impl Reader {
     /// Whether a body is being read past.
     pub fn is_in_body(&self) -> bool {
         self.body.is_some()
+    }
+
+    /// Whether the request being read is a HEAD. `bytes` are those of it that were not consumed:
+    /// they say so until its head is read.
+    pub fn is_head(&self, bytes: &[u8]) -> bool {
+        match &self.body {
+            Some((_, wish)) => wish.head_only,
+            None => http::is_head(bytes),
+        }
     }
 
     fn read_head(&mut self, bytes: &[u8], awaited: Option<Wish>) -> Result<Progress, Refusal> {
@@ -105,17 +117,17 @@ impl Reader {
         Ok(Progress::Body { consumed, expects_continue: request.expects_continue })
     }
 
-    fn read_body(&mut self, mut body: Body, wish: Wish, bytes: &[u8]) -> Result<Progress, Refusal> {
-        let skipped = body.skip(bytes)?;
+    /// A part of the body was read past.
+    fn pass(&mut self, skipped: Skipped, wish: Wish) -> Progress {
         let consumed = skipped.consumed;
         if skipped.done {
-            return Ok(Progress::Request { consumed, wish });
+            self.body = None;
+            return Progress::Request { consumed, wish };
         }
-        self.body = Some((body, wish));
-        Ok(match consumed {
+        match consumed {
             0 => Progress::More,
             _ => Progress::Body { consumed, expects_continue: false },
-        })
+        }
     }
 }
 
@@ -148,6 +160,23 @@ mod tests {
         let bad = b"GET / HTTP/1.1\r\n\r\n";
         assert_eq!(reader.read(bad, Some(TAKE)), Ok(Progress::Held));
         assert_eq!(reader.read(bad, None), Err(Refusal::MissingHost));
+    }
+
+    #[test]
+    fn a_head_is_known_from_its_method_to_the_end_of_its_body() {
+        let mut reader = Reader::default();
+        assert!(!reader.is_head(b"HEAD"));
+        assert!(reader.is_head(b"HEAD "));
+        assert!(!reader.is_head(POST));
+        let head = [b"HEAD", &POST[4..]].concat();
+        assert!(reader.read(&head, None).is_ok());
+        assert!(reader.is_head(b"GET "), "bytes of the body");
+        assert!(reader.read(b"hello", None).is_ok());
+        assert!(!reader.is_head(GET));
+        let chunked = b"HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert!(reader.read(chunked, None).is_ok());
+        assert_eq!(reader.read(b"x\r\n", None), Err(Refusal::MalformedChunkLine));
+        assert!(reader.is_head(b"x\r\n"), "of a refused one too");
     }
 
     #[test]

@@ -346,6 +346,44 @@ fn a_body_has_its_own_time_and_its_chunks_gain_none() {
     }
 }
 
+/// RFC 9110, section 9.3.2.
+#[test]
+fn a_head_that_is_late_or_refused_is_answered_without_a_body() {
+    let chunked = format!("HEAD / HTTP/1.1\r\nHost: a\r\n{CHUNKED}\r\n");
+    let late = ["HEAD /", "\r\nHEAD ", &chunked, &format!("{chunked}1\r\na\r\n1")];
+    for start in late {
+        let mut fixture = Fixture::new();
+        fixture.receive(start);
+        assert!(fixture.pass(REQUEST_TIMEOUT));
+        assert_eq!(fixture.sent(), ["408 Request Timeout"], "{start:?}");
+    }
+    for bad in ["HEAD a", "HEAD / HTTP/1.1\r\n", "\r\nHEAD / HTTP/2.0\r\n", &chunked] {
+        let request = format!("{bad}\r\n\r\n");
+        for split in 1..request.len() {
+            let (start, rest) = request.split_at(split);
+            let mut fixture = Fixture::new();
+            fixture.receive(&format!("{GET}{start}"));
+            fixture.answer(Outcome::Number(1));
+            fixture.receive(rest);
+            fixture.receive("");
+            let sent = fixture.sent();
+            assert_eq!(sent[0], number(1));
+            assert_eq!(sent.len(), 2);
+            assert!(sent[1].starts_with("400 ") || sent[1].starts_with("505 "), "{sent:?}");
+        }
+    }
+}
+
+#[test]
+fn a_late_request_whose_method_is_not_read_is_answered_with_a_body() {
+    for start in ["\r\n", "HEAD", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nHEAD "] {
+        let mut fixture = Fixture::new();
+        fixture.receive(start);
+        assert!(fixture.pass(REQUEST_TIMEOUT));
+        assert_eq!(fixture.sent(), [r#"{"error":"request timeout"}"#], "{start:?}");
+    }
+}
+
 #[test]
 fn empty_lines_are_no_idling_and_answers_begin_it_anew() {
     let mut client = Fixture::new();

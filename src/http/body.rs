@@ -10,13 +10,11 @@
 //! A line is judged when all of it is there, so that a refusal does not depend on how the bytes
 //! were cut.
 
+use super::chunk_line;
 use super::fields;
 use super::head::Framing;
 use super::refusal::Refusal;
 use crate::limits::{BODY_BYTES_MAX, CHUNK_LINE_BYTES_MAX, FIELDS_MAX, TRAILER_BYTES_MAX};
-
-/// The digits that a `u64` has room for.
-const CHUNK_SIZE_DIGITS_MAX: usize = 16;
 
 /// The place in a body up to which it was read past.
 #[derive(Clone, Debug)]
@@ -121,7 +119,7 @@ impl Body {
             return incomplete(window, CHUNK_LINE_BYTES_MAX, Refusal::ChunkLineTooLong);
         };
         let line = window[..line_end].strip_suffix(b"\r").ok_or(Refusal::BareLineFeed)?;
-        let size = chunk_size(line).ok_or(Refusal::MalformedChunkLine)?;
+        let size = chunk_line::size(line).ok_or(Refusal::MalformedChunkLine)?;
         if size > BODY_BYTES_MAX - self.chunked_bytes {
             return Err(Refusal::BodyTooLarge);
         }
@@ -162,24 +160,6 @@ fn incomplete(window: &[u8], bytes_max: usize, refusal: Refusal) -> Result<usize
         return Err(refusal);
     }
     Ok(0)
-}
-
-/// The size in a chunk's first line. Extensions are ignored (RFC 9112, section 7.1.1), but not
-/// with control bytes in them, above all no CR that somebody else took for a line end.
-fn chunk_size(line: &[u8]) -> Option<u64> {
-    let digits_end = line.iter().position(|byte| !byte.is_ascii_hexdigit());
-    let (digits, rest) = line.split_at(digits_end.unwrap_or(line.len()));
-    if rest.iter().any(|&byte| byte.is_ascii_control() && byte != b'\t') {
-        return None;
-    }
-    if !matches!(rest.trim_ascii_start(), [] | [b';', ..]) {
-        return None;
-    }
-    if digits.len() > CHUNK_SIZE_DIGITS_MAX {
-        return None;
-    }
-    // An empty string is no number; a sign, which would be one, is no digit.
-    u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! same however the bytes were cut.
 //!
 //! httparse splits the fields; the first line is read here, because httparse takes bytes beyond
-//! ASCII in a target and calls every version but 1.0 and 1.1 one and the same error.
+//! ASCII in a target and calls every version but 1.0 and 1.1, 1.2 too, one and the same error.
 
 use super::fields::{self, Coding, Expectation, Said};
 use super::refusal::Refusal;
@@ -14,8 +14,7 @@ use super::response::Persistence;
 use super::target;
 use crate::limits::{HEAD_BYTES_MAX, TARGET_BYTES_MAX};
 
-/// What the methods of this server are told apart by; names are case-sensitive (RFC 9110,
-/// section 9.1).
+/// The methods that this server tells apart; names are case-sensitive (RFC 9110, section 9.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// `GET`
@@ -26,8 +25,11 @@ pub enum Method {
     Post,
     /// `OPTIONS`
     Options,
-    /// Any other token.
+    /// One that is known and that no path has: those left of RFC 9110, section 9.3, and PATCH
+    /// (RFC 5789).
     Other,
+    /// Any other token.
+    Unknown,
 }
 
 /// How the body after a head is delimited (RFC 9112, section 6.3).
@@ -71,6 +73,17 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(Request<'_>, usize)>, Refusal> {
         None if window.len() == HEAD_BYTES_MAX => Err(Refusal::HeadTooLarge),
         outcome => Ok(outcome),
     }
+}
+
+/// Whether the request that starts with `bytes` is a HEAD: its answer has no body, though it be
+/// refused or never come whole (RFC 9110, section 9.3.2). No method counts before the space behind
+/// it is there.
+///
+/// Of bytes that [`parse`] refuses, more bytes never change it.
+pub fn is_head(bytes: &[u8]) -> bool {
+    let window = &bytes[..bytes.len().min(HEAD_BYTES_MAX)];
+    let line_start = skip_empty_lines(window);
+    line_start.is_some_and(|start| window[start..].starts_with(b"HEAD "))
 }
 
 fn parse_window(window: &[u8]) -> Result<Option<(Request<'_>, usize)>, Refusal> {
@@ -179,14 +192,16 @@ fn persistence(version: Version, said: &Said) -> Persistence {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Version {
     Http10,
+    /// 1.1 to 1.9.
     Http11,
 }
 
 impl Version {
-    /// Reads what stands between target and line end, the space included.
+    /// Reads what stands between target and line end, the space included. A minor version above
+    /// 1.1 adds nothing that this server must know, and is served as 1.1 (RFC 9110, section 2.5).
     fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
         match bytes.strip_prefix(b" HTTP/") {
-            Some(b"1.1") => Ok(Self::Http11),
+            Some([b'1', b'.', b'1'..=b'9']) => Ok(Self::Http11),
             Some(b"1.0") => Ok(Self::Http10),
             Some([b'0'..=b'9', b'.', b'0'..=b'9']) => Err(Refusal::UnsupportedVersion),
             _ => Err(Refusal::MalformedRequestLine),
@@ -201,13 +216,14 @@ impl Method {
             b"HEAD" => Self::Head,
             b"POST" => Self::Post,
             b"OPTIONS" => Self::Options,
-            _ => Self::Other,
+            b"PUT" | b"DELETE" | b"CONNECT" | b"TRACE" | b"PATCH" => Self::Other,
+            _ => Self::Unknown,
         }
     }
 }
 
 /// RFC 9110, section 5.6.2.
-fn is_token_byte(byte: u8) -> bool {
+pub(super) fn is_token_byte(byte: u8) -> bool {
     let is_mark = matches!(
         byte,
         b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'

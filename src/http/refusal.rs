@@ -17,7 +17,7 @@ pub enum Refusal {
     MalformedTarget,
     /// The target is over `TARGET_BYTES_MAX`.
     TargetTooLong,
-    /// The version is neither 1.0 nor 1.1, as in HTTP/2 without negotiation.
+    /// The major version is not 1, as in HTTP/2 without negotiation (RFC 9110, section 15.6.6).
     UnsupportedVersion,
     /// The head, with the empty lines before it, is over `HEAD_BYTES_MAX`.
     HeadTooLarge,

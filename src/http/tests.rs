@@ -9,7 +9,7 @@ mod request_lines;
 mod targets;
 mod transfer_encodings;
 
-use super::{Framing, Method, Persistence, Refusal, Request, parse};
+use super::{Framing, Method, Persistence, Refusal, Request, is_head, parse};
 use crate::limits::{FIELDS_MAX, HEAD_BYTES_MAX, TARGET_BYTES_MAX};
 
 use Expected::{Open, Refused, Taken};
@@ -162,6 +162,30 @@ fn any_number_of_empty_lines_is_skipped_up_to_the_bound_of_a_head() {
     }
 }
 
+/// The answer to a refusal depends on it, and must be the same however the bytes were cut.
+#[test]
+fn a_head_is_known_by_its_method_and_no_further_than_a_refusal_sees() {
+    for (bytes, expected) in [
+        (&b"HEAD "[..], true),
+        (b"\r\n\r\nHEAD \0", true),
+        (b"HEAD", false),
+        (b"HEAD\r\n", false),
+        (b"head / HTTP/1.1\r\n", false),
+        (b"HEADS / HTTP/1.1\r\n", false),
+        (b" HEAD / HTTP/1.1\r\n", false),
+        (b"\nHEAD / HTTP/1.1\r\n", false),
+        (b"\r\n\rHEAD / HTTP/1.1\r\n", false),
+        (b"GET / HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\n", false),
+        (b"", false),
+    ] {
+        assert_eq!(is_head(bytes), expected, "{}", bytes.escape_ascii());
+    }
+    let empty = b"\r\n".repeat(HEAD_BYTES_MAX / 2 - 2);
+    let late = [&empty[..], b"HEAD / HTTP/1.1\r\n"].concat();
+    assert_eq!(parse(&late), Err(HeadTooLarge));
+    assert!(!is_head(&late) && !is_head(&late[..HEAD_BYTES_MAX]));
+}
+
 #[test]
 fn targets_are_bounded() {
     let line = |target_len: usize| format!("GET /{}", "a".repeat(target_len - 1)).into_bytes();
@@ -185,7 +209,8 @@ fn targets_are_bounded() {
     check("a line end is no target", &ended, no_version);
     let method = [b"G(", &longer[1..]].concat();
     check("a wrong method is refused before it", &method, no_version);
-    let long_method = ["M".repeat(HEAD_BYTES_MAX / 2).as_bytes(), &longer[3..]].concat();
+    let method = "M".repeat(HEAD_BYTES_MAX - TARGET_BYTES_MAX);
+    let long_method = [method.as_bytes(), &longer[3..]].concat();
     check(
         "behind a long method the head's bound is the first",
         &long_method[..HEAD_BYTES_MAX],
@@ -263,7 +288,8 @@ fn mutated_heads_never_panic_and_are_the_same_however_they_are_cut() {
     for round in 0..20_000 {
         let bytes = mutate(&rows, &mut random);
         let whole = parse(&bytes);
-        if let Ok(Some((_, head_len))) = whole {
+        if let Ok(Some((request, head_len))) = whole {
+            assert_eq!(is_head(&bytes), request.method == Method::Head, "round {round}");
             taken += 1;
             assert_is_strict(&bytes[..head_len]);
         }
@@ -272,6 +298,8 @@ fn mutated_heads_never_panic_and_are_the_same_however_they_are_cut() {
             let start = parse(&bytes[..cut]);
             let same = start == Ok(None) || start == whole;
             assert!(same, "round {round} cut at {cut}: {}", bytes.escape_ascii());
+            let same = start == Ok(None) || is_head(&bytes[..cut]) == is_head(&bytes);
+            assert!(same, "round {round} cut at {cut}: HEAD or not: {}", bytes.escape_ascii());
         }
     }
     assert!((1_000..19_000).contains(&taken), "{taken} taken: the mutations test nothing");

@@ -154,7 +154,7 @@ fn send_pipeline(client: &mut HttpClient, seen: &Seen) {
 fn refuse(mut client: HttpClient, random: &mut Rng, seen: &Seen) {
     seen.ended.fetch_add(1, Ordering::Relaxed);
     let fields = "A: b\r\n".repeat(80);
-    let target = "a".repeat(5_000);
+    let target = "a".repeat(8_100);
     let body = "b".repeat(70_000);
     let (request, status, words) = match random.u8(..5) {
         0 => ("GET / HTTP/1.1\r\nHost: a^b\r\n\r\n".to_owned(), 400, "malformed host"),

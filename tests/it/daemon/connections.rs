@@ -64,6 +64,19 @@ fn http_1_0_closes_unless_it_asks_to_be_kept_alive() {
     });
 }
 
+/// RFC 9110, section 2.5.
+#[test]
+fn a_higher_minor_version_is_served_as_http_1_1() {
+    let daemon = Daemon::start(&[]);
+    let mut client = daemon.client();
+    for (number, minor) in (1..).zip(2..=9) {
+        client.send(format!("GET / HTTP/1.{minor}\r\nHost: a\r\n\r\n").as_bytes());
+        let answer = client.receive();
+        assert_eq!((answer.version.as_str(), answer.number()), ("HTTP/1.1", Some(number)));
+        assert_eq!(answer.field("Connection"), None, "{answer:?}");
+    }
+}
+
 #[test]
 fn pipelined_requests_are_answered_in_order() {
     on_every_store(&["--limit", "4"], |daemon| {

@@ -63,12 +63,12 @@ fn an_ambiguous_length_is_refused() {
 
 #[test]
 fn a_head_past_a_bound_is_refused() {
-    let target = "x".repeat(4_096);
-    let value = "x".repeat(8_192);
+    let target = "x".repeat(8_000);
+    let value = "x".repeat(16_384);
     let fields = "X: a\r\n".repeat(65);
     let requests = [
-        ("a target over 4 KiB", format!("GET /{target} HTTP/1.1\r\nHost: a\r\n\r\n"), 414),
-        ("a head over 8 KiB", format!("GET / HTTP/1.1\r\nHost: a\r\nX: {value}\r\n\r\n"), 431),
+        ("a target over 8,000 bytes", format!("GET /{target} HTTP/1.1\r\nHost: a\r\n\r\n"), 414),
+        ("a head over 16 KiB", format!("GET / HTTP/1.1\r\nHost: a\r\nX: {value}\r\n\r\n"), 431),
         ("too many fields", format!("GET / HTTP/1.1\r\n{fields}\r\n"), 431),
     ];
     let daemon = Daemon::start(&[]);
@@ -115,6 +115,10 @@ fn a_malformed_chunked_body_is_refused() {
         ("a chunk longer than its size", "3\r\nabcd\r\n0\r\n\r\n"),
         ("a size line that ends in a bare LF", "3\nabc\r\n0\r\n\r\n"),
         ("an extension past the bound", &long_extension),
+        ("an extension without a name", "3;\r\nabc\r\n0\r\n\r\n"),
+        ("an extension's name that is no token", "3;bad[=x\r\nabc\r\n0\r\n\r\n"),
+        ("an open quote", "3;a=\"b\r\nabc\r\n0\r\n\r\n"),
+        ("a blank behind the size", "3 \r\nabc\r\n0\r\n\r\n"),
     ];
     let daemon = Daemon::start(&[]);
     for (name, body) in bodies {
@@ -125,21 +129,30 @@ fn a_malformed_chunked_body_is_refused() {
 
 #[test]
 fn what_is_just_within_the_bounds_is_served() {
-    let target = format!("/?{}", "x".repeat(4_094));
+    let target = format!("/?{}", "x".repeat(7_998));
     let daemon = Daemon::start(&[]);
     let mut client = daemon.client();
     assert_eq!(client.get(&target).number(), Some(1));
     let rest = "GET / HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n".len();
-    let value = "x".repeat(8_192 - rest);
+    let value = "x".repeat(16_384 - rest);
     client.send(format!("GET / HTTP/1.1\r\nHost: a\r\nX: {value}\r\n\r\n").as_bytes());
     assert_eq!(client.receive().number(), Some(2));
+    // RFC 9112, section 3: a request line of 8,000 bytes, and fields as large again.
+    for method in ["GET", "POST"] {
+        let query = "x".repeat(8_000 - method.len() - " /? HTTP/1.1".len());
+        let head = format!("{method} /?{query} HTTP/1.1\r\nHost: a\r\n");
+        assert_eq!(head.find('\r'), Some(8_000));
+        let value = "x".repeat(16_384 - head.len() - "X: \r\n\r\n".len());
+        client.send(format!("{head}X: {value}\r\n\r\n").as_bytes());
+        assert!(client.receive().number().is_some(), "{method}");
+    }
 }
 
 #[test]
 fn a_head_without_an_end_is_refused_before_it_ends() {
     let daemon = Daemon::start(&[]);
     let mut client = daemon.client();
-    client.send(format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(9_000)).as_bytes());
+    client.send(format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(17_000)).as_bytes());
     assert_eq!(client.receive().status, 431);
     client.assert_closed();
 }
@@ -152,6 +165,52 @@ fn those_before_a_refused_request_are_answered() {
     assert_eq!(client.receive().number(), Some(1));
     assert_eq!(client.receive().status, 400);
     client.assert_closed();
+}
+
+/// RFC 9110, section 9.3.2: one byte of a body, and a client that keeps the connection would take
+/// it for the start of the next answer.
+#[test]
+fn a_refused_head_is_answered_without_a_body() {
+    let (target, value) = ("x".repeat(8_000), "x".repeat(16_384));
+    let body = |field: &str| format!("HEAD / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n");
+    let requests = [
+        ("HEAD / HTTP/1.1\r\n\r\n".to_owned(), 400),
+        ("\r\nHEAD nowhere HTTP/1.1\r\n\r\n".to_owned(), 400),
+        (format!("HEAD /{target} HTTP/1.1\r\n\r\n"), 414),
+        (format!("HEAD / HTTP/1.1\r\nHost: a\r\nX: {value}\r\n\r\n"), 431),
+        ("HEAD / HTTP/2.0\r\n\r\n".to_owned(), 505),
+        (body("Content-Length: 65537"), 413),
+        (body("Expect: the unexpected"), 417),
+        (body("Transfer-Encoding: gzip"), 501),
+        (body("Transfer-Encoding: chunked") + "x\r\n", 400),
+        (body("Transfer-Encoding: chunked") + "3\r\nabc\r\n10000\r\n", 413),
+        (body("Transfer-Encoding: chunked") + "0\r\n" + &"X: a\r\n".repeat(65) + "\r\n", 431),
+    ];
+    let daemon = Daemon::start(&[]);
+    for (request, status) in requests {
+        for pieces in [1, 3] {
+            let mut client = daemon.client();
+            for piece in request.as_bytes().chunks(request.len().div_ceil(pieces)) {
+                client.send(piece);
+            }
+            client.send(NEXT_REQUEST);
+            client.finish_sending();
+            let answer = client.receive_to("HEAD");
+            assert_eq!(answer.status, status, "{request:.60}");
+            assert_eq!(answer.field("Connection"), Some("close"), "{answer:?}");
+            assert_ne!(answer.field("Content-Length"), Some("0"), "{answer:?}");
+            client.assert_closed();
+        }
+    }
+    assert_eq!(daemon.taken(), 0);
+}
+
+#[test]
+fn a_refused_request_whose_method_is_not_read_is_answered_with_a_body() {
+    let daemon = Daemon::start(&[]);
+    for request in ["HEAD\r\n", "HEAD\t/", "HE@D / HTTP/1.1\r\n", "head nowhere HTTP/1.1\r\n"] {
+        assert_refused(&daemon, request, request.as_bytes(), 400);
+    }
 }
 
 fn post(field: &str) -> String {

@@ -125,7 +125,7 @@ fn another_path_is_not_found_and_takes_no_number() {
 fn another_method_is_not_allowed_and_takes_no_number() {
     on_every_store(&[], |daemon| {
         let mut client = daemon.client();
-        for method in ["PUT", "DELETE", "PATCH", "BREW", "get"] {
+        for method in ["PUT", "DELETE", "PATCH", "TRACE"] {
             let answer = client.request(method, "/");
             assert_not_allowed(&answer);
             assert_allows(&answer, &["GET", "HEAD", "POST", "OPTIONS"]);
@@ -134,6 +134,23 @@ fn another_method_is_not_allowed_and_takes_no_number() {
             let answer = client.request("POST", target);
             assert_not_allowed(&answer);
             assert_allows(&answer, &["GET", "HEAD"]);
+        }
+        assert_eq!(daemon.taken(), 0);
+    });
+}
+
+/// RFC 9110, section 15.6.2: a method that nobody knows is not implemented for any target.
+#[test]
+fn an_unknown_method_is_not_implemented_and_takes_no_number() {
+    on_every_store(&[], |daemon| {
+        let mut client = daemon.client();
+        for method in ["BREW", "get", "Get", "GETS", "PROPFIND"] {
+            for target in ["/", "/status", "/readyz", "/livez", "/nowhere"] {
+                let answer = client.request(method, target);
+                let expected = (501, r#"{"error":"method not implemented"}"#);
+                assert_eq!((answer.status, answer.body.as_str()), expected, "{method} {target}");
+                assert_eq!(answer.field("Connection"), None, "it stays open: {answer:?}");
+            }
         }
         assert_eq!(daemon.taken(), 0);
     });

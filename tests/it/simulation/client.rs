@@ -15,6 +15,8 @@ pub enum Kind {
     Alive,
     NotFound,
     Bad,
+    BadHead,
+    Unknown,
 }
 
 /// An answer as it was read.
@@ -52,7 +54,9 @@ impl SimulatedClient {
     pub fn write(&mut self, random: &mut Rng) -> u64 {
         let mut takes = 0;
         for _ in 0..random.usize(1..6) {
-            if self.has_ended || matches!(self.due.back(), Some(Kind::LastTake | Kind::Bad)) {
+            if self.has_ended
+                || matches!(self.due.back(), Some(Kind::LastTake | Kind::Bad | Kind::BadHead))
+            {
                 break;
             }
             let (kind, bytes) = request(random);
@@ -99,7 +103,8 @@ impl SimulatedClient {
         while let Some(end) = self.received.windows(4).position(|four| four == b"\r\n\r\n") {
             let head = String::from_utf8(self.received[..end + 4].to_vec()).expect("text");
             let kind = *self.due.front().expect("an answer that is not due");
-            let length = if kind == Kind::Head { 0 } else { content_length(&head) };
+            let has_body = !matches!(kind, Kind::Head | Kind::BadHead);
+            let length = if has_body { content_length(&head) } else { 0 };
             let Some(body) = self.received.get(end + 4..end + 4 + length) else {
                 break;
             };
@@ -108,12 +113,14 @@ impl SimulatedClient {
             self.due.pop_front();
             self.received.drain(..end + 4 + length);
         }
+        let is_owed = !self.due.is_empty() || self.received.is_empty();
+        assert!(is_owed, "bytes nobody asked for: {}", self.received.escape_ascii());
         answers
     }
 }
 
 fn request(random: &mut Rng) -> (Kind, Vec<u8>) {
-    let (kind, text) = match random.u8(..20) {
+    let (kind, text) = match random.u8(..22) {
         0..=7 => (Kind::Take, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
         8 | 9 => (Kind::Take, "POST /?a=b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"),
         10 => (
@@ -127,6 +134,8 @@ fn request(random: &mut Rng) -> (Kind, Vec<u8>) {
         16 => (Kind::Head, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"),
         17 => (Kind::Alive, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"),
         18 => (Kind::NotFound, "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n"),
+        19 => (Kind::Unknown, "BREW / HTTP/1.3\r\nHost: a\r\n\r\n"),
+        20 => (Kind::BadHead, "HEAD / HTTP/1.1\r\n\r\n"),
         _ => (Kind::Bad, "GET / HTTP/1.1\r\n\r\n"),
     };
     (kind, text.as_bytes().to_vec())
@@ -143,7 +152,8 @@ fn check(kind: Kind, head: &str, body: &str) -> Answer {
         Kind::Take | Kind::LastTake | Kind::Status | Kind::Head => &["200", "503"],
         Kind::Alive => &["200"],
         Kind::NotFound => &["404"],
-        Kind::Bad => &["400"],
+        Kind::Bad | Kind::BadHead => &["400"],
+        Kind::Unknown => &["501"],
     };
     assert!(expected.contains(&status), "{kind:?} was answered {head}{body}");
     if status == "503" {

@@ -157,7 +157,7 @@ pub fn to_late(head_only: bool) -> Response<'static> {
 }
 
 /// The only answer of a connection past `--max-clients`.
-pub const TOO_MANY_CLIENTS: Response<'static> = Response {
+const TOO_MANY_CLIENTS: Response<'static> = Response {
     status: Status::ServiceUnavailable,
     body: br#"{"error":"too many clients"}"#,
     retry_after_s: Some(RETRY_AFTER_S),

@@ -48,10 +48,19 @@ pub struct Config {
 pub enum Invocation {
     /// Answer HTTP until stopped.
     Serve(Config),
-    /// Begin the counter anew, and end.
-    Reset(Config),
+    /// Begin an epoch of the counter, and end.
+    Reset(Config, ResetTo),
     /// Print this on stdout and exit with 0: `--help` or `--version`.
     Print(String),
+}
+
+/// What a counter is reset to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ResetTo {
+    /// The limit, if it is given; else the one in the store stays.
+    pub limit: Option<u64>,
+    /// How many numbers are taken, if that is given; else none are.
+    pub taken: Option<u64>,
 }
 
 impl Config {
@@ -71,17 +80,24 @@ impl Config {
             Arguments::Version => return Ok(Invocation::Print(flags::version_text())),
         };
         let setting = |flag| Setting::find(flag, &given, &environment, cores);
+        let limit = setting(&flags::LIMIT)?;
         let config = Config {
             listen: listen(&setting(&flags::LISTEN)?)?,
             store: store(&setting(&flags::STORE)?)?,
-            limit: setting(&flags::LIMIT)?.number()?,
+            limit: limit.number()?,
             counter: setting(&flags::COUNTER)?.name()?,
             threads: setting(&flags::THREADS)?.number()?,
             halted_status: setting(&flags::HALTED_STATUS)?.number()?,
             store_timeout: Duration::from_millis(setting(&flags::STORE_TIMEOUT)?.number()?),
             clients_max: setting(&flags::MAX_CLIENTS)?.number()?,
         };
-        Ok(if is_reset { Invocation::Reset(config) } else { Invocation::Serve(config) })
+        if !is_reset {
+            return Ok(Invocation::Serve(config));
+        }
+        let taken = setting(&flags::TAKEN)?;
+        let taken = if taken.is_given() { Some(taken.number()?) } else { None };
+        let to = ResetTo { limit: limit.is_given().then_some(config.limit), taken };
+        Ok(Invocation::Reset(config, to))
     }
 }
 

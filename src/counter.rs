@@ -1,7 +1,7 @@
 //! The rule of a bounded counter, pure: how many of the numbers asked for may be handed out.
 //!
-//! `store/take.lua` and `store/take.sql` say the same to the stores. A leaf: it uses none but the
-//! bounds.
+//! `store/redis/take.lua` and `store/postgres/take.sql` say the same to the stores. A leaf: it uses
+//! none but the bounds.
 
 use crate::limits::LIMIT_MAX;
 

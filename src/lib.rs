@@ -17,7 +17,8 @@
 //!    halted, its link answers by itself until the store tells of a change, or for 40 ms where it
 //!    does not.
 //! 4. The reply is a grant ([`counter`]): so many numbers from `first` on. Each waiter gets its
-//!    own, in order; past the grant they are sent away ([`answer`]).
+//!    own, in order; past the last number they are sent away ([`answer`]). What is granted for a
+//!    client who left is [`unclaimed`], and goes to the next with the next reply.
 //! 5. Each touched client is sent all its answers in one write, and the reactor waits again.
 //!
 //! # Invariants
@@ -61,6 +62,7 @@ pub mod client;
 pub mod clients;
 pub mod queue;
 pub mod service;
+pub mod unclaimed;
 
 // What is said to clients.
 pub mod answer;

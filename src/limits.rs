@@ -78,6 +78,9 @@ pub const EVENTS_MAX: usize = 1_024;
 pub const ACCEPTS_MAX: usize = 256;
 /// From SIGTERM to the end of the process, whatever its clients do.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_millis(4_000);
+/// From SIGTERM to the last answers: what the store has not replied to by then is answered 503. The
+/// rest of [`DRAIN_TIMEOUT`] is for sending them.
+pub const DRAIN_ANSWER_TIMEOUT: Duration = Duration::from_millis(3_500);
 /// How much longer the reactors have to end before they are given up.
 pub const DRAIN_GRACE: Duration = Duration::from_millis(200);
 /// Descriptors that are kept from clients: of each reactor (its poll, listener, store and what a
@@ -160,5 +163,6 @@ const _: () = assert!(PIPELINED_MAX <= BATCH_MAX);
 const _: () = assert!(
     DRAIN_TIMEOUT.as_millis() + DRAIN_GRACE.as_millis() + LOG_FLUSH_TIMEOUT.as_millis() < 5_000
 );
+const _: () = assert!(DRAIN_ANSWER_TIMEOUT.as_millis() < DRAIN_TIMEOUT.as_millis());
 const _: () = assert!(ASK_AGAIN_MAX.as_secs() < ANSWER_KEPT.as_secs());
 const _: () = assert!(PIPELINED_MAX * 256 <= OUTBOUND_BYTES_MAX, "an answer has under 256 bytes");

@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     match Config::parse(env::args_os().skip(1), |name| env::var_os(name), cores) {
         Ok(Invocation::Serve(config)) => serve(&config),
-        Ok(Invocation::Reset(config)) => match reset::reset(&config) {
+        Ok(Invocation::Reset(config, to)) => match reset::reset(&config, to) {
             Ok(text) => print(&text),
             Err(error) => complain(&error.to_string(), 1),
         },

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use log::{info, warn};
 use mio::Waker;
 use mio::net::TcpListener;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::rand::{GetRandomFlags, getrandom};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -120,11 +121,11 @@ fn reactors(
         store_timeout: config.store_timeout,
     };
     let memory = Memory::new(config.limit);
-    let counter = Counter::new(&config.counter, config.limit, now_micros());
+    let counter = Counter::new(&config.counter, config.limit);
     let mut reactors = Vec::new();
     for listener in listeners {
         let now = Instant::now();
-        let (store, endpoint) = store(config, &memory, &counter, now);
+        let (store, endpoint) = store(config, &memory, &counter, now)?;
         let service = Service::new(store, settings, Arc::clone(shared), now);
         let shared = Arc::clone(shared);
         let reactor = Reactor::new(listener, service, endpoint, shared, clients_max)?;
@@ -154,35 +155,49 @@ fn store(
     memory: &Memory,
     counter: &Counter,
     now: Instant,
-) -> (Store, Option<Endpoint>) {
-    match link(config, counter, now) {
+) -> io::Result<(Store, Option<Endpoint>)> {
+    Ok(match link(config, counter, now)? {
         Some((link, endpoint)) => (Store::Link(Box::new(link)), Some(endpoint)),
         None => (Store::Memory(memory.clone()), None),
-    }
+    })
 }
 
 /// A link to the store, unless it is in the process.
-pub fn link(config: &Config, counter: &Counter, now: Instant) -> Option<(Link, Endpoint)> {
-    let (counter, timeout) = (counter.clone(), config.store_timeout);
+///
+/// # Errors
+/// The operating system has no random numbers.
+pub fn link(
+    config: &Config,
+    counter: &Counter,
+    now: Instant,
+) -> io::Result<Option<(Link, Endpoint)>> {
+    let (counter, timeout, id) = (counter.clone(), config.store_timeout, random()?);
     let (protocol, endpoint) = match &config.store {
-        StoreUrl::Memory => return None,
+        StoreUrl::Memory => return Ok(None),
         StoreUrl::Redis(url) => {
-            let redis = Redis::new(url.clone(), counter, fastrand::u64(..));
+            let redis = Redis::new(url.clone(), counter, id);
             (Protocol::Redis(Box::new(redis)), &url.endpoint)
         }
         StoreUrl::Postgres(url) => {
-            let postgres = Postgres::new((**url).clone(), counter, timeout, fastrand::u64(..));
+            let postgres = Postgres::new((**url).clone(), counter, timeout, id);
             (Protocol::Postgres(Box::new(postgres)), &url.endpoint)
         }
     };
-    let link = Link::new(protocol, timeout, fastrand::u64(..), now);
-    Some((link, endpoint.clone()))
+    let link = Link::new(protocol, timeout, random()?, now);
+    Ok(Some((link, endpoint.clone())))
 }
 
-/// Microseconds since 1970: the epoch of a counter that begins now.
-pub fn now_micros() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
+/// From the operating system's random source, never from a seed of time: two processes that start
+/// at the same moment of two clones of a machine must not be taken for one.
+///
+/// # Errors
+/// The operating system has none.
+pub fn random() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    // Up to 256 bytes come whole: see getrandom(2).
+    let count = getrandom(&mut bytes, GetRandomFlags::empty())?;
+    debug_assert_eq!(count, bytes.len());
+    Ok(u64::from_ne_bytes(bytes))
 }
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> io::Error {

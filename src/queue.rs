@@ -1,21 +1,22 @@
-//! Who waits for a number: first in, first out, cut into batches, settled from grants.
+//! Who waits for a number: first in, first out, cut into batches.
 //!
 //! A waiter is `waiting` until a batch is cut, then `asked` until the store replies to its batch.
 //! Batches are replied to in the order in which they were cut.
 //!
 //! ```text
-//!   push -> waiting --cut--> asked --settle/fail--> answered
+//!   push -> waiting --cut--> asked --end_batch--> answered
 //!              ^               |
-//!              +---requeue-----+   (the store said that the batch did not run)
+//!              +---requeue-----+   (it was given nothing, though there may be something)
 //! ```
 //!
 //! Invariants: `asked.len()` is the sum of the batches' sizes; inside `waiting`, and inside each
-//! batch, deadlines do not fall. It knows neither clients, nor the store, nor the clock.
+//! batch, deadlines do not fall. One whose deadline has come leaves its batch, and the number that
+//! the store grants for it is nobody's. It knows neither clients, nor the store, nor the clock.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::counter::{Count, Grant};
+use crate::counter::Count;
 use crate::limits::BATCH_MAX;
 use crate::store::StoreError;
 use crate::token::Token;
@@ -53,30 +54,13 @@ pub enum Outcome {
     Failed(StoreError),
 }
 
-/// A batch on its way. Deadlines do not fall inside it, so those who were answered early, at
-/// their deadlines, are its first; they keep their places, since the store's numbers go by place.
-///
-/// Invariant: `expired <= size`.
-#[derive(Clone, Copy, Debug)]
-struct Batch {
-    size: usize,
-    expired: usize,
-}
-
-impl Batch {
-    /// The place of its oldest unanswered waiter, if it has one, where its first has `start`.
-    fn oldest(self, start: usize) -> Option<usize> {
-        (self.expired < self.size).then_some(start + self.expired)
-    }
-}
-
 /// The waiters of one counter in one reactor.
 #[derive(Debug, Default)]
 pub struct Queue {
     waiting: VecDeque<Waiter>,
     asked: VecDeque<Waiter>,
-    /// Oldest first.
-    batches: VecDeque<Batch>,
+    /// The sizes of the batches on their way, oldest first.
+    batches: VecDeque<usize>,
     gathering: Option<Gathering>,
 }
 
@@ -110,48 +94,29 @@ impl Queue {
         }
         self.gathering = None;
         (size > 0).then(|| {
-            self.batches.push_back(Batch { size, expired: 0 });
+            self.batches.push_back(size);
             numbers
         })
     }
 
-    /// Takes out the oldest request for a number that was not asked for yet and whose client is
-    /// `present`, to give it one that is at hand.
-    pub fn next_for_number(&mut self, present: impl Fn(Token) -> bool) -> Option<Waiter> {
-        let is_next = |waiter: &Waiter| waiter.want == Want::Number && present(waiter.token);
-        let place = self.waiting.iter().position(is_next)?;
-        self.waiting.remove(place)
+    /// The oldest batch is over: its waiters that are not answered yet, in order.
+    pub fn end_batch(&mut self) -> impl Iterator<Item = Waiter> + '_ {
+        let size = self.batches.pop_front().expect("a reply belongs to a batch on its way");
+        self.asked.drain(..size)
     }
 
-    /// The oldest batch was granted: the outcome of each of its waiters, in order. One that was
-    /// answered at its deadline comes as `None`, with the number that is now spent, if any.
-    pub fn settle(&mut self, grant: Grant) -> impl Iterator<Item = (Option<Waiter>, Outcome)> + '_ {
-        let mut index = 0;
-        let (expired, waiters) = self.end_batch();
-        waiters.enumerate().map(move |(place, waiter)| {
-            let unanswered = (place >= expired).then_some(waiter);
-            if waiter.want == Want::Look {
-                return (unanswered, Outcome::Looked(grant.count()));
-            }
-            let number = grant.number(index);
-            index += 1;
-            (unanswered, number.map_or(Outcome::Halted(grant.limit), Outcome::Number))
-        })
-    }
-
-    /// The oldest batch failed: its waiters, who are not asked for again.
-    pub fn fail(&mut self) -> impl Iterator<Item = Waiter> + '_ {
-        let (expired, waiters) = self.end_batch();
-        waiters.skip(expired)
-    }
-
-    /// The oldest batch did not run: its waiters wait again, before those who came later, and at
-    /// least until `until`.
-    pub fn requeue(&mut self, until: Instant) {
-        let waiters: Vec<Waiter> = self.fail().collect();
+    /// These waiters were given nothing, though there may be something: they wait again, before
+    /// those who came later, and at least until `until`.
+    pub fn requeue(&mut self, waiters: Vec<Waiter>, until: Instant) {
         self.waiting.extend(waiters);
         self.waiting.make_contiguous().sort_by_key(|waiter| waiter.deadline);
         self.gathering = Some(Gathering { size: usize::MAX, until });
+    }
+
+    /// Nobody waits longer than to this time.
+    pub fn answer_by(&mut self, at: Instant) {
+        let waiters = self.waiting.iter_mut().chain(&mut self.asked);
+        waiters.for_each(|waiter| waiter.deadline = waiter.deadline.min(at));
     }
 
     /// Takes out one request whose deadline has come; call it until it returns `None`.
@@ -160,13 +125,13 @@ impl Queue {
             return Some(waiter);
         }
         let mut start = 0;
-        for batch in &mut self.batches {
-            let oldest = batch.oldest(start).and_then(|place| self.asked.get(place));
-            if let Some(waiter) = oldest.filter(|waiter| waiter.deadline <= now) {
-                batch.expired += 1;
-                return Some(*waiter);
+        for size in &mut self.batches {
+            let oldest = self.asked.get(start).filter(|_| *size > 0);
+            if oldest.is_some_and(|waiter| waiter.deadline <= now) {
+                *size -= 1;
+                return self.asked.remove(start);
             }
-            start += batch.size;
+            start += *size;
         }
         None
     }
@@ -175,10 +140,10 @@ impl Queue {
     pub fn deadline(&self) -> Option<Instant> {
         let mut earliest = self.waiting.front().map(|waiter| waiter.deadline);
         let mut start = 0;
-        for batch in &self.batches {
-            let oldest = batch.oldest(start).and_then(|place| self.asked.get(place));
+        for size in &self.batches {
+            let oldest = self.asked.get(start).filter(|_| *size > 0);
             earliest = earliest.into_iter().chain(oldest.map(|waiter| waiter.deadline)).min();
-            start += batch.size;
+            start += size;
         }
         earliest
     }
@@ -204,15 +169,9 @@ impl Queue {
         let waiting = self.waiting.len();
         let is_gathered = |it: Gathering| waiting >= it.size || it.until <= now;
         match self.batches.back() {
-            Some(youngest) => waiting >= youngest.size,
+            Some(youngest) => waiting > 0 && waiting >= *youngest,
             None => waiting > 0 && self.gathering.is_none_or(is_gathered),
         }
-    }
-
-    /// The oldest batch: how many of its first were answered early, and all its waiters.
-    fn end_batch(&mut self) -> (usize, impl Iterator<Item = Waiter> + '_) {
-        let batch = self.batches.pop_front().expect("a reply belongs to a batch on its way");
-        (batch.expired, self.asked.drain(..batch.size))
     }
 }
 
@@ -220,8 +179,6 @@ impl Queue {
 mod tests {
     use super::*;
     use std::time::Duration;
-
-    const LIMIT: u64 = 100;
 
     struct Fixture {
         queue: Queue,
@@ -250,12 +207,8 @@ mod tests {
             }
         }
 
-        fn settle(&mut self, first: u64, granted: u64) -> Vec<(Option<u32>, Outcome)> {
-            let grant = Grant { first, granted, limit: LIMIT, epoch: 0 };
-            let outcomes = self.queue.settle(grant);
-            outcomes
-                .map(|(waiter, outcome)| (waiter.map(|waiter| waiter.token.slot), outcome))
-                .collect()
+        fn end_batch(&mut self) -> Vec<u32> {
+            self.queue.end_batch().map(|waiter| waiter.token.slot).collect()
         }
 
         fn is_ripe(&self, ms: u64) -> bool {
@@ -274,38 +227,23 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_settled_in_order_and_the_late_go_away() {
-        let mut fixture = Fixture::new();
-        fixture.numbers(0..3);
-        assert_eq!(fixture.queue.cut(|_| true), Some(3));
-        let expected = [
-            (Some(0), Outcome::Number(99)),
-            (Some(1), Outcome::Number(100)),
-            (Some(2), Outcome::Halted(LIMIT)),
-        ];
-        assert_eq!(fixture.settle(99, 2), expected);
-    }
-
-    #[test]
     fn a_look_takes_no_number() {
         let mut fixture = Fixture::new();
         fixture.push(0, Want::Look, 500);
         fixture.push(1, Want::Number, 500);
         assert_eq!(fixture.queue.cut(|_| true), Some(1));
-        let count = Count { taken: 7, limit: LIMIT };
-        let expected = [(Some(0), Outcome::Looked(count)), (Some(1), Outcome::Number(7))];
-        assert_eq!(fixture.settle(7, 1), expected);
+        assert_eq!(fixture.end_batch(), [0, 1]);
     }
 
     #[test]
-    fn batches_are_settled_oldest_first() {
+    fn batches_end_oldest_first_and_in_their_order() {
         let mut fixture = Fixture::new();
         fixture.numbers(0..2);
         assert_eq!(fixture.queue.cut(|_| true), Some(2));
         fixture.numbers(2..3);
         assert_eq!(fixture.queue.cut(|_| true), Some(1));
-        assert_eq!(fixture.settle(1, 2).len(), 2);
-        assert_eq!(fixture.settle(3, 1), [(Some(2), Outcome::Number(3))]);
+        assert_eq!(fixture.end_batch(), [0, 1]);
+        assert_eq!(fixture.end_batch(), [2]);
     }
 
     #[test]
@@ -336,7 +274,7 @@ mod tests {
         fixture.numbers(0..2);
         fixture.queue.cut(|_| true);
         fixture.numbers(2..3);
-        assert_eq!(fixture.settle(1, 2).len(), 2);
+        assert_eq!(fixture.end_batch(), [0, 1]);
         let until = fixture.at(1);
         fixture.queue.gather(2, until);
         assert_eq!(fixture.queue.gathered_at(), Some(until));
@@ -353,7 +291,7 @@ mod tests {
         let mut fixture = Fixture::new();
         fixture.numbers(0..1);
         fixture.queue.cut(|_| true);
-        assert_eq!(fixture.settle(1, 1).len(), 1);
+        assert_eq!(fixture.end_batch(), [0]);
         let until = fixture.at(1);
         fixture.queue.gather(1, until);
         assert_eq!(fixture.queue.gathered_at(), None, "nobody waits");
@@ -367,12 +305,11 @@ mod tests {
         let mut fixture = Fixture::new();
         fixture.numbers(0..3);
         assert_eq!(fixture.queue.cut(|token| token.slot != 1), Some(2));
-        let expected = [(Some(0), Outcome::Number(1)), (Some(2), Outcome::Number(2))];
-        assert_eq!(fixture.settle(1, 2), expected);
+        assert_eq!(fixture.end_batch(), [0, 2]);
     }
 
     #[test]
-    fn one_who_expired_keeps_the_place_of_its_number() {
+    fn one_who_expired_leaves_its_batch() {
         let mut fixture = Fixture::new();
         fixture.push(0, Want::Look, 100);
         fixture.push(1, Want::Number, 100);
@@ -384,9 +321,7 @@ mod tests {
         assert_eq!(fixture.expire(100), Some(1));
         assert_eq!(fixture.expire(100), None);
         assert_eq!(fixture.queue.deadline(), Some(fixture.at(200)));
-        let outcomes = fixture.settle(5, 2);
-        assert_eq!(outcomes[1], (None, Outcome::Number(5)));
-        assert_eq!(outcomes[2], (Some(2), Outcome::Number(6)));
+        assert_eq!(fixture.end_batch(), [2]);
     }
 
     #[test]
@@ -407,24 +342,28 @@ mod tests {
         fixture.queue.cut(|_| true);
         fixture.push(2, Want::Number, 300);
         let until = fixture.at(10);
-        fixture.queue.requeue(until);
-        fixture.queue.requeue(until);
+        for _ in 0..2 {
+            let waiters = fixture.queue.end_batch().collect();
+            fixture.queue.requeue(waiters, until);
+        }
         assert!(!fixture.is_ripe(9) && fixture.is_ripe(10));
         assert_eq!(fixture.queue.deadline(), Some(fixture.at(100)));
         assert_eq!(fixture.queue.cut(|_| true), Some(3));
-        let slots: Vec<_> = fixture.settle(1, 3).iter().map(|(slot, _)| *slot).collect();
-        assert_eq!(slots, [Some(0), Some(1), Some(2)]);
+        assert_eq!(fixture.end_batch(), [0, 1, 2]);
     }
 
     #[test]
-    fn a_failed_batch_names_only_those_not_answered_yet() {
+    fn nobody_waits_past_the_end_of_a_drain() {
         let mut fixture = Fixture::new();
-        fixture.push(0, Want::Number, 100);
-        fixture.push(1, Want::Number, 200);
+        fixture.push(0, Want::Number, 300);
         fixture.queue.cut(|_| true);
-        assert_eq!(fixture.expire(100), Some(0));
-        let failed: Vec<_> = fixture.queue.fail().map(|waiter| waiter.token.slot).collect();
-        assert_eq!(failed, [1]);
+        fixture.push(1, Want::Number, 50);
+        fixture.push(2, Want::Number, 400);
+        let at = fixture.at(100);
+        fixture.queue.answer_by(at);
+        assert_eq!(fixture.expire(99), Some(1));
+        assert_eq!([fixture.expire(100), fixture.expire(100)], [Some(2), Some(0)]);
+        assert_eq!(fixture.end_batch(), [0; 0], "the batch is on its way all the same");
         assert_eq!(fixture.queue.deadline(), None);
     }
 }

@@ -106,7 +106,8 @@ impl Reactor {
         Arc::clone(&self.waker)
     }
 
-    /// Serves until the process is stopping and every client has its answers.
+    /// Serves until the process is stopping, every client has its answers, and the store has
+    /// replied to what it was asked.
     ///
     /// # Errors
     /// The kernel refuses to wait: nothing can be served any more.
@@ -248,10 +249,10 @@ impl Reactor {
     /// Past `--max-clients`: an answer on a best effort, and no more spent on it. What the client
     /// sent so far is read first, or closing would reset the answer away.
     fn turn_away(&mut self, mut stream: TcpStream) {
-        let mut farewell = Vec::new();
+        let (mut received, mut farewell) = ([0; 1_024], Vec::new());
+        let _ = socket::fill(&mut stream, &mut received);
         let date = &self.service.clients.context().date;
-        answer::TOO_MANY_CLIENTS.write(date, &mut farewell);
-        let _ = socket::fill(&mut stream, &mut [0; 1_024]);
+        answer::to_turned_away(&received).write(date, &mut farewell);
         let _ = socket::flush(&mut stream, &farewell);
         let _ = stream.shutdown(Shutdown::Write);
         debug!("too many clients: one turned away");
@@ -277,6 +278,6 @@ impl Reactor {
         if is_late && clients > 0 {
             warn!(clients; "stopping with connections still open");
         }
-        self.drain_until.is_some() && (is_late || clients == 0)
+        self.drain_until.is_some() && (is_late || self.service.is_idle())
     }
 }

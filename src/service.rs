@@ -4,7 +4,6 @@
 //! are cut into one batch, the store is asked for it, and what the store has replied goes to the
 //! askers. Whoever has something to send is touched. A simulation drives it with bytes alone.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -15,10 +14,11 @@ use crate::client::CloseReason;
 use crate::clients::Clients;
 use crate::counter::Grant;
 use crate::http::{Date, Status};
-use crate::limits::{ASK_REST, GATHERING};
-use crate::queue::{Outcome, Queue, Waiter};
+use crate::limits::{ASK_REST, DRAIN_ANSWER_TIMEOUT, GATHERING};
+use crate::queue::{Outcome, Queue, Waiter, Want};
 use crate::store::{Reply, Store, StoreError};
 use crate::token::Token;
+use crate::unclaimed::Unclaimed;
 
 /// What the reactors of a process share beside the store.
 #[derive(Debug, Default)]
@@ -48,12 +48,10 @@ pub struct Service {
     /// The store; the reactor owns its socket.
     pub store: Store,
     queue: Queue,
-    /// Numbers that were granted for requests that are gone: the next who ask get them, oldest
-    /// first, before the store is asked.
-    spare: VecDeque<u64>,
-    /// The latest epoch that granted.
-    epoch: u64,
+    unclaimed: Unclaimed,
     store_timeout: Duration,
+    /// When the last requests are answered, once the process is stopping.
+    answer_by: Option<Instant>,
     shared: Arc<Shared>,
 }
 
@@ -65,9 +63,9 @@ impl Service {
             clients: Clients::new(settings.halted_status, now, date),
             store,
             queue: Queue::default(),
-            spare: VecDeque::new(),
-            epoch: 0,
+            unclaimed: Unclaimed::default(),
             store_timeout: settings.store_timeout,
+            answer_by: None,
             shared,
         }
     }
@@ -90,8 +88,9 @@ impl Service {
             return;
         };
         let asking = client.receive(bytes, context);
-        let waiter =
-            Waiter { token, want: client.want(), deadline: context.now + self.store_timeout };
+        let deadline = context.now + self.store_timeout;
+        let deadline = self.answer_by.map_or(deadline, |at| at.min(deadline));
+        let waiter = Waiter { token, want: client.want(), deadline };
         for _ in 0..asking {
             self.queue.push(waiter);
         }
@@ -114,13 +113,9 @@ impl Service {
         self.store.tick(now);
         self.settle_replies(now);
         // Before the ask: nothing is taken for those whose time is up.
-        while let Some(waiter) = self.queue.expire(now) {
-            self.clients.answer(waiter.token, Outcome::Failed(self.store.trouble()));
-        }
-        self.give_spare();
+        self.expire(now);
         while self.ask(now) {
             self.settle_replies(now);
-            self.give_spare();
         }
     }
 
@@ -141,20 +136,42 @@ impl Service {
         self.clients.touch_those(|client, context| client.expire(context));
     }
 
-    /// The service ends: says which numbers nobody is left to take.
-    pub fn finish(&mut self) {
-        for request_num in self.spare.drain(..) {
-            warn!(request_num; "number spent: granted, and nobody was left to take it");
-        }
-    }
-
-    /// The process is stopping: from now on each connection ends with its next answer.
+    /// The process is stopping: from now on each connection ends with its next answer, which comes
+    /// within [`DRAIN_ANSWER_TIMEOUT`], whatever the store does.
     pub fn drain(&mut self) {
-        self.clients.context().draining = true;
+        let context = self.clients.context();
+        context.draining = true;
+        let answer_by = context.now + DRAIN_ANSWER_TIMEOUT;
+        self.answer_by = Some(answer_by);
+        self.queue.answer_by(answer_by);
         self.clients.touch_those(|client, _| {
             client.drain();
             true
         });
+    }
+
+    /// Whether nobody is left to be answered, and nothing of what was asked of the store is open.
+    pub fn is_idle(&self) -> bool {
+        self.clients.is_empty() && !self.store.is_asking()
+    }
+
+    /// The service ends: says which numbers nobody is left to take, and how many are in doubt.
+    pub fn finish(&mut self) {
+        for request_num in self.unclaimed.drain() {
+            warn!(request_num; "number spent: granted, and nobody was left to take it");
+        }
+        self.store.finish();
+    }
+
+    fn expire(&mut self, now: Instant) {
+        let (mut requests, reason) = (0, self.store.trouble());
+        while let Some(waiter) = self.queue.expire(now) {
+            requests += u64::from(self.clients.answer(waiter.token, Outcome::Failed(reason)));
+        }
+        if requests > 0 && self.answer_by.is_some() {
+            let reason = reason.word();
+            warn!(requests, reason; "stopping: requests answered 503, the store did not answer");
+        }
     }
 
     /// Asks for one batch, if somebody waits and the store takes it.
@@ -163,8 +180,9 @@ impl Service {
             return false;
         }
         let batch = self.queue.cut(|token| self.clients.contains(token));
-        if let Some(count) = batch {
-            self.store.ask(count, now);
+        if let Some(numbers) = batch {
+            let count = numbers.saturating_sub(self.unclaimed.len());
+            self.store.ask(count, self.unclaimed.first(), now);
         }
         batch.is_some()
     }
@@ -173,54 +191,69 @@ impl Service {
         while let Some(reply) = self.store.poll() {
             match reply {
                 Reply::Granted(grant) => self.settle(grant, now),
-                Reply::NotRun => self.queue.requeue(now + ASK_REST),
+                Reply::NotRun => {
+                    let waiters = self.queue.end_batch().collect();
+                    self.queue.requeue(waiters, now + ASK_REST);
+                }
                 Reply::Failed(error) => self.fail(error),
             }
         }
     }
 
-    /// Gives the numbers at hand to those who wait for one.
-    fn give_spare(&mut self) {
-        while let Some(&number) = self.spare.front()
-            && let Some(waiter) = self.queue.next_for_number(|it| self.clients.contains(it))
-        {
-            self.spare.pop_front();
-            self.clients.answer(waiter.token, Outcome::Number(number));
-            log_number(number);
+    /// Gives the unclaimed numbers, the granted ones among them, to those who waited for the reply.
+    /// Those who get none are sent away if there is none left, and else wait for the next reply.
+    fn settle(&mut self, grant: Grant, now: Instant) {
+        if grant.epoch < self.unclaimed.epoch() {
+            return self.fail(StoreError::Backwards); // Numbers of an epoch that a reset has ended.
+        }
+        self.unclaimed.add(grant);
+        let (mut is_sent_away, mut answered, mut left) = (false, 0, Vec::new());
+        for waiter in self.queue.end_batch() {
+            let number = self.unclaimed.first().filter(|number| *number <= grant.limit);
+            let outcome = match (waiter.want, number) {
+                (Want::Look, _) => Outcome::Looked(grant.count()),
+                (Want::Number, Some(number)) => Outcome::Number(number),
+                (Want::Number, None) if grant.count().halted() => Outcome::Halted(grant.limit),
+                (Want::Number, None) => {
+                    left.push(waiter);
+                    continue;
+                }
+            };
+            if !self.clients.answer(waiter.token, outcome) {
+                continue; // It left, and its number is the next one's.
+            }
+            answered += 1;
+            is_sent_away |= matches!(outcome, Outcome::Halted(_));
+            if let Outcome::Number(number) = outcome {
+                self.unclaimed.claim();
+                log_number(number);
+            }
+        }
+        self.settled(grant, answered, left, now);
+        if is_sent_away {
+            self.halted(grant.limit);
         }
     }
 
-    fn settle(&mut self, grant: Grant, now: Instant) {
-        if grant.epoch < self.epoch {
-            return self.fail(StoreError::Backwards); // Numbers of a life that a reset has ended.
-        }
-        if grant.epoch > self.epoch {
-            self.epoch = grant.epoch;
-            self.spare.clear(); // Likewise.
-        }
-        let (mut sent_away, mut count) = (false, 0);
-        for (waiter, outcome) in self.queue.settle(grant) {
-            let answered = waiter.is_some_and(|it| self.clients.answer(it.token, outcome));
-            count += usize::from(answered);
-            match outcome {
-                Outcome::Number(number) if answered => log_number(number),
-                Outcome::Number(number) => self.spare.push_back(number),
-                _ => sent_away |= matches!(outcome, Outcome::Halted(_)),
-            }
-        }
+    /// Sees to the next batch.
+    fn settled(&mut self, grant: Grant, answered: usize, left: Vec<Waiter>, now: Instant) {
         // A halted counter is known, or soon will be: who comes for it is not worth a wait.
-        let awaited = self.store.awaited_of(count);
-        if awaited > 0 && grant.granted > 0 {
+        let awaited = self.store.awaited_of(answered);
+        if !left.is_empty() {
+            self.queue.requeue(left, now);
+        } else if awaited > 0 && grant.granted > 0 {
             self.queue.gather(awaited, now + GATHERING);
         }
-        let limit = grant.limit;
-        if sent_away && self.shared.halted_limit.swap(limit, Ordering::Relaxed) != limit {
+    }
+
+    fn halted(&self, limit: u64) {
+        if self.shared.halted_limit.swap(limit, Ordering::Relaxed) != limit {
             warn!(limit; "halted: the last number is taken");
         }
     }
 
     fn fail(&mut self, error: StoreError) {
-        for waiter in self.queue.fail() {
+        for waiter in self.queue.end_batch() {
             self.clients.answer(waiter.token, Outcome::Failed(error));
         }
     }
@@ -231,60 +264,4 @@ fn log_number(request_num: u64) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::memory::Memory;
-
-    fn service() -> Service {
-        let settings =
-            Settings { halted_status: Status::Ok, store_timeout: Duration::from_millis(500) };
-        let store = Store::Memory(Memory::new(9));
-        Service::new(store, settings, Arc::default(), Instant::now())
-    }
-
-    fn touched(service: &mut Service) -> Vec<Token> {
-        let mut touched = Vec::new();
-        service.clients.swap_touched(&mut touched);
-        touched
-    }
-
-    #[test]
-    fn one_wake_takes_for_all_who_came_in_it() {
-        let mut service = service();
-        let tokens = [service.clients.insert(), service.clients.insert()];
-        for token in tokens {
-            service.receive(token, b"GET / HTTP/1.0\r\n\r\n");
-        }
-        service.turn();
-        for (token, number) in tokens.into_iter().zip(1..) {
-            let answer = service.clients.get(token).unwrap().outbound().unsent().to_vec();
-            let answer = String::from_utf8(answer).unwrap();
-            assert!(answer.ends_with(&format!(r#""request_num":{number}}}"#)), "{answer}");
-        }
-    }
-
-    #[test]
-    fn an_unfinished_head_is_left_alone_until_more_of_it_comes() {
-        let mut service = service();
-        let token = service.clients.insert();
-        service.receive(token, b"GET / HTTP/1.1\r\nHost:");
-        assert_eq!(touched(&mut service), [token]);
-        service.turn();
-        assert_eq!(touched(&mut service), []);
-    }
-
-    #[test]
-    fn what_was_held_back_goes_on_when_the_answers_before_it_are_sent() {
-        let mut service = service();
-        let token = service.clients.insert();
-        let requests = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /nowhere HTTP/1.0\r\n\r\n";
-        service.receive(token, requests);
-        service.turn();
-        let first = service.clients.get(token).unwrap().outbound().unsent().len();
-        service.sent(token, first - 1);
-        assert_eq!(service.clients.get(token).unwrap().outbound().unsent().len(), 1);
-        service.sent(token, 1);
-        let second = service.clients.get(token).unwrap().outbound().unsent().to_vec();
-        assert!(second.starts_with(b"HTTP/1.1 404"));
-    }
-}
+mod tests;

@@ -46,11 +46,28 @@ impl Store {
         }
     }
 
-    /// Asks for up to `count` numbers. Only when [`Store::can_ask`].
-    pub fn ask(&mut self, count: u64, now: Instant) {
+    /// Asks for up to `count` numbers. Only when [`Store::can_ask`]. `unclaimed` is the least
+    /// number that the asker has at hand: where it may hand that out, a known halt is no answer.
+    pub fn ask(&mut self, count: u64, unclaimed: Option<u64>, now: Instant) {
         match self {
             Store::Memory(memory) => memory.ask(count),
-            Store::Link(link) => link.ask(count, now),
+            Store::Link(link) => link.ask(count, unclaimed, now),
+        }
+    }
+
+    /// Whether an ask is without a reply.
+    pub fn is_asking(&self) -> bool {
+        match self {
+            Store::Memory(_) => false,
+            Store::Link(link) => link.is_asking(),
+        }
+    }
+
+    /// The process ends: says how many numbers are in doubt.
+    pub fn finish(&self) {
+        match self {
+            Store::Memory(_) => {}
+            Store::Link(link) => link.finish(),
         }
     }
 
@@ -66,7 +83,7 @@ impl Store {
     pub fn awaited_of(&self, answered: usize) -> usize {
         match self {
             Store::Memory(_) => 0,
-            Store::Link(link) => link.awaited_of(answered),
+            Store::Link(link) => link.protocol().awaited_of(answered),
         }
     }
 
@@ -89,7 +106,7 @@ impl Store {
     pub fn trouble(&self) -> StoreError {
         match self {
             Store::Memory(_) => StoreError::Timeout,
-            Store::Link(link) => link.trouble(),
+            Store::Link(link) => link.trouble().error,
         }
     }
 }
@@ -133,6 +150,14 @@ pub enum StoreError {
     /// The count is lower than it was, or of an earlier epoch: a restored backup, or a
     /// failover that lost writes.
     Backwards,
+    /// The counter was lost and created again by somebody's start.
+    Recreated,
+    /// A field of the counter holds what it cannot: it was written by hand.
+    Damaged,
+    /// The counter has the layout of another version of headcount.
+    Layout,
+    /// A reset or a set was not done; the log has the reason.
+    Declined,
     /// The server is older than the commands that are needed.
     Version,
     /// The server has no connection left for us (53300, max number of clients).
@@ -166,6 +191,10 @@ impl StoreError {
             StoreError::Type => "type",
             StoreError::Missing => "missing",
             StoreError::Backwards => "backwards",
+            StoreError::Recreated => "recreated",
+            StoreError::Damaged => "damaged",
+            StoreError::Layout => "layout",
+            StoreError::Declined => "declined",
             StoreError::Version => "version",
             StoreError::Connections => "connections",
             StoreError::Database => "database",
@@ -190,10 +219,21 @@ impl StoreError {
             StoreError::Authentication => "check user and password in --store",
             StoreError::Permission => "grant the user the commands and keys the README lists",
             StoreError::Type => "delete the key or choose another --counter",
-            StoreError::Missing => "restore the store's data, or begin anew with headcount --reset",
-            StoreError::Backwards => {
-                "numbers would come twice: restore newer data, or begin anew with headcount --reset"
+            StoreError::Missing => {
+                "the counter was lost: restore the store's data; or go on above the numbers that \
+                 were handed out with headcount --reset --taken N; or begin at 1 with \
+                 headcount --reset"
             }
+            StoreError::Backwards | StoreError::Recreated => {
+                "numbers would come twice: go on above those that were handed out with headcount \
+                 --reset --taken N, also after restoring newer data; or begin at 1 with headcount \
+                 --reset"
+            }
+            StoreError::Damaged => "write what the field held before; until then nothing is taken",
+            StoreError::Layout => {
+                "restart headcount, which migrates what 0.1 wrote, or run the version that wrote it"
+            }
+            StoreError::Declined => "read the counter's state, and decide anew",
             StoreError::Version => "use Redis 6.2 or newer, or Valkey",
             StoreError::Connections => "raise the store's max_connections, or use fewer --threads",
             StoreError::Database => "create the database, or correct its name in --store",

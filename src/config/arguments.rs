@@ -6,7 +6,7 @@ use std::ffi::OsString;
 
 use lexopt::{Arg, Parser};
 
-use super::flags::{FLAGS, Flag, HELP, RESET, VERSION};
+use super::flags::{FLAGS, Flag, HELP, RESET, TAKEN, VERSION};
 use super::value::{ConfigError, quoted};
 
 /// The arguments, split and not yet understood.
@@ -57,6 +57,9 @@ impl Arguments {
             })?;
             given.push((flag, value));
         }
+        if !is_reset && given.iter().any(|(flag, _)| flag.name == TAKEN.name) {
+            return Err(ConfigError::new("--taken goes with --reset: see --help"));
+        }
         Ok(Arguments::Flags { given, is_reset })
     }
 }
@@ -78,7 +81,7 @@ impl Setting {
         } else if let Some(value) = variable() {
             (flag.variable.to_owned(), value)
         } else {
-            ("default".to_owned(), OsString::from(flag.default_text(cores)))
+            (DEFAULT.to_owned(), OsString::from(flag.default_text(cores)))
         };
         match value.into_string() {
             Ok(text) => Ok(Setting { flag, source, text }),
@@ -87,6 +90,11 @@ impl Setting {
                 Err(ConfigError::new(format!("{source} (not UTF-8): allowed is {allowed}")))
             }
         }
+    }
+
+    /// Whether an argument or a variable gave it.
+    pub(super) fn is_given(&self) -> bool {
+        self.source != DEFAULT
     }
 
     pub(super) fn text(&self) -> &str {
@@ -120,14 +128,15 @@ impl Setting {
 }
 
 fn named(name: &str) -> Result<&'static Flag, ConfigError> {
-    if let Some(flag) = FLAGS.iter().find(|flag| flag.name == name) {
+    if let Some(flag) = FLAGS.into_iter().chain([&TAKEN]).find(|flag| flag.name == name) {
         return Ok(flag);
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if name.len() > NAME_BYTES_MAX || !name.bytes().all(plain) {
         return Err(not_a_flag());
     }
-    let names = FLAGS.iter().map(|flag| flag.name).chain([HELP.0, VERSION.0]);
+    let names = FLAGS.iter().map(|flag| flag.name);
+    let names = names.chain([RESET, TAKEN.name, HELP.0, VERSION.0]);
     let nearest = names.min_by_key(|known| edits(name, known));
     let advice = match nearest.filter(|known| edits(name, known) <= EDITS_MAX) {
         Some(known) => format!("is --{known} meant?"),
@@ -156,6 +165,9 @@ fn edits(left: &str, right: &str) -> usize {
     }
     row[right.len()]
 }
+
+/// The source of a value that nobody gave.
+const DEFAULT: &str = "default";
 
 /// Bytes of a wrong flag's name that an error repeats.
 const NAME_BYTES_MAX: usize = 32;

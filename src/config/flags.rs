@@ -112,6 +112,16 @@ pub(super) static MAX_CLIENTS: Flag = Flag {
     help: "clients connected at once, over all threads",
 };
 
+/// Goes with [`RESET`] alone, and stands with it in the help.
+pub(super) static TAKEN: Flag = Flag {
+    name: "taken",
+    variable: "HEADCOUNT_TAKEN",
+    metavariable: "N",
+    default: DefaultValue::Number(0),
+    allowed: Allowed::Range(0, limits::LIMIT_MAX),
+    help: "with --reset: N numbers are taken, and the next one",
+};
+
 /// In the order of `--help`.
 pub(super) static FLAGS: [&Flag; 8] =
     [&LISTEN, &STORE, &LIMIT, &COUNTER, &THREADS, &HALTED_STATUS, &STORE_TIMEOUT, &MAX_CLIENTS];
@@ -184,8 +194,11 @@ pub(super) fn help_text(cores: usize) -> String {
         help_line(&mut text, "", &flag.allowed.to_string());
         help_line(&mut text, "", &format!("{} [default: {default}]", flag.variable));
     }
-    let reset = "begin the counter anew, with --limit, and end";
-    help_line(&mut text, &format!("--{RESET}"), reset);
+    help_line(&mut text, &format!("--{RESET}"), "begin the counter anew at 1, and end; the limit");
+    help_line(&mut text, "", "stays, unless --limit is given");
+    let taken = format!("--{} {}", TAKEN.name, TAKEN.metavariable);
+    help_line(&mut text, &taken, TAKEN.help);
+    help_line(&mut text, "", "is N + 1: for a counter that lost some");
     help_line(&mut text, &format!("-{}, --{}", VERSION.1, VERSION.0), "print the version");
     help_line(&mut text, &format!("-{}, --{}", HELP.1, HELP.0), "print this help");
     text.push_str("\nStore URLs:\n");

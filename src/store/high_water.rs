@@ -1,13 +1,12 @@
-//! What a process has seen of its counter, for all its links: a count that went backwards would
-//! hand numbers out again, and is refused.
+//! What a process has seen of its counter, for all its links: a store that holds less would hand
+//! numbers out again, and is refused.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::counter::Grant;
 use crate::store::{Fault, StoreError};
 
-/// The furthest position of a counter. An epoch is one life of it: a reset begins a later one.
+/// How far a counter has come. An epoch is one life of it: a reset or a set begins a later one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     /// The epoch; 0 before the counter was seen.
@@ -17,20 +16,25 @@ pub struct Position {
 }
 
 impl Position {
-    /// Whether a store that grants so holds no less than this.
+    /// Whether a counter that stands here may be taken from by one who has `seen` so much, or has
+    /// that as its floor. `is_created`: its epoch was begun by somebody's start. `redis/take.lua`
+    /// and `postgres/take.sql` have the same rule.
     ///
     /// # Errors
-    /// The count went backwards.
-    pub fn check(self, grant: Grant) -> Result<(), Fault> {
-        let (epoch, taken) = (grant.epoch, grant.count().taken);
-        if (epoch, taken) >= (self.epoch, self.taken) {
+    /// The counter was lost, in part or as a whole, and numbers would come twice.
+    pub fn follows(self, seen: Position, is_created: bool) -> Result<(), Fault> {
+        let error = if (self.epoch, self.taken) < (seen.epoch, seen.taken) {
+            StoreError::Backwards
+        } else if self.epoch > seen.epoch && seen.epoch > 0 && is_created {
+            StoreError::Recreated
+        } else {
             return Ok(());
-        }
+        };
         let words = format!(
-            "{taken} are taken in epoch {epoch}, and {} in {} were seen",
-            self.taken, self.epoch
+            "{} taken in epoch {}, {} in epoch {} were seen",
+            self.taken, self.epoch, seen.taken, seen.epoch
         );
-        Err(Fault { error: StoreError::Backwards, words })
+        Err(Fault { error, words })
     }
 }
 
@@ -39,6 +43,7 @@ impl Position {
 pub struct HighWaterMark {
     position: Mutex<Position>,
     is_store_judged: AtomicBool,
+    is_created: AtomicBool,
 }
 
 impl HighWaterMark {
@@ -57,8 +62,18 @@ impl HighWaterMark {
         self.position().epoch > 0
     }
 
+    /// This process has created the counter.
+    pub fn created(&self) {
+        self.is_created.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this process has created the counter.
+    pub fn is_created(&self) -> bool {
+        self.is_created.load(Ordering::Relaxed)
+    }
+
     /// A link saw so much. Replies come out of order between links: less is no news here. Returns
-    /// what was the furthest position before.
+    /// the furthest position before.
     pub fn observe(&self, position: Position) -> Position {
         let mut furthest = self.lock();
         let before = *furthest;
@@ -84,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sight_only_goes_further() {
+    fn a_position_only_goes_further() {
         let high_water = HighWaterMark::default();
         assert!(!high_water.is_seen());
         assert_eq!(high_water.observe(position(5, 10)), position(0, 0));
@@ -95,5 +110,21 @@ mod tests {
         assert_eq!(high_water.position(), position(6, 0));
         high_water.observe(position(5, 90));
         assert_eq!(high_water.position(), position(6, 0));
+    }
+
+    #[test]
+    fn a_counter_is_followed_forward_and_into_what_a_reset_or_a_set_has_made() {
+        let rows = [
+            (position(5, 3), position(0, 0), true, None),
+            (position(5, 3), position(5, 3), true, None),
+            (position(5, 2), position(5, 3), false, Some(StoreError::Backwards)),
+            (position(4, 9), position(5, 3), false, Some(StoreError::Backwards)),
+            (position(6, 0), position(5, 3), false, None),
+            (position(6, 9), position(5, 3), true, Some(StoreError::Recreated)),
+        ];
+        for (held, seen, is_created, expected) in rows {
+            let error = held.follows(seen, is_created).err().map(|fault| fault.error);
+            assert_eq!(error, expected, "{held:?} after {seen:?}");
+        }
     }
 }

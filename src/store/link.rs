@@ -9,9 +9,9 @@
 //!
 //! An ask whose reply did not come before the connection was lost may have run. The stores
 //! remember their answers, so it is asked again on the next connection, with the same sequence
-//! number and in the same order, until it is answered; one too old to be remembered fails and is
-//! never sent again. Invariant: replies are in the order of the asks. It knows neither sockets nor
-//! names nor the clock.
+//! number and in the same order, until it is answered; one too old to be remembered fails, and one
+//! of an epoch that has ended did not run: neither is sent again. Invariant: replies are in the
+//! order of the asks. It knows neither sockets nor names nor the clock.
 
 mod backoff;
 mod complaints;
@@ -31,7 +31,7 @@ use crate::outbound::Outbound;
 use crate::store::protocol::{Answer, Event, Protocol};
 use crate::store::{Fault, Reply, StoreError};
 use backoff::Backoff;
-use complaints::Complaints;
+use complaints::Troubles;
 use in_flight::{InFlight, Sent};
 pub use state::Command;
 use state::State;
@@ -51,11 +51,7 @@ pub struct Link {
     watch: Watch,
     timeout: Duration,
     backoff: Backoff,
-    /// Why there was no connection, or why the last ask on this one did not run.
-    trouble: StoreError,
-    complaints: Complaints,
-    /// Those of probes, apart: a probe only reads, and so does not end a complaint about asks.
-    probe_complaints: Complaints,
+    troubles: Troubles,
 }
 
 impl Link {
@@ -72,9 +68,7 @@ impl Link {
             replies: VecDeque::new(),
             timeout,
             backoff: Backoff::new(seed),
-            trouble: StoreError::Connecting,
-            complaints: Complaints::default(),
-            probe_complaints: Complaints::default(),
+            troubles: Troubles::new(),
         }
     }
 
@@ -89,19 +83,17 @@ impl Link {
         matches!(self.state, State::Ready) && self.in_flight.len() < in_flight_max
     }
 
-    /// Of those who were just answered, how many the next ask is worth waiting for.
-    pub fn awaited_of(&self, answered: usize) -> usize {
-        self.protocol.awaited_of(answered)
-    }
-
-    /// Asks for up to `count` numbers: the store, unless it is known to have none. Only when
-    /// [`Link::can_ask`].
-    pub fn ask(&mut self, count: u64, now: Instant) {
+    /// Asks for up to `count` numbers: the store, unless it is known to be halted, at a limit below
+    /// `unclaimed`, the least number that the asker has at hand. Only when [`Link::can_ask`].
+    pub fn ask(&mut self, count: u64, unclaimed: Option<u64>, now: Instant) {
         debug_assert!(self.can_ask());
-        if let Some(halted) = self.watch.halt(now).filter(|_| self.in_flight.is_empty()) {
-            return self.replies.push_back(Reply::Granted(halted));
+        let halt = self.watch.halt(now).filter(|_| self.in_flight.is_empty());
+        let is_answer = |halt: &Grant| unclaimed.is_none_or(|least| least > halt.limit);
+        if let Some(halt) = halt.filter(is_answer) {
+            return self.replies.push_back(Reply::Granted(halt));
         }
-        let ask = self.in_flight.push(count, now, now + self.timeout);
+        let seen = self.protocol.counter().high_water.position();
+        let ask = self.in_flight.push(count, seen, now, now + self.timeout);
         self.protocol.ask(ask, self.outbound.writer());
     }
 
@@ -121,8 +113,23 @@ impl Link {
     }
 
     /// Why there is no answer, while there is none.
-    pub fn trouble(&self) -> StoreError {
-        self.trouble
+    pub fn trouble(&self) -> &Fault {
+        self.troubles.last()
+    }
+
+    /// Whether asks are without a reply: the store may have granted what they asked for.
+    pub fn is_asking(&self) -> bool {
+        !self.in_flight.is_empty()
+    }
+
+    /// The process ends: says how many numbers are in doubt.
+    pub fn finish(&self) {
+        in_flight::in_doubt(self.in_flight.numbers());
+    }
+
+    /// How the protocol stands with a reset or a set.
+    pub fn protocol(&self) -> &Protocol {
+        &self.protocol
     }
 
     /// When [`Link::tick`] has work next.
@@ -181,10 +188,8 @@ impl Link {
     /// The connection is gone, or never came. `words` say how, for the log.
     pub fn lost(&mut self, error: StoreError, words: &str, now: Instant) {
         let fault = Fault { error, words: words.to_owned() };
-        self.complain(UNAVAILABLE, &fault, now);
-        self.trouble = error;
-        let given_up = self.in_flight.give_up(now);
-        self.replies.extend(iter::repeat_n(Reply::Failed(error), given_up));
+        self.troubles.lost(fault, &self.protocol, now);
+        self.give_up(now);
         self.watch.lost();
         self.outbound.clear();
         self.commands.push_back(Command::Disconnect);
@@ -193,7 +198,11 @@ impl Link {
 
     /// Asks may be sent, and first those that were sent before.
     fn greeted(&mut self, now: Instant) {
-        for again in self.in_flight.send_again(now + self.timeout) {
+        self.give_up(now); // The process may have stood still since the connection was lost.
+        let seen = self.protocol.counter().high_water.position();
+        let ended = self.in_flight.end_before(seen.epoch);
+        self.replies.extend(iter::repeat_n(Reply::NotRun, ended));
+        for again in self.in_flight.send_again(seen, now + self.timeout) {
             self.protocol.ask(again, self.outbound.writer());
         }
         self.state = State::Ready;
@@ -201,10 +210,14 @@ impl Link {
         if self.in_flight.is_empty() {
             self.backoff.end(); // Else at the first answer: it may be lost for what was asked.
         }
-        self.trouble = StoreError::Timeout;
-        self.complaints.end();
-        self.probe_complaints.end();
+        self.troubles.connected();
         info!("store ready");
+    }
+
+    /// Those that the store may have forgotten are not sent again.
+    fn give_up(&mut self, now: Instant) {
+        let given_up = self.in_flight.give_up(now);
+        self.replies.extend(iter::repeat_n(Reply::Failed(self.trouble().error), given_up));
     }
 
     fn replied(&mut self, answer: Answer, now: Instant) {
@@ -226,12 +239,11 @@ impl Link {
             }
             Answer::NotRun(None) => Reply::NotRun,
             Answer::NotRun(Some(fault)) => {
-                self.complain("ask hindered, to be repeated", &fault, now);
-                self.trouble = fault.error;
+                self.troubles.hindered(fault, &self.protocol, now);
                 Reply::NotRun
             }
             Answer::Refused(fault) => {
-                self.complain(UNAVAILABLE, &fault, now);
+                self.troubles.refused(&fault, &self.protocol, now);
                 Reply::Failed(fault.error)
             }
         };
@@ -248,15 +260,15 @@ impl Link {
     fn granted(&mut self, grant: Grant, now: Instant) -> Reply {
         if grant.granted > 0 && (grant.epoch, grant.first) <= self.granted_last {
             let words = format!("{} was granted again", grant.first);
-            self.complain(UNAVAILABLE, &Fault { error: StoreError::Backwards, words }, now);
+            let fault = Fault { error: StoreError::Backwards, words };
+            self.troubles.refused(&fault, &self.protocol, now);
             return Reply::Failed(StoreError::Backwards);
         }
-        // Only what was written tells that the store takes again: a probe reads.
         if grant.granted > 0 {
             self.granted_last = (grant.epoch, grant.count().taken);
-            self.complaints.end_aloud();
+            self.troubles.granted();
         }
-        self.trouble = StoreError::Timeout;
+        self.troubles.answered();
         self.backoff.end();
         if self.watch.replied(grant, self.protocol.may_track(), now) {
             self.probe(now);
@@ -277,20 +289,11 @@ impl Link {
             Ok(grant) if grant.granted > 0 => {
                 self.lost(StoreError::Protocol, "a probe was granted something", now);
             }
-            Ok(_) => self.probe_complaints.end_aloud(),
-            Err(fault) => {
-                let advice = self.protocol.advice(fault.error);
-                self.probe_complaints.say(UNAVAILABLE, &fault, advice, now);
-            }
+            Ok(_) => self.troubles.probe_answered(),
+            Err(fault) => self.troubles.probe_refused(&fault, &self.protocol, now),
         }
     }
-
-    fn complain(&mut self, what: &str, fault: &Fault, now: Instant) {
-        self.complaints.say(what, fault, self.protocol.advice(fault.error), now);
-    }
 }
-
-const UNAVAILABLE: &str = "store unavailable";
 
 #[cfg(test)]
 mod tests;

@@ -5,24 +5,16 @@
 //! so in one ReadyForQuery: only that says that the transaction is committed. A row comes before
 //! the commit, so it is believed at ReadyForQuery, and not at all behind an error.
 //!
-//! ```text
-//!   Startup --authenticated--> Settings, Enter, Look --a row--> greeted: Ask, Ask, ...
-//!                                   |          |
-//!                         no table: Create     no row: Insert, Look
-//!                                   Insert, Enter, Look
-//! ```
-//!
-//! Enter makes the row of the table `headcount_answer` in which the answers to this link are
-//! remembered. An ask that comes again finds its answer there, or waits for the first.
-//!
-//! A greeting looks first, for a role that may not create may take. Only a process that was not
-//! greeted yet creates anything: later a missing counter was lost, and must not begin at 1 again.
+//! What comes before the first ask is in `handshake.rs`. An ask that comes again finds its answer
+//! in the link's row of the table `headcount_answer`, or waits for the first.
 //! See PostgreSQL's manual, "Frontend/Backend Protocol".
 
 mod authentication;
 mod error;
+mod handshake;
 mod message;
 mod outcome;
+mod row;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -34,7 +26,7 @@ use postgres_protocol::message::backend::Message;
 use crate::config::PostgresUrl;
 use crate::limits::{HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX};
 use crate::store::Fault;
-use crate::store::counter::Counter;
+use crate::store::counter::{Changed, Counter};
 use crate::store::high_water::Position;
 use crate::store::protocol::{Ask, Event};
 use authentication::Authentication;
@@ -49,10 +41,18 @@ enum Due {
     Startup,
     Settings,
     Create,
-    /// The row of the counter, or its reset.
+    /// A table of headcount 0.1 gets today's layout.
+    Migrate,
+    /// The row of the counter.
     Insert,
     /// The row of the link.
     Enter,
+    /// What a counter holds that is to be changed.
+    Read,
+    /// A reset or a set.
+    Change,
+    /// What the change has left.
+    ReadChanged,
     /// A take of nothing, the last step of the greeting, by one who had seen so much.
     Look(Position),
     /// An ask for so many, likewise.
@@ -71,8 +71,12 @@ pub struct Postgres {
     unsent: BytesMut,
     due: VecDeque<Due>,
     outcome: Outcome,
-    /// What was missing is being created on this connection, or what was to be is reset.
+    /// What was missing is being created on this connection, or migrated.
     is_creating: bool,
+    /// The epoch that a change has read, over all connections; 0 if there was no counter.
+    read_epoch: Option<u64>,
+    /// What came of a change.
+    changed: Option<Changed>,
 }
 
 impl Postgres {
@@ -94,7 +98,24 @@ impl Postgres {
             due: VecDeque::new(),
             outcome: Outcome::default(),
             is_creating: false,
+            read_epoch: None,
+            changed: None,
         }
+    }
+
+    /// The counter that is asked for.
+    pub fn counter(&self) -> &Counter {
+        &self.counter
+    }
+
+    /// What came of a change, once it is done.
+    pub fn changed(&self) -> Option<Changed> {
+        self.changed
+    }
+
+    /// Whether a change was sent, and so may have been done.
+    pub fn has_sent_change(&self) -> bool {
+        self.read_epoch.is_some()
     }
 
     /// How long a connecting and its greeting may take.
@@ -117,8 +138,8 @@ impl Postgres {
 
     /// Writes one ask.
     pub fn ask(&mut self, ask: Ask, out: &mut Vec<u8>) {
-        let seen = self.take(ask);
-        self.send(Due::Ask(ask.count, seen), out);
+        self.take(ask);
+        self.send(Due::Ask(ask.count, ask.seen), out);
     }
 
     /// Bytes came; [`Postgres::next`] says what they mean.
@@ -151,10 +172,12 @@ impl Postgres {
                 let words = ServerError::read(body.fields())?.fault().words;
                 debug!(words; "the store remarks");
             }
+            Message::CommandComplete(body) => {
+                self.outcome.has_inserted = body.tag().is_ok_and(|tag| tag == "INSERT 0 1");
+            }
             Message::ParseComplete
             | Message::BindComplete
             | Message::RowDescription(_)
-            | Message::CommandComplete(_)
             // Out of band, or nothing that is needed.
             | Message::ParameterStatus(_)
             | Message::BackendKeyData(_)
@@ -187,95 +210,17 @@ impl Postgres {
             return Err(not_postgres("a transaction that stays open"));
         }
         match self.due.pop_front().ok_or_else(|| not_postgres("a reply too many"))? {
-            Due::Startup => self.introduced(out)?,
-            Due::Settings if outcome.error.is_none() => message::may_write(outcome.row.as_ref())?,
-            Due::Settings | Due::Create | Due::Insert => self.stepped(outcome.error)?,
-            // A table that is missing is found so by the look, too.
-            Due::Enter => self.stepped(outcome.error.filter(|it| !it.is_missing_table()))?,
-            Due::Look(seen) => return self.looked(outcome, seen, out),
             Due::Ask(count, seen) => {
                 let answer = outcome.answer(&self.counter, count, seen)?;
-                return Ok(Some(Event::Replied(answer)));
+                Ok(Some(Event::Replied(answer)))
             }
+            due => self.greeted(due, outcome, out),
         }
-        Ok(None)
     }
 
-    fn introduced(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
-        if !self.authentication.is_done() {
-            return Err(not_postgres("a greeting without authentication"));
-        }
-        message::settings(self.statement_timeout, &mut self.unsent);
-        self.send(Due::Settings, out);
-        self.enter(out);
-        self.look(out);
-        Ok(())
-    }
-
-    fn looked(
-        &mut self,
-        outcome: Outcome,
-        seen: Position,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Event>, Fault> {
-        let may_create = !self.counter.high_water.is_seen() && !self.is_creating;
-        match outcome {
-            Outcome { error: Some(error), .. } if may_create && error.is_missing_table() => {
-                message::create_tables(&mut self.unsent);
-                self.send(Due::Create, out);
-                self.insert(out);
-                self.enter(out);
-            }
-            Outcome { error: Some(error), .. } => return Err(self.fault(error)),
-            Outcome { row: Some(_), .. } if self.counter.is_to_be_reset && may_create => {
-                self.is_creating = true;
-                message::reset_counter(&self.counter, &mut self.unsent);
-                self.send(Due::Insert, out);
-            }
-            Outcome { row: Some(row), .. } => {
-                let (grant, _) = message::grant(&row)?;
-                self.counter.observe(grant);
-                return seen.check(grant).map(|()| Some(Event::Greeted));
-            }
-            Outcome { row: None, .. } if may_create => self.insert(out),
-            Outcome { row: None, .. } => return Err(error::missing(&self.counter.name)),
-        }
-        self.look(out);
-        Ok(None)
-    }
-
-    fn insert(&mut self, out: &mut Vec<u8>) {
-        self.is_creating = true;
-        message::insert_counter(&self.counter, &mut self.unsent);
-        self.send(Due::Insert, out);
-    }
-
-    fn stepped(&self, error: Option<ServerError>) -> Result<(), Fault> {
-        // What another process has created a moment before is created.
-        error.filter(|it| !it.is_created_already()).map_or(Ok(()), |it| Err(self.fault(it)))
-    }
-
-    /// What the operator should know of an error while greeting.
-    fn fault(&self, error: ServerError) -> Fault {
-        error.with_remedy(|| message::creation_sql(&self.counter, &self.url.user))
-    }
-
-    fn enter(&mut self, out: &mut Vec<u8>) {
-        message::enter(self.id, &mut self.unsent);
-        self.send(Due::Enter, out);
-        message::prepare_take(&mut self.unsent);
-    }
-
-    fn look(&mut self, out: &mut Vec<u8>) {
-        let seen = self.take(Ask::PROBE);
-        self.send(Due::Look(seen), out);
-    }
-
-    /// Writes a take, and returns what the store must not fall behind.
-    fn take(&mut self, ask: Ask) -> Position {
-        let seen = self.counter.high_water.position();
-        message::take(&self.counter.name, self.id, ask, seen, &mut self.unsent);
-        seen
+    /// Writes a take of somebody who has seen so much.
+    fn take(&mut self, ask: Ask) {
+        message::take(&self.counter.name, self.id, ask, &mut self.unsent);
     }
 
     fn send(&mut self, due: Due, out: &mut Vec<u8>) {

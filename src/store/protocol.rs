@@ -6,6 +6,8 @@ use crate::counter::Grant;
 use crate::limits::{
     BATCHES_IN_FLIGHT_MAX, HANDSHAKE_TIMEOUT, HEARTBEAT, POSTGRES_BATCHES_IN_FLIGHT_MAX,
 };
+use crate::store::counter::{Changed, Counter};
+use crate::store::high_water::Position;
 use crate::store::postgres::{self, Postgres};
 use crate::store::redis::Redis;
 use crate::store::{Fault, StoreError};
@@ -26,11 +28,15 @@ pub struct Ask {
     pub sequence: u64,
     /// Up to so many numbers; 0 to look only.
     pub count: u64,
+    /// What the asker has seen of the counter. It runs in that epoch and in no other.
+    pub seen: Position,
 }
 
 impl Ask {
     /// A probe of the count, of which no reply is due to anybody.
-    pub const PROBE: Ask = Ask { sequence: 0, count: 0 };
+    pub fn probe(seen: Position) -> Ask {
+        Ask { sequence: 0, count: 0, seen }
+    }
 }
 
 /// What the store's bytes meant.
@@ -122,8 +128,32 @@ impl Protocol {
     /// The connection must be given up.
     pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
         match self {
-            Protocol::Redis(redis) => redis.next_event(),
+            Protocol::Redis(redis) => redis.next(out),
             Protocol::Postgres(postgres) => postgres.next(out),
+        }
+    }
+
+    /// The counter that is asked for.
+    pub fn counter(&self) -> &Counter {
+        match self {
+            Protocol::Redis(redis) => redis.counter(),
+            Protocol::Postgres(postgres) => postgres.counter(),
+        }
+    }
+
+    /// What came of a reset or a set, once it is done.
+    pub fn changed(&self) -> Option<Changed> {
+        match self {
+            Protocol::Redis(redis) => redis.changed(),
+            Protocol::Postgres(postgres) => postgres.changed(),
+        }
+    }
+
+    /// Whether a reset or a set was sent, and so may have been done.
+    pub fn has_sent_change(&self) -> bool {
+        match self {
+            Protocol::Redis(redis) => redis.has_sent_change(),
+            Protocol::Postgres(postgres) => postgres.has_sent_change(),
         }
     }
 

@@ -12,14 +12,16 @@ const PASSWORD_IN_URL: &str = "hunter2%2F%40%3A%25";
 const ONE_THREAD: &str = "--threads=1";
 
 #[test]
-fn a_counter_is_a_row_with_taken_max_and_generation() {
+fn a_counter_is_a_row_with_taken_max_and_epoch() {
     let postgres = PostgresServer::start();
     let daemon = Daemon::start_with_store(&postgres.url(), &["--limit", "7"]);
     assert_eq!(daemon.client().get("/").number(), Some(1));
     assert_eq!(postgres.sql("select name, taken, max from headcount"), "default|1|7");
     let columns = "select string_agg(column_name || ' ' || data_type, ', ' order by \
         ordinal_position) from information_schema.columns where table_name = 'headcount'";
-    assert_eq!(postgres.sql(columns), "name text, taken bigint, max bigint, generation bigint");
+    let expected = "name text, taken bigint, max bigint, epoch bigint, made text, sale bigint, \
+        floor_epoch bigint, floor_taken bigint, token text, version integer";
+    assert_eq!(postgres.sql(columns), expected);
 }
 
 #[test]

@@ -3,13 +3,16 @@
 //!
 //! One seed decides everything: splits of bytes, closes, losses of the link (before or after the
 //! store has run what was sent, or so that it runs it twice), restarts of processes and of the
-//! store, rollbacks and resets of its data, jumps of the clock. A failure prints its seed and the
+//! store, failovers to an older copy, loss of all data, resets, sets, limits written by hand, jumps
+//! of the clock. The store's scripts are the real ones. A failure prints its seed and the
 //! shortest schedule that still fails; `SIMULATION_SEED=N cargo test --test it simulation` runs
 //! that seed alone.
 
 mod client;
-mod handed_out;
+mod lua;
 mod node;
+mod operator;
+mod oracle;
 mod schedule;
 mod store;
 mod totals;

@@ -1,12 +1,14 @@
 //! The asks that have no reply yet, oldest first. Sent again, an ask keeps its sequence number.
 
 use std::collections::VecDeque;
+use std::iter;
 use std::time::Instant;
 
 use log::warn;
 
 use super::complaints::LOG_TARGET;
 use crate::limits::ASK_AGAIN_MAX;
+use crate::store::high_water::Position;
 use crate::store::protocol::Ask;
 
 /// An ask without a reply.
@@ -32,9 +34,9 @@ pub struct InFlight {
 
 impl InFlight {
     /// A new ask, which is sent now.
-    pub fn push(&mut self, count: u64, now: Instant, deadline: Instant) -> Ask {
+    pub fn push(&mut self, count: u64, seen: Position, now: Instant, deadline: Instant) -> Ask {
         self.sequence += 1;
-        let ask = Ask { sequence: self.sequence, count };
+        let ask = Ask { sequence: self.sequence, count, seen };
         self.sent.push_back(Sent { ask, is_again: false, since: now, deadline });
         ask
     }
@@ -64,12 +66,28 @@ impl InFlight {
         self.sent.front().map(|sent| sent.deadline)
     }
 
-    /// All of them, which are sent again now.
-    pub fn send_again(&mut self, deadline: Instant) -> impl Iterator<Item = Ask> + '_ {
+    /// All of them, which are sent again now by one who has `seen` so much.
+    pub fn send_again(
+        &mut self,
+        seen: Position,
+        deadline: Instant,
+    ) -> impl Iterator<Item = Ask> + '_ {
         self.sent.iter_mut().map(move |sent| {
-            (sent.is_again, sent.deadline) = (true, deadline);
+            (sent.is_again, sent.deadline, sent.ask.seen) = (true, deadline, seen);
             sent.ask
         })
+    }
+
+    /// Drops those of an epoch before this one, and returns how many they were: what they took, if
+    /// they ran, ended with their epoch, and they run in no other.
+    pub fn end_before(&mut self, epoch: u64) -> usize {
+        let is_over = |sent: &mut Sent| sent.ask.seen.epoch < epoch;
+        iter::from_fn(|| self.sent.pop_front_if(is_over)).count()
+    }
+
+    /// Numbers asked for without a reply.
+    pub fn numbers(&self) -> u64 {
+        self.sent.iter().map(|sent| sent.ask.count).sum()
     }
 
     /// Drops those too old to be sent again, which may have run, and returns how many they were.
@@ -80,10 +98,15 @@ impl InFlight {
             given_up += 1;
             numbers += lost.ask.count;
         }
-        if numbers > 0 {
-            warn!(target: LOG_TARGET, numbers;
-                "numbers in doubt: asked for and perhaps taken, and given to nobody");
-        }
+        in_doubt(numbers);
         given_up
+    }
+}
+
+/// Says how many numbers nobody knows of: the store may have granted them.
+pub fn in_doubt(numbers: u64) {
+    if numbers > 0 {
+        warn!(target: LOG_TARGET, numbers;
+            "numbers in doubt: asked for and perhaps taken, and given to nobody");
     }
 }

@@ -14,14 +14,21 @@ use crate::store::postgres::Postgres;
 use crate::store::redis::Redis;
 
 const TIMEOUT: Duration = Duration::from_millis(500);
-const GREETED: &[u8] = b"%0\r\n+hash\r\n+OK\r\n-NOPERM\r\n:1\r\n:1\r\n:1\r\n_\r\n+OK\r\n\
+const GREETED: &[u8] = b"%0\r\n+hash\r\n+hash\r\n+OK\r\n-NOPERM\r\n+found\r\n\
     *4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
-const GREETED_AGAIN: &[u8] = b"%0\r\n+hash\r\n+OK\r\n_\r\n+OK\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
+const GREETED_AGAIN: &[u8] =
+    b"%0\r\n+hash\r\n+hash\r\n+OK\r\n+found\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
 
-/// One row (1, 0, 9, 5, 1), and the end of its transaction.
-const POSTGRES_GRANTED: &[u8] = b"D\0\0\0\x42\0\x05\0\0\0\x08\0\0\0\0\0\0\0\x01\
+/// One row (1, 0, 9, 5, 1, 2, 0, 0, 0), and the end of its transaction.
+const POSTGRES_GRANTED: &[u8] = b"D\0\0\0\x72\0\x09\0\0\0\x08\0\0\0\0\0\0\0\x01\
     \0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\x09\
-    \0\0\0\x08\0\0\0\0\0\0\0\x05\0\0\0\x08\0\0\0\0\0\0\0\x01Z\0\0\0\x05I";
+    \0\0\0\x08\0\0\0\0\0\0\0\x05\0\0\0\x08\0\0\0\0\0\0\0\x01\
+    \0\0\0\x08\0\0\0\0\0\0\0\x02\0\0\0\x08\0\0\0\0\0\0\0\0\
+    \0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\0Z\0\0\0\x05I";
+
+fn count_of(what: &str, bytes: &[u8]) -> usize {
+    String::from_utf8_lossy(bytes).matches(what).count()
+}
 
 struct Fixture {
     link: Link,
@@ -33,7 +40,7 @@ impl Fixture {
         let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
         let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
         let now = Instant::now();
-        let redis = Redis::new(url, Counter::new("default", 9, 5), 7);
+        let redis = Redis::new(url, Counter::new("default", 9), 7);
         let link = Link::new(Protocol::Redis(Box::new(redis)), TIMEOUT, 7, now);
         Fixture { link, now }
     }
@@ -53,7 +60,7 @@ impl Fixture {
     fn postgres() -> Fixture {
         let url = StoreUrl::parse("postgres://localhost?connect_timeout=3");
         let Ok(StoreUrl::Postgres(url)) = url else { panic!("the URL is good") };
-        let postgres = Postgres::new(*url, Counter::new("default", 9, 5), TIMEOUT, 7);
+        let postgres = Postgres::new(*url, Counter::new("default", 9), TIMEOUT, 7);
         let now = Instant::now();
         let link = Link::new(Protocol::Postgres(Box::new(postgres)), TIMEOUT, 7, now);
         let mut fixture = Fixture { link, now };
@@ -115,8 +122,8 @@ fn it_connects_at_the_first_tick_and_asks_only_when_greeted() {
 #[test]
 fn replies_come_in_the_order_of_the_asks() {
     let mut fixture = Fixture::ready();
-    fixture.link.ask(1, fixture.now);
-    fixture.link.ask(2, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
+    fixture.link.ask(2, None, fixture.now);
     fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n*4\r\n:2\r\n:2\r\n:9\r\n:5\r\n");
     let expected = [(1, 1), (2, 2)].map(|(first, granted)| {
         let limit = 9;
@@ -131,7 +138,7 @@ fn no_more_than_the_bound_of_batches_is_in_flight() {
     let mut fixture = Fixture::ready();
     for _ in 0..BATCHES_IN_FLIGHT_MAX {
         assert!(fixture.link.can_ask());
-        fixture.link.ask(1, fixture.now);
+        fixture.link.ask(1, None, fixture.now);
     }
     assert!(!fixture.link.can_ask());
     fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n");
@@ -141,8 +148,8 @@ fn no_more_than_the_bound_of_batches_is_in_flight() {
 #[test]
 fn what_is_in_flight_when_the_connection_is_lost_is_asked_again_under_the_same_number() {
     let mut fixture = Fixture::ready();
-    fixture.link.ask(1, fixture.now);
-    fixture.link.ask(2, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
+    fixture.link.ask(2, None, fixture.now);
     let asks = fixture.sent();
     fixture.link.lost(StoreError::Unreachable, "reset", fixture.now);
     assert_eq!(fixture.replies(), []);
@@ -162,7 +169,7 @@ fn what_is_in_flight_when_the_connection_is_lost_is_asked_again_under_the_same_n
 #[test]
 fn what_is_asked_again_is_asked_until_it_is_answered() {
     let mut fixture = Fixture::ready();
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     let ask = fixture.sent();
     for _ in 0..3 {
         fixture.link.lost(StoreError::Unreachable, "reset", fixture.now);
@@ -173,7 +180,7 @@ fn what_is_asked_again_is_asked_until_it_is_answered() {
         assert_eq!(fixture.sent(), ask);
         fixture.receive(b"-OOM command not allowed\r\n");
         assert_eq!(fixture.replies(), []);
-        assert_eq!(fixture.link.trouble(), StoreError::Memory);
+        assert_eq!(fixture.link.trouble().error, StoreError::Memory);
         assert!(!fixture.link.can_ask());
     }
 }
@@ -181,7 +188,7 @@ fn what_is_asked_again_is_asked_until_it_is_answered() {
 #[test]
 fn an_ask_too_old_to_be_remembered_fails_and_is_not_sent_again() {
     let mut fixture = Fixture::ready();
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     fixture.sent();
     fixture.link.lost(StoreError::Unreachable, "reset", fixture.now);
     assert_eq!(fixture.replies(), []);
@@ -190,16 +197,50 @@ fn an_ask_too_old_to_be_remembered_fails_and_is_not_sent_again() {
     assert_eq!(fixture.replies(), [Reply::Failed(StoreError::Unreachable)]);
 }
 
+/// The process was frozen after the connection was lost: by the time of the next one the store has
+/// forgotten, and would grant the ask once more.
+#[test]
+fn an_ask_that_grew_too_old_between_two_connections_is_not_sent_again() {
+    let mut fixture = Fixture::ready();
+    fixture.link.ask(1, None, fixture.now);
+    fixture.sent();
+    fixture.link.lost(StoreError::Unreachable, "reset", fixture.now);
+    assert_eq!(fixture.replies(), []);
+    fixture.pass(ASK_AGAIN_MAX + Duration::from_secs(20));
+    fixture.link.connected();
+    fixture.sent();
+    fixture.receive(GREETED_AGAIN);
+    assert_eq!(fixture.replies(), [Reply::Failed(StoreError::Unreachable)]);
+    assert_eq!(count_of("EVALSHA", &fixture.sent()), 0);
+    assert!(fixture.link.can_ask());
+}
+
+/// What it took, if it ran, has ended with its epoch.
+#[test]
+fn an_ask_of_an_epoch_that_has_ended_is_not_sent_again() {
+    let mut fixture = Fixture::ready();
+    fixture.link.ask(1, None, fixture.now);
+    fixture.link.ask(2, None, fixture.now);
+    fixture.link.lost(StoreError::Unreachable, "reset", fixture.now);
+    fixture.pass(BACKOFF_MAX);
+    fixture.link.connected();
+    fixture.sent();
+    fixture.receive(&GREETED_AGAIN[..GREETED_AGAIN.len() - 4]);
+    fixture.receive(b":6\r\n");
+    assert_eq!(fixture.replies(), [Reply::NotRun, Reply::NotRun]);
+    assert_eq!(count_of("EVALSHA", &fixture.sent()), 0);
+}
+
 #[test]
 fn an_ask_without_reply_ends_the_connection_at_its_deadline() {
     let mut fixture = Fixture::ready();
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     assert_eq!(fixture.link.deadline(), Some(fixture.now + TIMEOUT));
     fixture.pass(TIMEOUT - Duration::from_millis(1));
     assert_eq!(fixture.replies(), []);
     fixture.pass(Duration::from_millis(1));
     assert_eq!(fixture.commands(), [Command::Disconnect]);
-    assert_eq!(fixture.link.trouble(), StoreError::Timeout);
+    assert_eq!(fixture.link.trouble().error, StoreError::Timeout);
 }
 
 #[test]
@@ -209,7 +250,7 @@ fn a_store_that_never_greets_is_given_up() {
     fixture.link.connected();
     fixture.pass(HANDSHAKE_TIMEOUT);
     assert_eq!(fixture.commands(), [Command::Connect, Command::Disconnect]);
-    assert_eq!(fixture.link.trouble(), StoreError::Timeout);
+    assert_eq!(fixture.link.trouble().error, StoreError::Timeout);
 }
 
 #[test]
@@ -238,7 +279,7 @@ fn the_backoff_grows_to_its_bound_and_starts_anew_after_a_greeting() {
 #[test]
 fn an_error_refuses_its_ask_and_keeps_the_connection() {
     let mut fixture = Fixture::ready();
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     fixture.receive(b"-OOM command not allowed\r\n");
     assert_eq!(fixture.replies(), [Reply::Failed(StoreError::Memory)]);
     assert!(fixture.link.can_ask());
@@ -248,21 +289,21 @@ fn an_error_refuses_its_ask_and_keeps_the_connection() {
 #[test]
 fn what_did_not_run_may_be_asked_again_and_names_its_hindrance() {
     let mut fixture = Fixture::postgres();
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     fixture.receive(b"E\0\0\0\x19SERROR\0C55P03\0Mlock\0\0Z\0\0\0\x05I");
     assert_eq!(fixture.replies(), [Reply::NotRun]);
-    assert_eq!(fixture.link.trouble(), StoreError::Locked);
+    assert_eq!(fixture.link.trouble().error, StoreError::Locked);
     assert!(fixture.link.can_ask());
     assert_eq!(fixture.commands(), []);
-    fixture.link.ask(0, fixture.now);
+    fixture.link.ask(0, None, fixture.now);
     fixture.receive(POSTGRES_GRANTED);
-    assert_eq!(fixture.link.trouble(), StoreError::Timeout);
+    assert_eq!(fixture.link.trouble().error, StoreError::Timeout);
 }
 
 #[test]
 fn a_protocol_has_its_own_bounds() {
     let mut fixture = Fixture::postgres();
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     assert!(!fixture.link.can_ask());
     fixture.link.lost(StoreError::Unreachable, "reset", fixture.now);
     fixture.pass(BACKOFF_MAX);
@@ -272,7 +313,7 @@ fn a_protocol_has_its_own_bounds() {
 #[test]
 fn more_granted_than_asked_for_is_never_handed_out() {
     let mut fixture = Fixture::ready();
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     fixture.receive(b"*4\r\n:1\r\n:2\r\n:9\r\n:5\r\n");
     assert_eq!(fixture.replies(), []);
     assert_eq!(fixture.commands(), [Command::Disconnect]);
@@ -282,8 +323,8 @@ fn more_granted_than_asked_for_is_never_handed_out() {
 #[test]
 fn a_number_granted_again_is_not_handed_out() {
     let mut fixture = Fixture::ready();
-    fixture.link.ask(1, fixture.now);
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n");
     let grant = Grant { first: 1, granted: 1, limit: 9, epoch: 5 };
     let expected = [Reply::Granted(grant), Reply::Failed(StoreError::Backwards)];
@@ -293,7 +334,7 @@ fn a_number_granted_again_is_not_handed_out() {
 #[test]
 fn replies_after_a_loss_are_not_taken_for_those_of_the_next_connection() {
     let mut fixture = Fixture::ready();
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     let unfinished = vec![b'1'; REPLY_BYTES_MAX / 2];
     fixture.receive(b"$40000\r\n");
     fixture.receive(&unfinished);

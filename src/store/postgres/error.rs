@@ -81,6 +81,16 @@ impl ServerError {
         self.code == "42P01"
     }
 
+    /// There is no such column (undefined_column).
+    pub fn is_missing_column(&self) -> bool {
+        self.code == "42703"
+    }
+
+    /// The tables are missing, or those of an older headcount.
+    pub fn is_of_the_layout(&self) -> bool {
+        self.is_missing_table() || self.is_missing_column()
+    }
+
     /// A creation found that another session has done the same (duplicate_table, and
     /// unique_violation in the catalog if both were at it).
     pub fn is_created_already(&self) -> bool {

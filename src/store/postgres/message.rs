@@ -3,30 +3,30 @@
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
-use fallible_iterator::FallibleIterator;
 use postgres_protocol::IsNull;
 use postgres_protocol::message::backend::{DataRowBody, Header, Message};
 use postgres_protocol::message::frontend;
 
+use super::row;
 use crate::config::PostgresUrl;
-use crate::counter::Grant;
 use crate::limits::REPLY_BYTES_MAX;
-use crate::store::counter::Counter;
-use crate::store::high_water::Position;
+use crate::store::counter::{Change, Counter};
 use crate::store::protocol::Ask;
 use crate::store::{Fault, StoreError};
 
-const TAKE: &str = include_str!("../take.sql");
-const TABLE: &str = include_str!("../table.sql");
-const INSERT: &str = "insert into headcount (name, taken, max, generation) \
-    values ($1, 0, $2, $3) on conflict do nothing";
-const RESET: &str = "update headcount set taken = 0, max = $2, \
-    generation = greatest($3, generation + 1) where name = $1";
+const TAKE: &str = include_str!("take.sql");
+const TABLE: &str = include_str!("table.sql");
+const MIGRATE: &str = include_str!("migrate.sql");
+const READ: &str = include_str!("read.sql");
+const CHANGE: &str = include_str!("change.sql");
+/// The epoch and the sale are by the server's clock: the table says so.
+const INSERT: &str = "insert into headcount (name, taken, max, sale) \
+    values ($1, 0, $2, extract(epoch from now()) * 1000000) on conflict do nothing";
 /// Links that asked nothing for a day are gone; one that is not gets its row again.
-const ENTER: &str = "with gone as (delete from headcount_answer where link in \
-    (select link from headcount_answer where at < now() - interval '1 day' \
+const ENTER: &str = "with gone as (delete from headcount_answer where (link, counter) in \
+    (select link, counter from headcount_answer where at < now() - interval '1 day' \
     for update skip locked)) \
-    insert into headcount_answer (link) values ($1) on conflict do nothing";
+    insert into headcount_answer (link, counter) values ($1, $2) on conflict do nothing";
 
 /// What came is not what a PostgreSQL sends.
 pub fn not_postgres(words: &str) -> Fault {
@@ -80,12 +80,12 @@ pub fn prepare_take(out: &mut BytesMut) {
     frontend::parse("take", TAKE, types, out).expect(WRITABLE);
 }
 
-/// One ask of the link `id`, of a store that must hold no less than was `seen`.
-pub fn take(name: &str, id: u64, ask: Ask, seen: Position, out: &mut BytesMut) {
-    let Ask { sequence, count } = ask;
+/// One ask of the link `id`.
+pub fn take(name: &str, id: u64, ask: Ask, out: &mut BytesMut) {
+    let Ask { sequence, count, seen } = ask;
     let numbers = [count, id, sequence, seen.epoch, seen.taken].map(u64::to_be_bytes);
     let [count, id, sequence, epoch, taken] = &numbers;
-    execute("take", &[name.as_bytes(), count, id, sequence, epoch, taken], out);
+    execute("take", &[name.as_bytes(), count, id, sequence, epoch, taken].map(Some), out);
 }
 
 /// Creates what is missing of the tables.
@@ -93,47 +93,72 @@ pub fn create_tables(out: &mut BytesMut) {
     frontend::query(TABLE, out).expect(WRITABLE);
 }
 
-/// Creates the row of the counter if there is none.
-pub fn insert_counter(counter: &Counter, out: &mut BytesMut) {
-    execute_once(INSERT, counter, out);
+/// Gives the tables of headcount 0.1 today's layout.
+pub fn migrate_tables(out: &mut BytesMut) {
+    frontend::query(MIGRATE, out).expect(WRITABLE);
 }
 
-/// Begins the counter anew.
-pub fn reset_counter(counter: &Counter, out: &mut BytesMut) {
-    execute_once(RESET, counter, out);
+/// Creates the row of the counter if there is none.
+pub fn insert_counter(counter: &Counter, out: &mut BytesMut) {
+    frontend::parse("", INSERT, [TEXT, INT8], out).expect(WRITABLE);
+    execute("", &[Some(counter.name.as_bytes()), Some(&counter.limit.to_be_bytes())], out);
+}
+
+/// Reads what a counter holds: a [`row::Held`].
+pub fn read_counter(name: &str, out: &mut BytesMut) {
+    frontend::parse("", READ, [TEXT], out).expect(WRITABLE);
+    execute("", &[Some(name.as_bytes())], out);
+}
+
+/// Resets or sets a counter, if it is in the epoch that was read.
+pub fn change_counter(counter: &Counter, change: &Change, read_epoch: u64, out: &mut BytesMut) {
+    let types = [TEXT, TEXT, INT8, INT8, INT8, INT8];
+    frontend::parse("", CHANGE, types, out).expect(WRITABLE);
+    let (limit, taken) = (change.limit.map(u64::to_be_bytes), change.taken.map(u64::to_be_bytes));
+    let values = [
+        Some(counter.name.as_bytes()),
+        Some(change.token.as_bytes()),
+        Some(&read_epoch.to_be_bytes()),
+        limit.as_ref().map(<[u8; 8]>::as_slice),
+        taken.as_ref().map(<[u8; 8]>::as_slice),
+        Some(&counter.limit.to_be_bytes()),
+    ];
+    execute("", &values, out);
 }
 
 /// Creates the row in which the answers to the link `id` are remembered, if there is none.
-pub fn enter(id: u64, out: &mut BytesMut) {
-    frontend::parse("", ENTER, [INT8], out).expect(WRITABLE);
-    execute("", &[&id.to_be_bytes()], out);
+pub fn enter(name: &str, id: u64, out: &mut BytesMut) {
+    frontend::parse("", ENTER, [INT8, TEXT], out).expect(WRITABLE);
+    execute("", &[Some(&id.to_be_bytes()), Some(name.as_bytes())], out);
 }
 
 /// All that is needed for `user` to take from the counter, in one line of SQL.
 pub fn creation_sql(counter: &Counter, user: &str) -> String {
-    let Counter { name, limit, born, .. } = counter;
-    let table = TABLE.split_whitespace().collect::<Vec<_>>().join(" ");
+    let Counter { name, limit, .. } = counter;
     let insert = INSERT.replace("$1", &format!("'{name}'")).replace("$2", &limit.to_string());
-    let insert = insert.replace("$3", &born.to_string());
+    format!("{}; {insert}; {}", one_line(TABLE), grants(user))
+}
+
+/// All that gives the tables of headcount 0.1 today's layout, in one line of SQL.
+pub fn migration_sql(user: &str) -> String {
+    format!("{} {}; {}", one_line(MIGRATE), one_line(TABLE), grants(user))
+}
+
+fn grants(user: &str) -> String {
     let user = user.replace('"', "\"\"");
     format!(
-        "{table}; {insert}; grant select, update on headcount to \"{user}\"; \
+        "grant select, update on headcount to \"{user}\"; \
          grant select, insert, update, delete on headcount_answer to \"{user}\""
     )
 }
 
-/// `(first, granted, limit, epoch)`, if it keeps a grant's invariants, and whether the link is
-/// known.
-pub fn grant(row: &DataRowBody) -> Result<(Grant, bool), Fault> {
-    whole_grant(row).ok_or_else(|| Fault {
-        error: StoreError::Type,
-        words: "the table headcount gave a grant that makes no sense".to_owned(),
-    })
+fn one_line(sql: &str) -> String {
+    sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What `show transaction_read_only` says: a server that is read-only would refuse the first take.
 pub fn may_write(row: Option<&DataRowBody>) -> Result<(), Fault> {
-    match row.and_then(columns) {
+    match row.and_then(row::columns) {
         Some([Some(b"off")]) => Ok(()),
         Some([Some(b"on")]) => Err(Fault {
             error: StoreError::ReadOnly,
@@ -143,34 +168,11 @@ pub fn may_write(row: Option<&DataRowBody>) -> Result<(), Fault> {
     }
 }
 
-fn whole_grant(row: &DataRowBody) -> Option<(Grant, bool)> {
-    let [first, granted, limit, epoch, known] = columns(row)?.map(|column| {
-        let bytes = <[u8; 8]>::try_from(column?).ok()?;
-        u64::try_from(i64::from_be_bytes(bytes)).ok()
-    });
-    let grant = Grant { first: first?, granted: granted?, limit: limit?, epoch: epoch? };
-    grant.is_sound().then_some((grant, known? > 0))
-}
-
-/// The columns of a row, if there are so many; `None` in them is NULL.
-fn columns<const COUNT: usize>(row: &DataRowBody) -> Option<[Option<&[u8]>; COUNT]> {
-    let ranges: Vec<_> = row.ranges().collect().ok()?;
-    let columns: Vec<_> = ranges.into_iter().map(|it| it.map(|it| &row.buffer()[it])).collect();
-    columns.try_into().ok()
-}
-
-/// Executes a statement that is prepared for this one time.
-fn execute_once(statement: &str, counter: &Counter, out: &mut BytesMut) {
-    let Counter { name, limit, born, .. } = counter;
-    frontend::parse("", statement, [TEXT, INT8, INT8], out).expect(WRITABLE);
-    execute("", &[name.as_bytes(), &limit.to_be_bytes(), &born.to_be_bytes()], out);
-}
-
 /// Binds values to a prepared statement and executes it, in binary, up to a Sync.
-fn execute(statement: &str, values: &[&[u8]], out: &mut BytesMut) {
-    let write = |value: &&[u8], out: &mut BytesMut| {
-        out.put_slice(value);
-        Ok(IsNull::No)
+fn execute(statement: &str, values: &[Option<&[u8]>], out: &mut BytesMut) {
+    let write = |value: &Option<&[u8]>, out: &mut BytesMut| {
+        value.iter().for_each(|bytes| out.put_slice(bytes));
+        Ok(if value.is_some() { IsNull::No } else { IsNull::Yes })
     };
     let bound = frontend::bind("", statement, [BINARY], values, write, [BINARY], out);
     bound.ok().expect(WRITABLE);

@@ -3,7 +3,7 @@
 use postgres_protocol::message::backend::DataRowBody;
 
 use super::error::{self, ServerError};
-use super::message;
+use super::row;
 use crate::store::counter::Counter;
 use crate::store::high_water::Position;
 use crate::store::protocol::Answer;
@@ -16,6 +16,8 @@ pub struct Outcome {
     pub row: Option<DataRowBody>,
     /// The error that undid the transaction.
     pub error: Option<ServerError>,
+    /// The last statement has inserted a row.
+    pub has_inserted: bool,
 }
 
 impl Outcome {
@@ -28,18 +30,17 @@ impl Outcome {
         let Some(row) = self.row else {
             return Ok(Answer::Refused(error::missing(&counter.name)));
         };
-        let (grant, is_known) = message::grant(&row)?;
-        // What was granted the statement has checked, now or before the connection was lost.
-        if grant.granted == 0
-            && let Err(fault) = seen.check(grant)
-        {
+        let taken = row::taken(&row)?;
+        if let Err(fault) = taken.check(seen) {
             return Ok(Answer::Refused(fault));
         }
+        let grant = taken.grant;
         counter.observe(grant);
-        if count == 0 || grant.granted > 0 || grant.count().halted() {
+        let is_of_another_epoch = grant.epoch != seen.epoch;
+        if count == 0 || grant.granted > 0 || grant.count().halted() || is_of_another_epoch {
             return Ok(Answer::Granted(grant));
         }
-        if !is_known {
+        if !taken.is_known {
             let words = "the row of this link is gone".to_owned();
             return Err(Fault { error: StoreError::Connecting, words });
         }

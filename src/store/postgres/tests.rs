@@ -6,11 +6,13 @@ use crate::counter::Grant;
 use crate::limits::{LIMIT_MAX, REPLY_BYTES_MAX};
 use crate::store::StoreError;
 use crate::store::counter::Counter;
+use crate::store::high_water::Position;
 use crate::store::protocol::Answer;
 
 const TIMEOUT: Duration = Duration::from_millis(500);
 const EPOCH: i64 = 5;
-const ASK: Ask = Ask { sequence: 1, count: 3 };
+const SEEN: Position = Position { epoch: EPOCH as u64, taken: 0 };
+const ASK: Ask = Ask { sequence: 1, count: 3, seen: SEEN };
 
 fn message(tag: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
@@ -40,7 +42,12 @@ fn columns(columns: &[&[u8]]) -> Vec<u8> {
 }
 
 fn row(first: i64, granted: i64, limit: i64) -> Vec<u8> {
-    let numbers = [first, granted, limit, EPOCH, 1].map(i64::to_be_bytes);
+    row_of([first, granted, limit, EPOCH, 1, 2, 0, 0, 0])
+}
+
+/// (first, granted, limit, epoch, known, version, created, and the floor's epoch and count).
+fn row_of(numbers: [i64; 9]) -> Vec<u8> {
+    let numbers = numbers.map(i64::to_be_bytes);
     columns(&numbers.each_ref().map(<[u8; 8]>::as_slice))
 }
 
@@ -70,7 +77,7 @@ fn settled_with(read_only: &[u8]) -> Vec<u8> {
 
 fn postgres_of(url: &str) -> Postgres {
     let Ok(StoreUrl::Postgres(url)) = StoreUrl::parse(url) else { panic!("the URL is good") };
-    Postgres::new(*url, Counter::new("default", 100, 5), TIMEOUT, 7)
+    Postgres::new(*url, Counter::new("default", 100), TIMEOUT, 7)
 }
 
 /// A connection whose first message is sent, and nothing received.
@@ -145,6 +152,10 @@ fn an_answer_is_understood_in_any_pieces() {
         let grant = Grant { first, granted, limit, epoch: EPOCH as u64 };
         Ok(Event::Replied(Answer::Granted(grant)))
     };
+    let refused = |error, words: &str| {
+        let fault = Fault { error, words: words.to_owned() };
+        Ok(Event::Replied(Answer::Refused(fault)))
+    };
     const LAST: i64 = LIMIT_MAX as i64;
     let not_postgres = || Err(StoreError::Protocol);
     let senseless = || Err(StoreError::Type);
@@ -158,13 +169,45 @@ fn an_answer_is_understood_in_any_pieces() {
             Ok(Event::Replied(Answer::NotRun(None))),
         ),
         ("the largest limit", granted(LAST, 1, LAST), grant(LAST as u64, 1, LAST as u64)),
-        ("a larger limit", granted(1, 1, LAST + 1), senseless()),
+        (
+            "a larger limit",
+            granted(1, 0, LAST + 1),
+            refused(
+                StoreError::Damaged,
+                "the column max holds 9007199254740992: expected at most 9007199254740991",
+            ),
+        ),
+        (
+            "another layout",
+            [row_of([1, 0, 9, EPOCH, 1, 3, 0, 0, 0]), done()].concat(),
+            refused(StoreError::Layout, "the row has version 3, and not 2"),
+        ),
+        (
+            "made anew by somebody's start",
+            [row_of([1, 0, 9, EPOCH + 1, 1, 2, 1, 0, 0]), done()].concat(),
+            refused(StoreError::Recreated, "0 taken in epoch 6, 0 in epoch 5 were seen"),
+        ),
+        (
+            "below its floor",
+            [row_of([3, 0, 9, EPOCH, 1, 2, 0, EPOCH, 4]), done()].concat(),
+            refused(StoreError::Backwards, "2 taken in epoch 5, 4 in epoch 5 were seen"),
+        ),
+        (
+            "reset, which is followed",
+            [row_of([1, 0, 9, EPOCH + 1, 1, 2, 0, 0, 0]), done()].concat(),
+            Ok(Event::Replied(Answer::Granted(Grant {
+                first: 1,
+                granted: 0,
+                limit: 9,
+                epoch: EPOCH as u64 + 1,
+            }))),
+        ),
         ("past the limit", granted(100, 2, 100), senseless()),
         ("a number 0", granted(0, 1, 100), senseless()),
         ("a negative number", granted(-1, 1, 100), senseless()),
         ("two rows", [row(1, 1, 9), granted(1, 1, 9)].concat(), not_postgres()),
         ("two columns", [columns(&[[0; 8].as_slice(); 2]), done()].concat(), senseless()),
-        ("narrow columns", [columns(&[[0; 4].as_slice(); 5]), done()].concat(), senseless()),
+        ("narrow columns", [columns(&[[0; 4].as_slice(); 9]), done()].concat(), senseless()),
         ("a NULL", [message(b'D', &[0, 1, 255, 255, 255, 255]), done()].concat(), senseless()),
         ("a row cut short", [message(b'D', &[0, 1, 0, 0, 0, 9, 1]), done()].concat(), senseless()),
         ("an open transaction", [row(1, 1, 9), message(b'Z', b"T")].concat(), not_postgres()),
@@ -188,7 +231,7 @@ fn a_row_is_not_believed_before_its_transaction_has_ended() {
         panic!("{events:?}");
     };
     assert_eq!(fault.error, StoreError::Disk);
-    postgres.ask(Ask { sequence: 2, count: 1 }, &mut Vec::new());
+    postgres.ask(Ask { sequence: 2, count: 1, seen: SEEN }, &mut Vec::new());
     let events = read(&mut postgres, [granted(1, 1, 9).as_slice()]);
     assert_eq!(events.map(|events| events.len()), Ok(1));
 }
@@ -274,6 +317,7 @@ fn a_greeting_is_understood_in_any_pieces() {
         Err(StoreError::Protocol),
     );
     let shape = [error("ERROR", "42703", "column \"max\" does not exist"), ready()].concat();
+    let shape = [shape.clone(), shape.clone(), done(), shape].concat();
     check("another table", looking, &shape, Err(StoreError::Type));
 }
 
@@ -355,7 +399,7 @@ fn a_role_without_the_right_is_told_the_sql() {
     for words in [
         "permission denied for schema public; ",
         "create table if not exists headcount ( name text primary key,",
-        "insert into headcount (name, taken, max, generation) values ('default', 0, 100, 5)",
+        "insert into headcount (name, taken, max, sale) values ('default', 0, 100, ",
         "grant select, update on headcount to \"an\"\"n\"; ",
         "grant select, insert, update, delete on headcount_answer to \"an\"\"n\"",
     ] {

@@ -4,15 +4,18 @@ use super::*;
 use crate::config::Endpoint;
 use crate::counter::Grant;
 use crate::limits::REPLY_BYTES_MAX;
+use crate::store::high_water::Position;
 
 const GREETED: &[u8] = b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$4\r\nrole\r\n$6\r\nmaster\r\n\
-    $40\r\n0123456789012345678901234567890123456789\r\n+OK\r\n$0\r\n\r\n\
-    :1\r\n:1\r\n:1\r\n_\r\n+OK\r\n*4\r\n:1\r\n:0\r\n:100\r\n:5\r\n";
+    $40\r\n0123456789012345678901234567890123456789\r\n+hash\r\n+OK\r\n$0\r\n\r\n\
+    +found\r\n*4\r\n:1\r\n:0\r\n:100\r\n:5\r\n";
+
+const SEEN: Position = Position { epoch: 5, taken: 0 };
 
 fn redis() -> Redis {
     let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
     let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
-    Redis::new(url, Counter::new("default", 100, 5), 7)
+    Redis::new(url, Counter::new("default", 100), 7)
 }
 
 /// A connection whose whole greeting is sent, and nothing received.
@@ -27,7 +30,7 @@ fn asking() -> Redis {
     let mut redis = greeting();
     let events = read(&mut redis, [GREETED]);
     assert_eq!(events, Ok(vec![Event::Greeted]));
-    redis.ask(Ask { sequence: 1, count: 3 }, &mut Vec::new());
+    redis.ask(Ask { sequence: 1, count: 3, seen: SEEN }, &mut Vec::new());
     redis
 }
 
@@ -39,7 +42,7 @@ fn read<'a>(
     let mut events = Vec::new();
     for piece in pieces {
         redis.receive(piece);
-        while let Some(event) = redis.next_event().map_err(|fault| fault.error)? {
+        while let Some(event) = redis.next(&mut Vec::new()).map_err(|fault| fault.error)? {
             events.push(event);
         }
     }
@@ -105,7 +108,7 @@ fn an_answer_is_understood_in_any_pieces() {
 
 #[test]
 fn an_error_refuses_the_ask_and_says_what_to_make_of_it() {
-    let rows: [(&str, StoreError); 12] = [
+    let rows: [(&str, StoreError); 16] = [
         ("LOADING Redis is loading the dataset in memory", StoreError::Loading),
         ("READONLY You can't write against a read only replica.", StoreError::ReadOnly),
         ("OOM command not allowed when used memory > 'maxmemory'.", StoreError::Memory),
@@ -114,7 +117,11 @@ fn an_error_refuses_the_ask_and_says_what_to_make_of_it() {
         ("WRONGPASS invalid username-password pair", StoreError::Authentication),
         ("NOPERM this user has no permissions", StoreError::Permission),
         ("WRONGTYPE Operation against a key", StoreError::Type),
-        ("NOCOUNTER fields taken and limit are missing", StoreError::Missing),
+        ("MISSING the counter has no fields", StoreError::Missing),
+        ("BACKWARDS 1 taken in epoch 5 (created), 2 in epoch 5 were seen", StoreError::Backwards),
+        ("RECREATED 1 taken in epoch 6 (created), 2 in epoch 5 were seen", StoreError::Recreated),
+        ("DAMAGED the field limit holds \"1,000\": expected an integer", StoreError::Damaged),
+        ("LAYOUT the field version is not 2", StoreError::Layout),
         ("ERR unknown command 'EVALSHA'", StoreError::Version),
         ("ERR max number of clients reached", StoreError::Connections),
         ("NEVERHEARD of it", StoreError::Refused),
@@ -133,9 +140,11 @@ fn a_greeting_is_understood_in_any_pieces() {
     let replica = b"%1\r\n$4\r\nrole\r\n$7\r\nreplica\r\n";
     check("a replica", greeting, replica, &Err(StoreError::ReadOnly));
     check("a list", greeting, b"*0\r\n", &Err(StoreError::Protocol));
-    let gone = b"%0\r\n+x\r\n+OK\r\n:0\r\n:0\r\n:0\r\n_\r\n+OK\r\n-NOCOUNTER gone\r\n";
+    let gone = b"%0\r\n+x\r\n+x\r\n+OK\r\n+info\r\n+found\r\n-MISSING gone\r\n";
     check("no fields", greeting, gone, &Err(StoreError::Missing));
-    let older = b"%0\r\n+x\r\n+OK\r\n:0\r\n:0\r\n:0\r\n_\r\n+OK\r\n-BACKWARDS 1 are taken\r\n";
+    let full = b"%0\r\n+x\r\n+x\r\n+OK\r\n+info\r\n-OOM no memory\r\n";
+    check("no room to create it", greeting, full, &Err(StoreError::Memory));
+    let older = b"%0\r\n+x\r\n+x\r\n+OK\r\n+info\r\n+found\r\n-BACKWARDS 1 taken\r\n";
     check("an older count", greeting, older, &Err(StoreError::Backwards));
 }
 
@@ -150,8 +159,8 @@ fn a_probe_and_a_change_are_understood_in_any_pieces() {
     let grant = Grant { first: 101, granted: 0, limit: 100, epoch: 5 };
     let halted = b"+OK\r\n*4\r\n:101\r\n:0\r\n:100\r\n:5\r\n";
     check("halted", probing, halted, &Ok(Event::Probed(Ok(grant))));
-    let refused = Fault { error: StoreError::Missing, words: "NOCOUNTER gone".to_owned() };
-    let gone = b"+OK\r\n-NOCOUNTER gone\r\n";
+    let refused = Fault { error: StoreError::Missing, words: "MISSING gone".to_owned() };
+    let gone = b"+OK\r\n-MISSING gone\r\n";
     check("no fields", probing, gone, &Ok(Event::Probed(Err(refused))));
     let no_script = b"+OK\r\n-NOSCRIPT No matching script.\r\n";
     check("no script", probing, no_script, &Err(StoreError::Connecting));
@@ -178,11 +187,14 @@ fn the_counter_is_created_at_the_first_greeting_only() {
     let mut redis = redis();
     let mut first = Vec::new();
     redis.greet(&mut first);
-    assert!(first.windows(6).any(|word| word == b"HSETNX"));
+    let may_create = b"headcount:{default}\r\n$1\r\n1\r\n$3\r\n100\r\n";
+    assert!(first.windows(may_create.len()).any(|words| words == may_create));
     assert_eq!(read(&mut redis, [GREETED]), Ok(vec![Event::Greeted]));
     let mut second = Vec::new();
     redis.greet(&mut second);
-    assert!(!second.windows(6).any(|word| word == b"HSETNX"));
+    assert!(!second.windows(may_create.len()).any(|words| words == may_create));
+    let may_not = b"headcount:{default}\r\n$1\r\n0\r\n$3\r\n100\r\n";
+    assert!(second.windows(may_not.len()).any(|words| words == may_not));
 }
 
 #[test]
@@ -190,14 +202,15 @@ fn asks_in_flight_have_places_of_their_own_and_a_repeated_one_has_its_old_place(
     let mut redis = asking();
     let mut sent = |sequence| {
         let mut out = Vec::new();
-        redis.ask(Ask { sequence, count: 1 }, &mut out);
+        redis.ask(Ask { sequence, count: 1, seen: SEEN }, &mut out);
         String::from_utf8(out).unwrap()
     };
     let asks: Vec<String> = (1..=BATCHES_IN_FLIGHT_MAX as u64).map(&mut sent).collect();
     let distinct: std::collections::BTreeSet<_> = asks.iter().collect();
     assert_eq!(distinct.len(), BATCHES_IN_FLIGHT_MAX);
     assert_eq!(sent(1), asks[0]);
-    assert!(asks[0].contains("headcount:{default}:link:0000000000000007:1"), "{}", asks[0]);
+    let places = "a:0000000000000007:1\r\n$20\r\na:0000000000000007:0\r\n$1\r\n5\r\n";
+    assert!(asks[0].contains(places), "{}", asks[0]);
 }
 
 #[test]
@@ -206,7 +219,7 @@ fn a_reply_without_end_is_given_up_before_it_fills_the_memory() {
     redis.receive(b"$1000000000\r\n");
     let piece = [b'x'; 4_096];
     let mut received = 0;
-    while redis.next_event().is_ok() {
+    while redis.next(&mut Vec::new()).is_ok() {
         redis.receive(&piece);
         received += piece.len();
         assert!(received <= 2 * REPLY_BYTES_MAX);
@@ -227,7 +240,7 @@ fn an_array_of_absurd_length_takes_no_absurd_memory() {
     for head in ["*9223372036854775807\r\n", "%4611686018427387903\r\n", "~1000000000\r\n"] {
         let mut redis = asking();
         redis.receive(head.repeat(50).as_bytes());
-        let _ = redis.next_event();
+        let _ = redis.next(&mut Vec::new());
     }
 }
 
@@ -244,14 +257,14 @@ fn the_password_is_sent_and_never_repeated() {
     let Ok(crate::config::StoreUrl::Redis(url)) = crate::config::StoreUrl::parse(url) else {
         panic!("the URL is good");
     };
-    let mut redis = Redis::new(url, Counter::new("default", 100, 5), 7);
+    let mut redis = Redis::new(url, Counter::new("default", 100), 7);
     let mut out = Vec::new();
     redis.greet(&mut out);
     let sent = String::from_utf8(out).expect("all of it is text");
     assert!(sent.contains("\r\nAUTH\r\n$3\r\nann\r\n$6\r\ns3cret\r\n"));
     assert!(sent.contains("SELECT\r\n$1\r\n2\r\n"));
     redis.receive(b"-ERR unknown command `HELLO`, with args beginning with: `3`, `s3cret`\r\n");
-    let fault = redis.next_event().expect_err("HELLO was refused");
+    let fault = redis.next(&mut Vec::new()).expect_err("HELLO was refused");
     assert_eq!(fault.error, StoreError::Version);
     assert!(!fault.words.contains("s3cret"), "{}", fault.words);
     assert!(!format!("{redis:?}").contains("s3cret"));

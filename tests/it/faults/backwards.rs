@@ -66,10 +66,10 @@ fn a_backup_from_before_a_reset_is_refused() {
     for server in KINDS.map(|kind| kind.start()) {
         let daemon = Daemon::start_with_store(&server.url(), ONE_THREAD);
         take(&daemon, 3);
-        let backup = server.generation();
+        let backup = server.epoch();
         reset(&server, "50");
         assert_eq!(take(&daemon, 1), [Some(1)]);
-        server.set("generation", backup);
+        server.set_epoch(backup);
         server.set("taken", 40);
         assert!(daemon.client().get("/").is_unavailable());
         daemon.wait_for_trouble(&["backwards"]);

@@ -3,7 +3,7 @@
 use std::thread;
 
 use super::{LIMIT, assert_sound, start, start_without_store, suffer};
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, run};
 use crate::support::load::Load;
 use crate::support::postgres_server::PostgresServer;
 use crate::support::wait::wait_until;
@@ -12,8 +12,8 @@ use crate::support::wait::wait_until;
 const MAX: &str = "9223372036854775807";
 
 /// The table as the program creates it.
-const TABLE: &str = include_str!("../../../src/store/table.sql");
-const TAKE: &str = include_str!("../../../src/store/take.sql");
+const TABLE: &str = include_str!("../../../src/store/postgres/table.sql");
+const TAKE: &str = include_str!("../../../src/store/postgres/take.sql");
 
 #[test]
 fn a_row_that_vanishes_is_never_begun_anew() {
@@ -43,12 +43,11 @@ fn a_table_that_is_dropped_is_never_begun_anew() {
     daemon.wait_for_trouble(&["missing"]);
     assert_not_begun_anew(&postgres, &daemon);
     assert_eq!(postgres.sql("select to_regclass('headcount') is null"), "t", "it was begun anew");
-    // The operator restores it from what clients have seen.
+    // The operator goes on above what clients have seen.
     let last = load.tally().numbers.iter().copied().max().unwrap_or_default();
-    let taken = last + 1_000;
-    postgres.sql(&format!(
-        "begin; {TABLE}; insert into headcount values ('default', {taken}, {LIMIT}); commit"
-    ));
+    let (taken, limit) = ((last + 1_000).to_string(), LIMIT.to_string());
+    let arguments = ["--reset", "--taken", &taken, "--limit", &limit, "--store", &postgres.url()];
+    assert_eq!(run(&arguments, &[]).code, Some(0));
     load.wait_for_numbers(50);
     assert_sound(&load.stop());
 }
@@ -154,13 +153,12 @@ fn ask(postgres: &PostgresServer, sequence: u64) -> String {
 #[test]
 fn an_ask_that_comes_again_takes_nothing_more_even_while_the_first_is_under_way() {
     let postgres = PostgresServer::start();
-    let counter =
-        "insert into headcount (name, taken, max, generation) values ('default', 0, 9, 5)";
+    let counter = "insert into headcount (name, taken, max, epoch) values ('default', 0, 9, 5)";
     postgres.sql(&format!("{TABLE}; {counter}"));
-    assert_eq!(ask(&postgres, 1), "1|0|9|5|0", "a link without a row is given nothing");
-    postgres.sql("insert into headcount_answer (link) values (7)");
-    assert_eq!(ask(&postgres, 1), "1|2|9|5|1");
-    assert_eq!(ask(&postgres, 1), "1|2|9|5|1", "the same answer");
+    assert_eq!(ask(&postgres, 1), "1|0|9|5|0|2|1|0|0", "a link without a row is given nothing");
+    postgres.sql("insert into headcount_answer (link, counter) values (7, 'default')");
+    assert_eq!(ask(&postgres, 1), "1|2|9|5|1|2|0|0|0");
+    assert_eq!(ask(&postgres, 1), "1|2|9|5|1|2|0|0|0", "the same answer");
     let lock = "begin; select from headcount for update; select pg_sleep(600)";
     let holder = postgres.hold(lock);
     thread::scope(|scope| {
@@ -169,10 +167,10 @@ fn an_ask_that_comes_again_takes_nothing_more_even_while_the_first_is_under_way(
         wait_until("both to wait", || postgres.sql(waiting) == "2");
         drop(holder);
         for answer in asks {
-            assert_eq!(answer.join().expect("psql ends well"), "3|2|9|5|1");
+            assert_eq!(answer.join().expect("psql ends well"), "3|2|9|5|1|2|0|0|0");
         }
     });
-    assert_eq!(ask(&postgres, 1), "5|0|9|5|1", "one that comes late is given nothing");
+    assert_eq!(ask(&postgres, 1), "5|0|9|5|1|2|1|0|0", "one that comes late is given nothing");
     assert_eq!(postgres.counter("default"), Some((4, 9)));
 }
 

@@ -1,17 +1,20 @@
-//! The script that takes, by itself: what is asked again takes nothing more.
+//! The scripts of Redis, by themselves: what is asked again takes nothing more, and what is kept of
+//! it is bounded.
 
 use redis::Value;
 
 use crate::support::redis_server::{RedisServer, counter_key};
 
-const TAKE: &str = include_str!("../../../src/store/take.lua");
+const TAKE: &str = include_str!("../../../src/store/redis/take.lua");
+const HANDSHAKE: &str = include_str!("../../../src/store/redis/handshake.lua");
 
 struct Counter(RedisServer);
 
 impl Counter {
     fn create() -> Counter {
         let counter = Counter(RedisServer::start(&[]));
-        counter.set(&["taken", "0", "limit", "10", "generation", "5"]);
+        counter
+            .set(&["version", "2", "taken", "0", "limit", "10", "epoch", "5", "made", "created"]);
         counter
     }
 
@@ -20,17 +23,33 @@ impl Counter {
         let _: u64 = self.0.command(&[&["HSET", &key], fields].concat());
     }
 
+    fn field(&self, name: &str) -> Option<String> {
+        self.0.command(&["HGET", &counter_key("default"), name])
+    }
+
     fn taken(&self) -> u64 {
         self.0.counter("default").expect("it was created").0
     }
 
-    /// First and granted, or the code of the error.
+    /// First and granted, or the code of the error, for link 1 that has seen epoch 5.
     fn ask(&self, sequence: u64, count: u64) -> Result<(i64, i64), String> {
-        let (key, count, sequence) = (counter_key("default"), count.to_string(), sequence);
-        let place = format!("{key}:link:1:0");
-        let arguments = ["EVAL", TAKE, "2", &key, &place, &count, &sequence.to_string()];
-        let words = [&arguments[..], &["60000", "0", "0"]].concat();
-        match self.0.try_command(&words).expect("redis answers") {
+        self.ask_as(1, sequence, count, (5, 0))
+    }
+
+    fn ask_as(
+        &self,
+        link: u64,
+        sequence: u64,
+        count: u64,
+        seen: (u64, u64),
+    ) -> Result<(i64, i64), String> {
+        let place = |sequence: u64| format!("a:{link:016x}:{}", sequence % 2);
+        let words = [count, sequence].map(|number| number.to_string());
+        let places = [place(sequence), place(sequence + 1)];
+        let seen = [seen.0, seen.1].map(|number| number.to_string());
+        let arguments: Vec<&str> =
+            words.iter().chain(&places).chain(&seen).map(String::as_str).collect();
+        match self.eval(TAKE, &arguments) {
             Value::Array(parts) => match parts.as_slice() {
                 [Value::Int(first), Value::Int(granted), ..] => Ok((*first, *granted)),
                 parts => panic!("{parts:?}"),
@@ -38,6 +57,17 @@ impl Counter {
             Value::ServerError(error) => Err(error.code().to_owned()),
             value => panic!("{value:?}"),
         }
+    }
+
+    /// A handshake that drops what is silent for so long.
+    fn shake_hands(&self, kept_s: u64) {
+        let _ = self.eval(HANDSHAKE, &["0", "10", &kept_s.to_string()]);
+    }
+
+    fn eval(&self, script: &str, arguments: &[&str]) -> Value {
+        let key = counter_key("default");
+        let words = [&["EVAL", script, "1", &key], arguments].concat();
+        self.0.try_command(&words).expect("redis answers")
     }
 }
 
@@ -48,7 +78,7 @@ fn an_ask_that_comes_again_takes_nothing_more_however_often() {
         assert_eq!(counter.ask(1, 3), Ok((1, 3)));
         assert_eq!(counter.taken(), 3);
     }
-    // The last numbers, after which there is none to put back.
+    // The last numbers, after which there is none left.
     for _ in 0..3 {
         assert_eq!(counter.ask(3, 9), Ok((4, 7)));
         assert_eq!(counter.taken(), 10);
@@ -58,36 +88,102 @@ fn an_ask_that_comes_again_takes_nothing_more_however_often() {
 
 #[test]
 fn an_ask_that_is_read_late_takes_nothing_and_the_later_answer_is_kept() {
-    for last in [2, 9] {
+    for (later, count) in [(3, 2), (3, 9), (2, 2)] {
         let counter = Counter::create();
         assert_eq!(counter.ask(1, 3), Ok((1, 3)));
-        let answer = counter.ask(3, last);
+        let answer = counter.ask(later, count);
         let taken = counter.taken();
-        assert_eq!(counter.ask(1, 3), Err("STALE".to_owned()));
+        let again = counter.ask(1, 3);
+        // In the place of an even number's answer the one of number 1 is still there.
+        let expected = if later % 2 == 0 { (1, 3) } else { (taken as i64 + 1, 0) };
+        assert_eq!(again, Ok(expected), "{later}");
         assert_eq!(counter.taken(), taken);
-        assert_eq!(counter.ask(3, last), answer);
+        assert_eq!(counter.ask(later, count), answer);
         assert_eq!(counter.taken(), taken);
     }
 }
 
+/// Its numbers would be lower than those of the later one, whose answer is still to come.
 #[test]
-fn what_was_answered_before_a_reset_is_asked_for_anew_after_it() {
+fn an_ask_that_was_granted_nothing_is_granted_nothing_again_once_a_later_one_was_granted() {
     let counter = Counter::create();
-    assert_eq!(counter.ask(1, 3), Ok((1, 3)));
-    counter.set(&["taken", "0", "generation", "6"]);
-    assert_eq!(counter.ask(1, 2), Ok((1, 2)));
-    assert_eq!(counter.ask(1, 2), Ok((1, 2)));
-    assert_eq!(counter.taken(), 2);
+    counter.set(&["taken", "10"]);
+    assert_eq!(counter.ask(4, 1), Ok((11, 0)));
+    counter.set(&["limit", "20"]);
+    assert_eq!(counter.ask(5, 2), Ok((11, 2)));
+    assert_eq!(counter.ask(4, 1), Ok((13, 0)));
+    assert_eq!(counter.ask(5, 2), Ok((11, 2)));
+    assert_eq!(counter.ask(6, 1), Ok((13, 1)));
 }
 
 #[test]
-fn a_place_that_holds_no_answer_of_ours_is_written_over_or_refused() {
+fn an_answer_is_of_its_epoch_and_within_the_limit() {
     let counter = Counter::create();
-    let place = format!("{}:link:1:0", counter_key("default"));
-    let () = counter.0.command(&["SET", &place, ""]);
     assert_eq!(counter.ask(1, 3), Ok((1, 3)));
-    let _: u64 = counter.0.command(&["DEL", &place]);
-    let _: u64 = counter.0.command(&["RPUSH", &place, "x"]);
-    assert_eq!(counter.ask(2, 1), Err("WRONGTYPE".to_owned()));
-    assert_eq!(counter.taken(), 3, "what is refused takes nothing");
+    counter.set(&["limit", "2"]);
+    assert_eq!(counter.ask(1, 3), Ok((1, 2)), "3 is past the limit now");
+    counter.set(&["limit", "10", "taken", "0", "epoch", "6", "made", "set"]);
+    assert_eq!(counter.ask(1, 3), Ok((1, 0)), "an ask runs in its epoch alone");
+    assert_eq!(counter.taken(), 0);
+    assert_eq!(counter.ask_as(1, 3, 2, (6, 0)), Ok((1, 2)));
+}
+
+#[test]
+fn who_has_seen_more_writes_the_floor_and_nobody_takes_below_it() {
+    let counter = Counter::create();
+    assert_eq!(counter.ask_as(1, 1, 1, (5, 0)), Ok((1, 1)));
+    assert_eq!(counter.ask_as(2, 0, 0, (5, 7)), Err("BACKWARDS".to_owned()), "a peek will do");
+    assert_eq!(counter.field("floor").as_deref(), Some("5 7"));
+    assert_eq!(counter.ask_as(3, 0, 0, (5, 6)), Err("BACKWARDS".to_owned()));
+    assert_eq!(counter.field("floor").as_deref(), Some("5 7"), "it only rises");
+    for seen in [(0, 0), (5, 0), (5, 1)] {
+        assert_eq!(counter.ask_as(4, 2, 1, seen), Err("BACKWARDS".to_owned()));
+    }
+    counter.set(&["epoch", "6"]);
+    for seen in [(0, 0), (5, 0), (6, 1)] {
+        assert_eq!(counter.ask_as(4, 2, 1, seen), Err("RECREATED".to_owned()));
+    }
+    counter.set(&["made", "reset"]);
+    assert_eq!(counter.ask_as(4, 2, 1, (6, 1)), Ok((2, 1)));
+}
+
+/// A counter that is gone keeps what was seen of it, so that no start begins it anew.
+#[test]
+fn a_counter_that_is_gone_has_a_floor_once_somebody_looked_for_it() {
+    let counter = Counter::create();
+    let _: u64 = counter.0.command(&["DEL", &counter_key("default")]);
+    assert_eq!(counter.ask_as(1, 0, 0, (0, 0)), Err("MISSING".to_owned()));
+    assert_eq!(counter.field("floor"), None, "who has seen nothing knows nothing");
+    assert_eq!(counter.ask_as(1, 0, 0, (5, 3)), Err("MISSING".to_owned()));
+    assert_eq!(counter.field("floor").as_deref(), Some("5 3"));
+    let _ = counter.eval(HANDSHAKE, &["1", "10", "60"]);
+    assert_eq!(counter.field("taken"), None, "it was begun anew");
+}
+
+#[test]
+fn answers_of_links_that_are_silent_are_dropped_by_a_handshake() {
+    let counter = Counter::create();
+    for link in [1, 2] {
+        assert!(counter.ask_as(link, 1, 1, (5, 0)).is_ok());
+        assert!(counter.ask_as(link, 2, 1, (5, 0)).is_ok());
+    }
+    counter.shake_hands(60);
+    let fields = || -> u64 { counter.0.command(&["HLEN", &counter_key("default")]) };
+    assert_eq!(counter.field("links").map(|links| links.len()), Some(2 * 17));
+    let with_answers = fields();
+    counter.shake_hands(0);
+    assert_eq!(counter.field("links").as_deref(), Some(""));
+    assert_eq!(fields(), with_answers - 4);
+    assert_eq!(counter.ask_as(1, 3, 1, (5, 0)), Ok((5, 1)), "a silent link may speak again");
+    assert_eq!(counter.field("links").map(|links| links.len()), Some(17));
+}
+
+#[test]
+fn a_list_of_links_that_is_full_grants_nothing_to_one_more() {
+    let counter = Counter::create();
+    counter.set(&["links", &"0123456789abcdef ".repeat(4_096)]);
+    assert_eq!(counter.ask(1, 1), Err("LINKS".to_owned()));
+    assert_eq!(counter.taken(), 0);
+    counter.shake_hands(60);
+    assert_eq!(counter.ask(1, 1), Ok((1, 1)));
 }

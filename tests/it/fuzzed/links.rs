@@ -31,12 +31,14 @@ pub fn run_redis(data: &[u8]) {
     let Ok(StoreUrl::Redis(url)) = StoreUrl::parse("redis://localhost") else {
         panic!("the URL is good");
     };
-    let redis = Redis::new(url, Counter::new("default", LIMIT, EPOCH), 7);
+    let redis = Redis::new(url, Counter::new("default", LIMIT), 7);
     let speech = Speech {
         greeting: |grant| {
-            [b"%0\r\n+hash\r\n+info\r\n:1\r\n:1\r\n:1\r\n_\r\n+OK\r\n", &*resp(grant)].concat()
+            [b"%0\r\n+hash\r\n+hash\r\n+OK\r\n+info\r\n+found\r\n", &*resp(grant)].concat()
         },
-        greeting_again: |grant| [b"%0\r\n+hash\r\n_\r\n+OK\r\n", &*resp(grant)].concat(),
+        greeting_again: |grant| {
+            [b"%0\r\n+hash\r\n+hash\r\n+OK\r\n+found\r\n", &*resp(grant)].concat()
+        },
         grant: resp,
     };
     Script::new(Protocol::Redis(Box::new(redis)), speech).run(data);
@@ -47,7 +49,7 @@ pub fn run_postgres(data: &[u8]) {
     let Ok(StoreUrl::Postgres(url)) = StoreUrl::parse("postgres://localhost") else {
         panic!("the URL is good");
     };
-    let counter = Counter::new("default", LIMIT, EPOCH);
+    let counter = Counter::new("default", LIMIT);
     let postgres = Postgres::new(*url, counter, TIMEOUT, 7);
     let greeting = |grant| {
         const READY: &[u8] = b"Z\0\0\0\x05I";
@@ -63,8 +65,8 @@ fn resp(Grant { first, granted, limit, epoch }: Grant) -> Vec<u8> {
 }
 
 fn row(Grant { first, granted, limit, epoch }: Grant) -> Vec<u8> {
-    let mut row = b"D\0\0\0\x42\0\x05".to_vec();
-    for number in [first, granted, limit, epoch, 1] {
+    let mut row = b"D\0\0\0\x72\0\x09".to_vec();
+    for number in [first, granted, limit, epoch, 1, 2, 0, 0, 0] {
         row.extend([8_u32.to_be_bytes().as_slice(), &number.to_be_bytes()].concat());
     }
     row.extend(b"Z\0\0\0\x05I");
@@ -135,7 +137,7 @@ impl Script {
 
     fn ask(&mut self, count: u64) {
         if self.link.can_ask() {
-            self.link.ask(count, self.now);
+            self.link.ask(count, None, self.now);
             self.asked.push_back(count);
         }
     }

@@ -33,7 +33,8 @@ pub struct SimulatedClient {
     pub node: usize,
     pub token: Token,
     unsent: VecDeque<u8>,
-    due: VecDeque<Kind>,
+    /// With the moment in which each was sent.
+    due: VecDeque<(Kind, usize)>,
     received: Vec<u8>,
     pub has_ended: bool,
 }
@@ -51,28 +52,28 @@ impl SimulatedClient {
     }
 
     /// Writes a few more requests, unless the last one is written, and says how many are takes.
-    pub fn write(&mut self, random: &mut Rng) -> u64 {
+    pub fn write(&mut self, random: &mut Rng, moment: usize) -> u64 {
         let mut takes = 0;
         for _ in 0..random.usize(1..6) {
             if self.has_ended
-                || matches!(self.due.back(), Some(Kind::LastTake | Kind::Bad | Kind::BadHead))
+                || matches!(self.due.back(), Some((Kind::LastTake | Kind::Bad | Kind::BadHead, _)))
             {
                 break;
             }
             let (kind, bytes) = request(random);
             takes += u64::from(matches!(kind, Kind::Take | Kind::LastTake));
-            self.due.push_back(kind);
+            self.due.push_back((kind, moment));
             self.unsent.extend(bytes);
         }
         takes
     }
 
     /// Writes a look at the status and so many plain takes.
-    pub fn write_last(&mut self, count: u64) {
-        self.due.push_back(Kind::Status);
+    pub fn write_last(&mut self, count: u64, moment: usize) {
+        self.due.push_back((Kind::Status, moment));
         self.unsent.extend(b"GET /status HTTP/1.1\r\nHost: a\r\n\r\n");
         for _ in 0..count {
-            self.due.push_back(Kind::Take);
+            self.due.push_back((Kind::Take, moment));
             self.unsent.extend(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         }
     }
@@ -96,20 +97,21 @@ impl SimulatedClient {
         self.due.len()
     }
 
-    /// Bytes of answers came: each whole one must be what is due next.
-    pub fn receive(&mut self, bytes: &[u8]) -> Vec<Answer> {
+    /// Bytes of answers came: each whole one must be what is due next. Returns them with the
+    /// moments in which their requests were sent.
+    pub fn receive(&mut self, bytes: &[u8]) -> Vec<(Answer, usize)> {
         self.received.extend_from_slice(bytes);
         let mut answers = Vec::new();
         while let Some(end) = self.received.windows(4).position(|four| four == b"\r\n\r\n") {
             let head = String::from_utf8(self.received[..end + 4].to_vec()).expect("text");
-            let kind = *self.due.front().expect("an answer that is not due");
+            let (kind, moment) = *self.due.front().expect("an answer that is not due");
             let has_body = !matches!(kind, Kind::Head | Kind::BadHead);
             let length = if has_body { content_length(&head) } else { 0 };
             let Some(body) = self.received.get(end + 4..end + 4 + length) else {
                 break;
             };
             let body = String::from_utf8(body.to_vec()).expect("text");
-            answers.push(check(kind, &head, &body));
+            answers.push((check(kind, &head, &body), moment));
             self.due.pop_front();
             self.received.drain(..end + 4 + length);
         }

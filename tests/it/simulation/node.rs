@@ -44,10 +44,7 @@ impl Wire {
 
 impl Node {
     pub fn new(process: usize, limit: u64, seed: u64, now: Instant) -> Node {
-        let endpoint = Endpoint::Tcp { host: "model".to_owned(), port: 1 };
-        let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
-        let redis = Redis::new(url, Counter::new("default", limit, 5), seed);
-        let link = Link::new(Protocol::Redis(Box::new(redis)), STORE_TIMEOUT, seed, now);
+        let link = link(Counter::new("default", limit), seed, now);
         let settings = Settings { halted_status: Status::Ok, store_timeout: STORE_TIMEOUT };
         let store = Store::Link(Box::new(link));
         let service = Service::new(store, settings, Arc::default(), now);
@@ -59,20 +56,33 @@ impl Node {
         let Store::Link(link) = &mut self.service.store else {
             unreachable!("every node has a link");
         };
-        while let Some(command) = link.command() {
-            match command {
-                Command::Connect if is_store_up => {
-                    self.wire = Some(Wire::default());
-                    link.connected();
-                }
-                Command::Connect => link.lost(StoreError::Unreachable, "refused", now),
-                Command::Disconnect => self.wire = None,
+        obey(link, &mut self.wire, is_store_up, now);
+    }
+}
+
+/// A link of this id to the model.
+pub fn link(counter: Counter, id: u64, now: Instant) -> Link {
+    let endpoint = Endpoint::Tcp { host: "model".to_owned(), port: 1 };
+    let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
+    let redis = Redis::new(url, counter, id);
+    Link::new(Protocol::Redis(Box::new(redis)), STORE_TIMEOUT, id, now)
+}
+
+/// Does what a link commands, and sends what it has to send.
+pub fn obey(link: &mut Link, wire: &mut Option<Wire>, is_store_up: bool, now: Instant) {
+    while let Some(command) = link.command() {
+        match command {
+            Command::Connect if is_store_up => {
+                *wire = Some(Wire::default());
+                link.connected();
             }
+            Command::Connect => link.lost(StoreError::Unreachable, "refused", now),
+            Command::Disconnect => *wire = None,
         }
-        let length = link.outbound().unsent().len();
-        if let Some(wire) = &mut self.wire {
-            wire.to_store.extend_from_slice(link.outbound().unsent());
-            link.outbound().advance(length);
-        }
+    }
+    let length = link.outbound().unsent().len();
+    if let Some(wire) = wire {
+        wire.to_store.extend_from_slice(link.outbound().unsent());
+        link.outbound().advance(length);
     }
 }

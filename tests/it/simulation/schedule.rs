@@ -29,19 +29,36 @@ pub enum Action {
     Kill,
     BackUp,
     RollBack,
+    Flush,
+    SetLimit,
     Reset,
+    Set,
+    StepOperator,
+    AnswerOperator,
+    CutOperator,
 }
 
-/// The steps of a seed. Kills, rollbacks and resets come only where they are `rare` anyway: most
-/// runs are held against the stronger promises of a store that keeps its data.
+/// What comes only in some of the runs: most are held against the stronger promises of a store that
+/// keeps its data, and whose operators leave it alone.
+#[derive(Clone, Copy)]
+struct Rare {
+    kills: bool,
+    losses: bool,
+    limits: bool,
+    operators: bool,
+}
+
+/// The steps of a seed.
 pub fn schedule(random: &mut Rng, length: usize) -> Vec<Step> {
-    let rare = [random.u8(..4) == 0, random.u8(..4) == 0, random.u8(..4) == 0];
+    let mut one_in = |count| random.u8(..count) == 0;
+    let rare =
+        Rare { kills: one_in(3), losses: one_in(3), limits: one_in(4), operators: one_in(2) };
     let mut step = || Step { action: action(random, rare), random: random.fork() };
     (0..length).map(|_| step()).collect()
 }
 
-fn action(random: &mut Rng, [kills, rollbacks, resets]: [bool; 3]) -> Action {
-    match random.u8(..100) {
+fn action(random: &mut Rng, rare: Rare) -> Action {
+    match random.u8(..110) {
         0..=9 => Action::Connect,
         10..=29 => Action::Write,
         30..=49 => Action::Deliver,
@@ -54,11 +71,17 @@ fn action(random: &mut Rng, [kills, rollbacks, resets]: [bool; 3]) -> Action {
         88 => Action::SwitchStore,
         89..=90 => Action::Leave,
         91..=92 => Action::ReadLate,
-        93 if kills => Action::Kill,
-        94 if rollbacks => Action::BackUp,
-        95 if rollbacks => Action::RollBack,
-        96 if resets => Action::Reset,
-        93..=98 => Action::Pass,
+        93 if rare.kills => Action::Kill,
+        94 if rare.losses => Action::BackUp,
+        95 if rare.losses => Action::RollBack,
+        96 if rare.losses && random.u8(..4) == 0 => Action::Flush,
+        97 if rare.limits => Action::SetLimit,
+        98 if rare.operators => Action::Reset,
+        99 if rare.operators => Action::Set,
+        100..=103 if rare.operators => Action::StepOperator,
+        104..=105 if rare.operators => Action::AnswerOperator,
+        106 if rare.operators => Action::CutOperator,
+        93..=108 => Action::Pass,
         _ => Action::PassLong,
     }
 }

@@ -1,26 +1,30 @@
-//! A model of Redis: the few commands that headcount sends, and a rule of its own.
+//! A model of Redis: the commands that headcount sends, and its own scripts, run.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
-/// What survives a restart with an append-only file: the counter; what does not: the script.
-#[derive(Debug, Default)]
+use super::lua::{Data, Fields, Interpreter, bulk};
+use super::oracle::{Asker, Held, Oracle};
+
+const TAKE: &str = include_str!("../../../src/store/redis/take.lua");
+const HANDSHAKE: &str = include_str!("../../../src/store/redis/handshake.lua");
+const CHANGE: &str = include_str!("../../../src/store/redis/change.lua");
+
+/// What survives a restart with an append-only file: the counter; what does not: the scripts.
 pub struct ModelStore {
-    pub fields: HashMap<String, u64>,
-    is_script_loaded: bool,
-    pub script_calls: u64,
-    /// Asks that came again and were answered from memory.
-    pub answered_again: u64,
-    /// Asks refused because the count was lower than the asker had seen.
-    pub backwards: u64,
-    pub resets: u64,
+    pub oracle: Oracle,
+    data: Rc<RefCell<Data>>,
+    interpreter: Interpreter,
+    are_scripts_loaded: bool,
+    /// The processes by their links.
+    processes: HashMap<u64, usize>,
+    /// Calls by what came of them: `granted`, `again`, or the code of an error.
+    pub calls: HashMap<String, u64>,
     /// Changes of the counter so far, by whomever.
     changes: u64,
-    remembered: Answers,
-    backup: Option<(HashMap<String, u64>, Answers)>,
+    backup: Option<Fields>,
 }
-
-/// The last answer in each place of each link: sequence number, first, granted, generation.
-type Answers = HashMap<String, (u64, u64, u64, u64)>;
 
 /// What the store remembers of one connection that has it track the counter.
 #[derive(Debug, Default)]
@@ -31,41 +35,83 @@ pub struct Tracking {
     looked_at: Option<u64>,
 }
 
-/// Later than the generation that the nodes create the counter with.
-const CLOCK: u64 = 10;
-
 impl ModelStore {
+    pub fn new() -> ModelStore {
+        let data = Rc::new(RefCell::new(Data { fields: Fields::new(), clock_us: 1 << 50 }));
+        let scripts = [("take", TAKE), ("handshake", HANDSHAKE), ("change", CHANGE)];
+        ModelStore {
+            oracle: Oracle::default(),
+            interpreter: Interpreter::new(Rc::clone(&data), &scripts),
+            data,
+            are_scripts_loaded: false,
+            processes: HashMap::new(),
+            calls: HashMap::new(),
+            changes: 0,
+            backup: None,
+        }
+    }
+
+    /// This process has this link.
+    pub fn introduce(&mut self, link: u64, process: usize) {
+        self.processes.insert(link, process);
+    }
+
+    /// Time passes.
+    pub fn pass(&mut self, micros: u64) {
+        self.data.borrow_mut().clock_us += micros;
+    }
+
+    /// What it holds, if that is a counter.
+    pub fn held(&self) -> Option<Held> {
+        let data = self.data.borrow();
+        let number = |name: &str| data.fields.get(name)?.parse().ok();
+        Some(Held {
+            epoch: number("epoch")?,
+            taken: number("taken")?,
+            limit: number("limit")?,
+            made: data.fields.get("made")?.clone(),
+            token: data.fields.get("token").cloned(),
+        })
+    }
+
     /// All but the data is forgotten.
     pub fn restart(&mut self) {
-        self.is_script_loaded = false;
+        self.are_scripts_loaded = false;
     }
 
     /// What is there now may be restored later.
     pub fn back_up(&mut self) {
-        self.backup = Some((self.fields.clone(), self.remembered.clone()));
+        self.backup = self.held().map(|_| self.data.borrow().fields.clone());
     }
 
-    /// Restores the backup, if there is one.
-    pub fn roll_back(&mut self) -> bool {
-        let backup = self.backup.clone().filter(|(fields, _)| fields.contains_key("taken"));
-        if let Some((fields, remembered)) = backup.clone() {
-            (self.fields, self.remembered) = (fields, remembered);
-            self.changes += 1;
-        }
-        backup.is_some()
-    }
-
-    /// What `reset.lua` does to a counter that is there.
-    pub fn reset(&mut self) -> bool {
-        let Some(generation) = self.field("generation") else {
+    /// A replica that is as old as the backup, if there is one, takes over, with its own clock.
+    pub fn roll_back(&mut self, clock_us: u64) -> bool {
+        let Some(fields) = self.backup.take() else {
             return false;
         };
-        self.resets += 1;
-        self.changes += 1;
-        self.fields.insert("taken".to_owned(), 0);
-        // The clock is what a rollback does not set back.
-        self.fields.insert("generation".to_owned(), generation.max(CLOCK + self.resets));
+        self.lose(fields, clock_us);
         true
+    }
+
+    /// All data is lost; the clock is another one.
+    pub fn flush(&mut self, clock_us: u64) {
+        self.lose(Fields::new(), clock_us);
+    }
+
+    fn lose(&mut self, fields: Fields, clock_us: u64) {
+        *self.data.borrow_mut() = Data { fields, clock_us };
+        self.changes += 1;
+        let held = self.held();
+        self.oracle.lost(held.as_ref());
+    }
+
+    /// An operator writes the field by hand, if there is a counter; returns what it held.
+    pub fn set_limit(&mut self, limit: u64) -> Option<u64> {
+        let before = self.held()?;
+        self.data.borrow_mut().fields.insert("limit".to_owned(), limit.to_string());
+        self.changes += 1;
+        self.oracle.changed(self.held().as_ref());
+        Some(before.limit)
     }
 
     /// Runs the whole commands at the start of `bytes`, drops them there, and returns the replies,
@@ -96,66 +142,64 @@ impl ModelStore {
         match words.as_slice() {
             ["HELLO", ..] => "%1\r\n+role\r\n+master\r\n".to_owned(),
             ["SCRIPT", "LOAD", _] => {
-                self.is_script_loaded = true;
+                self.are_scripts_loaded = true;
                 "+hash\r\n".to_owned()
             }
             ["CLIENT", "TRACKING", "ON", "OPTIN"] | ["CLIENT", "CACHING", "YES"] => {
                 "+OK\r\n".to_owned()
             }
             ["INFO"] => "-NOPERM\r\n".to_owned(),
-            ["HSETNX", _, field, value] => {
-                let value = value.parse().expect("headcount sends numbers");
-                self.changes += 1;
-                self.fields.entry((*field).to_owned()).or_insert(value);
-                ":1\r\n".to_owned()
+            ["HGET", _, name] => {
+                let value = self.data.borrow().fields.get(*name).cloned();
+                value.map_or("_\r\n".to_owned(), |value| bulk(&value))
             }
-            ["GET", _] => "_\r\n".to_owned(),
-            ["SET", ..] => "+OK\r\n".to_owned(),
-            ["EVALSHA", _, "2", _, place, count, sequence, _, generation, taken] => {
-                let number = |text: &&str| text.parse().expect("a number");
-                let seen = (number(generation), number(taken));
-                self.ask(place, number(count), number(sequence), seen)
+            ["EVAL", CHANGE, "1", _, arguments @ ..] => self.script("change", arguments),
+            ["EVALSHA", ..] if !self.are_scripts_loaded => "-NOSCRIPT none\r\n".to_owned(),
+            ["EVALSHA", _, "1", _, arguments @ ..] if arguments.len() == 3 => {
+                self.script("handshake", arguments)
             }
+            ["EVALSHA", _, "1", _, arguments @ ..] => self.take(arguments),
             other => panic!("a command that the model does not know: {other:?}"),
         }
     }
 
-    /// What `take.lua` does.
-    fn ask(&mut self, place: &str, wanted: u64, sequence: u64, seen: (u64, u64)) -> String {
-        if !self.is_script_loaded {
-            return "-NOSCRIPT No matching script.\r\n".to_owned();
-        }
-        let counter = (self.field("taken"), self.field("limit"), self.field("generation"));
-        let (Some(taken), Some(limit), Some(generation)) = counter else {
-            return "-NOCOUNTER gone\r\n".to_owned();
+    fn take(&mut self, arguments: &[&str]) -> String {
+        let number = |place: usize| arguments[place].parse().expect("headcount sends numbers");
+        let link = u64::from_str_radix(&arguments[2][2..18], 16).expect("a link");
+        let seen = (number(4), number(5));
+        let process = self.processes.get(&link).copied().unwrap_or(usize::MAX);
+        let asker = Asker { process, link, sequence: number(1), seen };
+        let before = self.held();
+        let reply = self.script("take", arguments);
+        let after = self.held();
+        let told = told(&reply);
+        let is_taken = before.as_ref().map(|held| held.taken) < after.as_ref().map(|it| it.taken);
+        let outcome = match told {
+            Some((_, granted)) if granted > 0 && !is_taken => "again",
+            Some(_) => "granted",
+            None => reply[1..].split(' ').next().unwrap_or_default(),
         };
-        if (generation, taken) < seen {
-            self.backwards += 1;
-            return "-BACKWARDS\r\n".to_owned();
-        }
-        match self.remembered.get(place) {
-            Some(told) if told.0 == sequence && wanted > 0 && told.3 == generation => {
-                self.answered_again += 1;
-                return format!("*4\r\n:{}\r\n:{}\r\n:{limit}\r\n:{}\r\n", told.1, told.2, told.3);
-            }
-            Some((told, ..)) if *told > sequence && wanted > 0 => {
-                return "-STALE\r\n".to_owned();
-            }
-            _ => {}
-        }
-        self.script_calls += 1;
-        let granted = if taken + wanted > limit { limit - taken } else { wanted };
-        if granted > 0 {
-            self.changes += 1;
-            self.fields.insert("taken".to_owned(), taken + granted);
-            self.remembered.insert(place.to_owned(), (sequence, taken + 1, granted, generation));
-        }
-        format!("*4\r\n:{}\r\n:{granted}\r\n:{limit}\r\n:{generation}\r\n", taken + 1)
+        *self.calls.entry(outcome.to_owned()).or_default() += 1;
+        self.oracle.took(asker, before.as_ref(), after.as_ref(), told);
+        reply
     }
 
-    fn field(&self, name: &str) -> Option<u64> {
-        self.fields.get(name).copied()
+    fn script(&mut self, name: &str, arguments: &[&str]) -> String {
+        let (before, fields) = (self.held(), self.data.borrow().fields.clone());
+        let reply = self.interpreter.run(name, arguments);
+        self.changes += u64::from(self.data.borrow().fields != fields);
+        if self.held() != before {
+            self.oracle.changed(self.held().as_ref());
+        }
+        reply
     }
+}
+
+/// First and granted, of a grant.
+fn told(reply: &str) -> Option<(u64, u64)> {
+    let mut numbers = reply.strip_prefix("*4\r\n")?.split("\r\n").map(|it| it.strip_prefix(':'));
+    let mut next = || numbers.next()??.parse().ok();
+    Some((next()?, next()?))
 }
 
 /// The words of the first whole command (an array of bulk strings) and its length in bytes.

@@ -1,5 +1,7 @@
 //! Several services, their clients and one store, in one thread and in virtual time.
 
+mod network;
+mod operators;
 mod rest;
 
 use std::time::{Duration, Instant};
@@ -8,11 +10,11 @@ use fastrand::Rng;
 use headcount::client::CloseReason;
 use headcount::store::{Store, StoreError};
 
-use super::client::{Answer, SimulatedClient};
-use super::handed_out::HandedOut;
+use super::client::SimulatedClient;
 use super::node::{Node, STORE_TIMEOUT};
+use super::operator::Operator;
 use super::schedule::{Action, Step};
-use super::store::{ModelStore, Tracking};
+use super::store::ModelStore;
 use super::totals::Totals;
 
 pub struct World {
@@ -27,10 +29,10 @@ pub struct World {
     /// Processes started so far.
     processes: usize,
     clients: Vec<SimulatedClient>,
-    /// Takes that clients have written.
-    takes: u64,
-    handed_out: HandedOut,
-    /// Numbers may be lost: a process was killed, or the store has forgotten some.
+    /// Resets and sets under way.
+    operators: Vec<Operator>,
+    /// Numbers may be lost: a process was killed, the store has forgotten some, or the limit fell
+    /// below them.
     has_losses: bool,
     totals: Totals,
 }
@@ -41,22 +43,33 @@ impl World {
         let now = Instant::now();
         let limit = random.u64(1..60);
         let processes = random.usize(1..4);
-        let nodes = (0..processes).map(|it| Node::new(it, limit, random.u64(..), now)).collect();
-        World {
+        let mut world = World {
             random,
             limit,
             now,
-            store: ModelStore::default(),
+            store: ModelStore::new(),
             is_store_up: true,
             late: Vec::new(),
-            nodes,
-            processes,
+            nodes: Vec::new(),
+            processes: 0,
             clients: Vec::new(),
-            takes: 0,
-            handed_out: HandedOut::new(),
+            operators: Vec::new(),
             has_losses: false,
             totals: Totals::default(),
+        };
+        for _ in 0..processes {
+            let node = world.start();
+            world.nodes.push(node);
         }
+        world
+    }
+
+    /// One more process.
+    fn start(&mut self) -> Node {
+        let (process, id) = (self.processes, self.random.u64(..));
+        self.processes += 1;
+        self.store.introduce(id, process);
+        Node::new(process, self.limit, id, self.now)
     }
 
     /// One thing happens, somewhere.
@@ -81,7 +94,13 @@ impl World {
             Action::Kill => self.kill(node),
             Action::BackUp => self.store.back_up(),
             Action::RollBack => self.roll_back(),
-            Action::Reset => self.reset(),
+            Action::Flush => self.flush_store(),
+            Action::SetLimit => self.set_limit(),
+            Action::Reset => self.operate(None),
+            Action::Set => self.operate(Some(self.store.oracle.highest())),
+            Action::StepOperator => self.step_operator(),
+            Action::AnswerOperator => self.answer_operator(),
+            Action::CutOperator => self.cut_operator(),
         }
         self.check();
     }
@@ -95,7 +114,8 @@ impl World {
 
     fn write(&mut self) {
         if let Some(client) = self.random.choice(0..self.clients.len()) {
-            self.takes += self.clients[client].write(&mut self.random);
+            let moment = self.store.oracle.moment();
+            self.clients[client].write(&mut self.random, moment);
         }
     }
 
@@ -143,7 +163,9 @@ impl World {
 
     /// Up to so much time passes, and everybody notices.
     fn pass(&mut self, at_most_ms: u64) {
-        self.now += Duration::from_millis(self.random.u64(1..=at_most_ms));
+        let ms = self.random.u64(1..=at_most_ms);
+        self.now += Duration::from_millis(ms);
+        self.store.pass(ms * 1_000);
         for node in 0..self.nodes.len() {
             self.turn(node);
         }
@@ -201,94 +223,37 @@ impl World {
     fn kill(&mut self, node: usize) {
         self.cut(node);
         self.clients.retain(|client| client.node != node);
-        self.nodes[node] = Node::new(self.processes, self.limit, self.random.u64(..), self.now);
-        self.processes += 1;
+        self.nodes[node] = self.start();
         self.has_losses = true;
     }
 
     fn roll_back(&mut self) {
-        if self.store.roll_back() {
-            self.handed_out.roll_back();
-            self.has_losses = true;
-        }
+        let clock_us = self.other_clock();
+        self.has_losses |= self.store.roll_back(clock_us);
     }
 
-    fn reset(&mut self) {
-        if self.store.reset() {
-            self.handed_out.reset();
-        }
+    fn flush_store(&mut self) {
+        let clock_us = self.other_clock();
+        self.store.flush(clock_us);
+        self.has_losses = true;
     }
 
-    /// The store comes to read what a connection had sent before it was given up.
-    fn read_late(&mut self) {
-        if !self.late.is_empty() && self.is_store_up {
-            let mut bytes = self.late.swap_remove(self.random.usize(..self.late.len()));
-            self.store.run(&mut bytes, &mut Tracking::default());
-        }
+    /// Of another machine: up to two hours before or after.
+    fn other_clock(&mut self) -> u64 {
+        (1 << 50) + self.random.u64(..4 * 3_600 * 1_000_000)
     }
 
-    fn restart_store(&mut self) {
-        self.store.restart();
-        self.late.clear();
-        for node in 0..self.nodes.len() {
-            self.cut(node);
+    fn set_limit(&mut self) {
+        let limit = self.random.u64(1..60);
+        if let Some(before) = self.store.set_limit(limit) {
+            self.limit = limit;
+            self.has_losses |= limit < before;
         }
-    }
-
-    /// What the connections do for the clients who were touched.
-    fn flush(&mut self, node: usize) {
-        let mut touched = Vec::new();
-        self.nodes[node].service.clients.swap_touched(&mut touched);
-        for token in touched {
-            while let Some(client) = self.nodes[node].service.clients.get(token)
-                && !client.outbound().unsent().is_empty()
-            {
-                let bytes = client.outbound().unsent();
-                let count = self.random.usize(1..=bytes.len());
-                let bytes = bytes[..count].to_vec();
-                self.nodes[node].service.sent(token, count);
-                self.read_answers(node, token, &bytes);
-            }
-            self.conclude(node, token);
-        }
-    }
-
-    fn read_answers(&mut self, node: usize, token: headcount::token::Token, bytes: &[u8]) {
-        let is_meant = |it: &&mut SimulatedClient| it.node == node && it.token == token;
-        let client = self.clients.iter_mut().find(is_meant).expect("the client is here");
-        for answer in client.receive(bytes) {
-            match answer {
-                Answer::Number(number) => {
-                    self.handed_out.add(number, self.nodes[node].process);
-                    self.totals.numbers += 1;
-                }
-                Answer::GoAway => self.totals.sent_away += 1,
-                Answer::Unavailable => self.totals.unavailable += 1,
-                Answer::Other => {}
-            }
-        }
-    }
-
-    fn conclude(&mut self, node: usize, token: headcount::token::Token) {
-        let clients = &mut self.nodes[node].service.clients;
-        let Some(reason) = clients.get(token).and_then(|client| client.finished()) else {
-            return;
-        };
-        let index = self.clients.iter().position(|it| it.node == node && it.token == token);
-        let client = self.clients.swap_remove(index.expect("the client is here"));
-        let may_owe = client.has_unsent() || reason == CloseReason::Truncated;
-        assert!(may_owe || client.due() == 0, "closed ({reason:?}) and owes: {client:?}");
-        self.nodes[node].service.disconnect(token, reason);
     }
 
     // --- what must hold -------------------------------------------------------------------------
 
     fn check(&self) {
-        let taken = self.store.fields.get("taken").copied().unwrap_or_default();
-        assert!(taken <= self.limit, "past the limit");
-        let highest = self.handed_out.highest().unwrap_or_default();
-        assert!(highest <= taken, "{highest} was handed out, and only {taken} are taken");
-        assert!(taken <= self.takes, "{taken} numbers taken for {} takes", self.takes);
         for node in &self.nodes {
             if let Some(deadline) = node.service.deadline() {
                 let latest = self.now + STORE_TIMEOUT.max(Duration::from_secs(1));

@@ -114,6 +114,12 @@ impl PostgresServer {
         Some((number(taken), number(max)))
     }
 
+    /// Whether the table `headcount` has this column.
+    pub fn has_column(&self, column: &str) -> bool {
+        let columns = "from information_schema.columns where table_name = 'headcount'";
+        self.sql(&format!("select count(*) {columns} and column_name = '{column}'")) == "1"
+    }
+
     /// Ends the sessions of the program, and says how many there were.
     pub fn cut_sessions(&self) -> u64 {
         let sessions = "from pg_stat_activity where application_name = 'headcount'";

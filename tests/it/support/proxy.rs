@@ -3,11 +3,16 @@
 //! One request, one reply: the proxy reads a whole request and then decides about it, so a reply
 //! never changes its place.
 
+mod control;
+mod held;
+
 use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
+
+use held::Held;
 
 use super::postgres_wire;
 use super::resp::read_frame;
@@ -30,7 +35,13 @@ pub enum Fault {
     EndlessReply,
     /// The request runs, half of its reply comes, and the connection closes.
     CutReply,
+    /// The request runs, and neither its reply nor a later one comes on this connection, which
+    /// stays open.
+    Swallow,
 }
+
+/// Whether a reply that has just come from the store is to be swallowed.
+type Condition = Box<dyn Fn() -> bool + Send>;
 
 /// A reply to HELLO 3 as Redis 7 gives it.
 const HELLO_REPLY: &[u8] =
@@ -43,6 +54,12 @@ const LOADING: &[u8] = b"-LOADING Redis is loading the dataset in memory\r\n";
 /// The most that is poured into one connection, should its reader never stop.
 const POUR_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
+/// The two sockets of a connection that is forwarded.
+struct Ends {
+    client: TcpStream,
+    upstream: TcpStream,
+}
+
 /// A listener on loopback before a store on `upstream`.
 pub struct Proxy {
     kind: Kind,
@@ -52,9 +69,14 @@ pub struct Proxy {
 
 struct Shared {
     kind: Kind,
-    upstream: SocketAddr,
+    upstream: Mutex<SocketAddr>,
     fault: Mutex<Fault>,
+    condition: Mutex<Option<Condition>>,
+    connections: Mutex<Vec<Weak<Ends>>>,
+    held: Held,
     stopped: AtomicBool,
+    /// Replies that were swallowed.
+    swallowed: AtomicU64,
     /// The most bytes of an endless reply that one connection took.
     poured_bytes_max: AtomicU64,
 }
@@ -66,9 +88,13 @@ impl Proxy {
         let address = listener.local_addr().expect("a listener has an address");
         let shared = Arc::new(Shared {
             kind,
-            upstream: SocketAddr::from(([127, 0, 0, 1], upstream_port)),
+            upstream: Mutex::new(SocketAddr::from(([127, 0, 0, 1], upstream_port))),
             fault: Mutex::new(fault),
+            condition: Mutex::new(None),
+            connections: Mutex::new(Vec::new()),
+            held: Held::default(),
             stopped: AtomicBool::new(false),
+            swallowed: AtomicU64::new(0),
             poured_bytes_max: AtomicU64::new(0),
         });
         let accepting = Arc::clone(&shared);
@@ -95,6 +121,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::Relaxed);
+        self.shared.held.end(u64::MAX);
         // Wakes the accepting thread, which then sees that it is over.
         let _ = TcpStream::connect(self.address);
     }
@@ -112,22 +139,36 @@ impl Shared {
         }
     }
 
-    fn serve(&self, mut client: TcpStream) -> io::Result<()> {
+    fn serve(&self, client: TcpStream) -> io::Result<()> {
         client.set_write_timeout(Some(PATIENCE))?;
         client.set_nodelay(true)?;
-        let mut requests = BufReader::new(client.try_clone()?);
-        let mut upstream = TcpStream::connect(self.upstream)?;
+        let upstream = *self.upstream.lock().expect("no thread panics while it holds it");
+        let upstream = TcpStream::connect(upstream)?;
         upstream.set_nodelay(true)?;
-        let mut replies = BufReader::new(upstream.try_clone()?);
-        let mut is_first = true;
+        let ends = Arc::new(Ends { client, upstream });
+        let mut connections = self.connections.lock().expect("no thread panics with it");
+        connections.push(Arc::downgrade(&ends));
+        drop(connections);
+        self.forward(&ends)
+    }
+
+    fn forward(&self, ends: &Ends) -> io::Result<()> {
+        let mut client = &ends.client;
+        let mut requests = BufReader::new(ends.client.try_clone()?);
+        let mut replies = BufReader::new(ends.upstream.try_clone()?);
+        let (mut is_first, mut is_deaf) = (true, false);
         loop {
             let request = read_request(self.kind, &mut requests, is_first)?;
             let is_introduction = std::mem::take(&mut is_first);
             let fault = *self.fault.lock().expect("no thread panics while it holds the fault");
             match fault {
-                Fault::None => {
-                    upstream.write_all(&request)?;
-                    client.write_all(&read_reply(self.kind, &mut replies)?)?;
+                Fault::None | Fault::Swallow => {
+                    let reply = self.exchange(&request, &ends.upstream, &mut replies)?;
+                    is_deaf = is_deaf || self.is_swallowing();
+                    match is_deaf {
+                        true => drop(self.swallowed.fetch_add(1, Ordering::Relaxed)),
+                        false => client.write_all(&reply)?,
+                    }
                 }
                 Fault::Loading => match (self.kind, is_introduction) {
                     (Kind::Redis, true) => client.write_all(HELLO_REPLY)?,
@@ -143,18 +184,44 @@ impl Shared {
                     client.write_all(b"\x16\x03\x01 no store \xff\x1b[31m\r\n\r\n")?;
                     return swallow(&mut requests);
                 }
-                Fault::EndlessReply => return self.pour(&mut client),
+                Fault::EndlessReply => return self.pour(client),
                 Fault::CutReply => {
-                    upstream.write_all(&request)?;
-                    let reply = read_reply(self.kind, &mut replies)?;
+                    let reply = self.exchange(&request, &ends.upstream, &mut replies)?;
                     return client.write_all(&reply[..reply.len() / 2]);
                 }
             }
         }
     }
 
+    /// The store's reply to a request.
+    fn exchange(
+        &self,
+        request: &[u8],
+        mut upstream: &TcpStream,
+        replies: &mut BufReader<TcpStream>,
+    ) -> io::Result<Vec<u8>> {
+        let was_held = self.held.pass(request);
+        upstream.write_all(request)?;
+        let reply = read_reply(self.kind, replies)?;
+        if was_held {
+            self.held.answered();
+        }
+        Ok(reply)
+    }
+
+    /// Looked at once the reply has come: so what a test waits to be done in the store before it
+    /// lets replies pass again is not told.
+    fn is_swallowing(&self) -> bool {
+        if *self.fault.lock().expect("no thread panics while it holds the fault") == Fault::Swallow
+        {
+            return true;
+        }
+        let condition = self.condition.lock().expect("no condition panics");
+        condition.as_ref().is_some_and(|condition| condition())
+    }
+
     /// Writes an endless reply until the reader closes.
-    fn pour(&self, client: &mut TcpStream) -> io::Result<()> {
+    fn pour(&self, mut client: &TcpStream) -> io::Result<()> {
         client.write_all(match self.kind {
             Kind::Redis => b"$1000000000\r\n",
             Kind::Postgres => postgres_wire::ENDLESS_ROW,

@@ -1,7 +1,8 @@
 //! A real Redis of a test's own.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -78,6 +79,27 @@ impl RedisServer {
         let key = counter_key(name);
         let fields: (Option<u64>, Option<u64>) = self.command(&["HMGET", &key, "taken", "limit"]);
         fields.0.zip(fields.1)
+    }
+
+    /// How often a command ran, in scripts too, since the start or a CONFIG RESETSTAT.
+    pub fn calls(&self, command: &str) -> u64 {
+        let info: String = self.command(&["INFO", "commandstats"]);
+        let head = format!("cmdstat_{command}:calls=");
+        let line = info.lines().find_map(|line| line.strip_prefix(head.as_str()));
+        let calls = line.and_then(|line| line.split(',').next());
+        calls.map_or(0, |calls| calls.parse().expect("a count is a number"))
+    }
+
+    /// Waits until it has read what was sent over TCP before: it accepts in order, and reads all
+    /// that it has accepted before it waits for more.
+    pub fn settle(&self) {
+        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).expect("redis listens");
+        for _ in 0..3 {
+            connection.write_all(b"PING\r\n").expect("redis reads");
+            let mut pong = [0; 7];
+            connection.read_exact(&mut pong).expect("redis answers");
+            assert_eq!(&pong, b"+PONG\r\n");
+        }
     }
 
     /// Stops its process as it is: connections stay open and connect, nothing is answered.

@@ -120,17 +120,55 @@ impl StoreServer {
         self.set(if matches!(self, StoreServer::Redis(_)) { "limit" } else { "max" }, limit);
     }
 
-    /// The generation of the counter `default`.
-    pub fn generation(&self) -> u64 {
+    /// What the epoch's field or column is called: version 0.1 called it the generation.
+    fn epoch_field(&self) -> &'static str {
+        let has_epoch = match self {
+            StoreServer::Redis(server) => {
+                server.command(&["HEXISTS", &counter_key("default"), "epoch"])
+            }
+            StoreServer::Postgres(server) => server.has_column("epoch"),
+        };
+        if has_epoch { "epoch" } else { "generation" }
+    }
+
+    /// The epoch of the counter `default`; 0 while there is none.
+    pub fn epoch(&self) -> u64 {
+        let field = self.epoch_field();
         match self {
             StoreServer::Redis(server) => {
-                server.command(&["HGET", &counter_key("default"), "generation"])
+                let epoch: Option<u64> = server.command(&["HGET", &counter_key("default"), field]);
+                epoch.unwrap_or(0)
             }
             StoreServer::Postgres(server) => {
-                let generation = server.sql("select generation from headcount");
-                generation.parse().expect("a generation is a number")
+                let epoch = server.sql(&format!("select {field} from headcount"));
+                epoch.parse().unwrap_or(0)
             }
         }
+    }
+
+    /// Sets the epoch of the counter `default` by hand.
+    pub fn set_epoch(&self, epoch: u64) {
+        self.set(self.epoch_field(), epoch);
+    }
+
+    /// What began the epoch of the counter `default`; empty where the store does not say.
+    pub fn made(&self) -> String {
+        match self {
+            StoreServer::Redis(server) => {
+                let made: Option<String> =
+                    server.command(&["HGET", &counter_key("default"), "made"]);
+                made.unwrap_or_default()
+            }
+            StoreServer::Postgres(server) if server.has_column("made") => {
+                server.sql("select made from headcount where name = 'default'")
+            }
+            StoreServer::Postgres(_) => String::new(),
+        }
+    }
+
+    /// Whether the counter `default` has an epoch, and not only a generation.
+    pub fn has_epoch(&self) -> bool {
+        self.epoch_field() == "epoch"
     }
 
     /// Takes the counter `default` away.

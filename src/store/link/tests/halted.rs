@@ -12,15 +12,11 @@ const EMPTIED: &[u8] = b">2\r\n$10\r\ninvalidate\r\n_\r\n";
 
 const GO_AWAY: Reply = Reply::Granted(Grant { first: 10, granted: 0, limit: 9, epoch: 5 });
 
-fn count_of(what: &str, bytes: &[u8]) -> usize {
-    String::from_utf8_lossy(bytes).matches(what).count()
-}
-
 impl Fixture {
     /// A link to a Redis that has said halted and tracks the counter.
     fn halted() -> Fixture {
         let mut fixture = Fixture::ready();
-        fixture.link.ask(1, fixture.now);
+        fixture.link.ask(1, None, fixture.now);
         fixture.sent();
         fixture.receive(HALTED);
         assert_eq!(fixture.replies(), [GO_AWAY]);
@@ -40,18 +36,32 @@ impl Fixture {
     }
 
     fn is_asking(&mut self) -> bool {
-        self.link.ask(1, self.now);
+        self.link.ask(1, None, self.now);
         let is_asking = count_of("EVALSHA", &self.sent()) == 1;
         assert_ne!(is_asking, self.replies() == [GO_AWAY]);
         is_asking
     }
 }
 
+/// They were granted before the halt, and the store may say that they are no more to be handed out.
+#[test]
+fn a_halted_counter_is_asked_while_unclaimed_numbers_are_within_its_limit() {
+    let mut fixture = Fixture::halted();
+    fixture.link.ask(0, Some(9), fixture.now);
+    assert_eq!(count_of("EVALSHA", &fixture.sent()), 1);
+    assert_eq!(fixture.replies(), []);
+    fixture.receive(HALTED);
+    assert_eq!(fixture.replies(), [GO_AWAY]);
+    fixture.link.ask(0, Some(10), fixture.now);
+    assert!(fixture.sent().is_empty(), "10 is past the limit");
+    assert_eq!(fixture.replies(), [GO_AWAY]);
+}
+
 #[test]
 fn a_halted_counter_is_asked_for_no_more() {
     let mut fixture = Fixture::halted();
     for _ in 0..1_000 {
-        fixture.link.ask(3, fixture.now);
+        fixture.link.ask(3, None, fixture.now);
         assert_eq!(fixture.replies(), [GO_AWAY]);
     }
     assert!(fixture.sent().is_empty());
@@ -83,7 +93,7 @@ fn a_change_before_the_answer_to_a_probe_is_older_than_it() {
 #[test]
 fn a_grant_of_the_last_numbers_says_halted_too() {
     let mut fixture = Fixture::ready();
-    fixture.link.ask(12, fixture.now);
+    fixture.link.ask(12, None, fixture.now);
     fixture.receive(b"*4\r\n:1\r\n:9\r\n:9\r\n:5\r\n");
     fixture.receive(PROBED_HALTED);
     fixture.replies();
@@ -94,8 +104,8 @@ fn a_grant_of_the_last_numbers_says_halted_too() {
 #[test]
 fn until_the_probe_is_answered_the_store_is_asked_and_probed_once() {
     let mut fixture = Fixture::ready();
-    fixture.link.ask(1, fixture.now);
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     fixture.sent();
     fixture.receive(HALTED);
     fixture.receive(HALTED);
@@ -112,7 +122,7 @@ fn until_the_probe_is_answered_the_store_is_asked_and_probed_once() {
 #[test]
 fn a_limit_that_was_raised_before_the_probe_is_asked_for() {
     let mut fixture = Fixture::ready();
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     fixture.receive(HALTED);
     fixture.receive(b"+OK\r\n*4\r\n:10\r\n:0\r\n:20\r\n:5\r\n");
     fixture.replies();
@@ -152,7 +162,7 @@ fn a_probe_without_answer_ends_the_connection() {
     assert_eq!(fixture.link.deadline(), Some(fixture.now + PROBE_TIMEOUT));
     fixture.pass(PROBE_TIMEOUT);
     assert_eq!(fixture.commands().last(), Some(&Command::Disconnect));
-    assert_eq!(fixture.link.trouble(), StoreError::Timeout);
+    assert_eq!(fixture.link.trouble().error, StoreError::Timeout);
 }
 
 /// The word of a change was lost, or the key was deleted where none is sent.
@@ -195,17 +205,17 @@ fn a_store_that_does_not_track_is_believed_for_a_moment() {
 fn a_postgres_is_believed_for_a_moment() {
     let mut fixture = Fixture::postgres();
     assert_eq!(fixture.link.deadline(), None);
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     let mut halted = POSTGRES_GRANTED.to_vec();
     halted[18] = 10; // The last byte of the first number.
     fixture.receive(&halted);
     assert_eq!(fixture.replies(), [GO_AWAY]);
     fixture.sent();
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     assert_eq!(fixture.replies(), [GO_AWAY]);
     assert!(fixture.sent().is_empty());
     fixture.pass(HALT_BELIEVED);
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     assert_eq!(fixture.replies(), []);
     assert!(!fixture.sent().is_empty());
 }
@@ -217,7 +227,7 @@ fn a_probe_that_is_refused_once_is_tracked_the_next_time() {
     fixture.pass(HEARTBEAT);
     fixture.sent();
     fixture.receive(b"-BUSY Redis is busy running a script.\r\n-BUSY\r\n");
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     fixture.sent();
     fixture.receive(HALTED);
     assert_eq!(fixture.replies(), [GO_AWAY]);
@@ -231,8 +241,8 @@ fn a_probe_that_is_refused_once_is_tracked_the_next_time() {
 #[test]
 fn an_answer_that_contradicts_a_halt_ends_the_belief() {
     let mut fixture = Fixture::untracked();
-    fixture.link.ask(1, fixture.now);
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     fixture.receive(HALTED);
     fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:6\r\n");
     let granted = Grant { first: 1, granted: 1, limit: 9, epoch: 6 };
@@ -244,8 +254,8 @@ fn an_answer_that_contradicts_a_halt_ends_the_belief() {
 #[test]
 fn what_is_in_flight_is_waited_for_once_a_halt_is_known() {
     let mut fixture = Fixture::untracked();
-    fixture.link.ask(1, fixture.now);
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     fixture.receive(HALTED);
     assert!(!fixture.link.can_ask());
     fixture.receive(HALTED);
@@ -260,7 +270,7 @@ fn what_is_in_flight_is_waited_for_once_a_halt_is_known() {
 fn no_probe_is_sent_while_an_ask_is_in_flight() {
     let mut fixture = Fixture::ready();
     fixture.pass(HEARTBEAT - TIMEOUT / 2);
-    fixture.link.ask(1, fixture.now);
+    fixture.link.ask(1, None, fixture.now);
     fixture.sent();
     fixture.pass(TIMEOUT / 2);
     assert!(fixture.sent().is_empty());

@@ -1,0 +1,135 @@
+//! What the rows of our statements say. Pure functions of bytes.
+
+use fallible_iterator::FallibleIterator;
+use postgres_protocol::message::backend::DataRowBody;
+
+use crate::counter::{Count, Grant};
+use crate::limits::LIMIT_MAX;
+use crate::store::counter::Change;
+use crate::store::high_water::Position;
+use crate::store::{Fault, StoreError};
+
+/// What a row of a take says.
+pub struct Taken {
+    /// What was granted, or with none granted, what the counter holds.
+    pub grant: Grant,
+    /// The link has its row.
+    pub is_known: bool,
+    version: u64,
+    /// The epoch was begun by somebody's start.
+    is_created: bool,
+    /// Nobody takes from a counter that holds less.
+    floor: Position,
+}
+
+impl Taken {
+    /// Whether the counter may be taken from by one who has `seen` so much.
+    pub fn check(&self, seen: Position) -> Result<(), Fault> {
+        let (version, limit) = (self.version, self.grant.limit);
+        if version != VERSION {
+            let words = format!("the row has version {version}, and not {VERSION}");
+            return Err(Fault { error: StoreError::Layout, words });
+        }
+        if limit > LIMIT_MAX {
+            let words = format!("the column max holds {limit}: expected at most {LIMIT_MAX}");
+            return Err(Fault { error: StoreError::Damaged, words });
+        }
+        if self.grant.granted > 0 {
+            return Ok(()); // The statement has checked it, now or before the connection was lost.
+        }
+        let held = Position { epoch: self.grant.epoch, taken: self.grant.count().taken };
+        held.follows(seen, self.is_created)?;
+        held.follows(self.floor, self.is_created)
+    }
+}
+
+/// What a counter holds that is to be changed.
+pub struct Held {
+    pub epoch: u64,
+    /// How it came to be: `created`, `reset` or `set`.
+    pub made: String,
+    /// That of the last change.
+    pub token: String,
+    /// How many are taken, and the limit.
+    pub count: Count,
+    floor_taken: u64,
+}
+
+impl Held {
+    /// Why a change of it was not done, though nothing came between.
+    pub fn why_not(&self, change: &Change) -> String {
+        let least = self.count.taken.max(self.floor_taken);
+        let limit = change.limit.unwrap_or(self.count.limit);
+        match change.taken {
+            Some(taken) if taken < least => {
+                format!("--taken {taken}: {least} are taken already, and would be handed out again")
+            }
+            taken => format!(
+                "--taken {}: the limit is {limit}; raise it with --limit",
+                taken.unwrap_or_default()
+            ),
+        }
+    }
+}
+
+/// The row of a take.
+///
+/// # Errors
+/// It is no take's.
+pub fn taken(row: &DataRowBody) -> Result<Taken, Fault> {
+    let senseless = || Fault {
+        error: StoreError::Type,
+        words: "the table headcount gave a grant that makes no sense".to_owned(),
+    };
+    let numbers = columns(row).and_then(|columns| {
+        let [first, granted, limit, epoch, known, version, created, floor_epoch, floor_taken] =
+            columns.map(|column| number(column?));
+        Some(Taken {
+            grant: Grant { first: first?, granted: granted?, limit: limit?, epoch: epoch? },
+            is_known: known? > 0,
+            version: version?,
+            is_created: created? > 0,
+            floor: Position { epoch: floor_epoch?, taken: floor_taken? },
+        })
+    });
+    let taken = numbers.ok_or_else(senseless)?;
+    let is_sound = taken.grant.limit > LIMIT_MAX || taken.grant.is_sound();
+    if is_sound { Ok(taken) } else { Err(senseless()) }
+}
+
+/// The row of a counter that is to be changed.
+///
+/// # Errors
+/// It is no counter's.
+pub fn held(row: &DataRowBody) -> Result<Held, Fault> {
+    let read = columns(row).and_then(|[taken, limit, epoch, floor_taken, made, token]| {
+        let text = |column: Option<&[u8]>| String::from_utf8(column?.to_vec()).ok();
+        Some(Held {
+            count: Count { taken: number(taken?)?, limit: number(limit?)? },
+            epoch: number(epoch?)?,
+            floor_taken: number(floor_taken?)?,
+            made: text(made)?,
+            token: text(token)?,
+        })
+    });
+    read.ok_or_else(|| Fault {
+        error: StoreError::Type,
+        words: "the table headcount gave a row that makes no sense".to_owned(),
+    })
+}
+
+/// A column of eight bytes that holds no negative number.
+fn number(column: &[u8]) -> Option<u64> {
+    let bytes = <[u8; 8]>::try_from(column).ok()?;
+    u64::try_from(i64::from_be_bytes(bytes)).ok()
+}
+
+/// The columns of a row, if there are so many; `None` in them is NULL.
+pub fn columns<const COUNT: usize>(row: &DataRowBody) -> Option<[Option<&[u8]>; COUNT]> {
+    let ranges: Vec<_> = row.ranges().collect().ok()?;
+    let columns: Vec<_> = ranges.into_iter().map(|it| it.map(|it| &row.buffer()[it])).collect();
+    columns.try_into().ok()
+}
+
+/// The layout of the tables, in a column of each row.
+const VERSION: u64 = 2;

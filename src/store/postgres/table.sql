@@ -1,0 +1,23 @@
+create table if not exists headcount (
+  name text primary key,
+  taken bigint not null check (taken >= 0),
+  max bigint not null,
+  epoch bigint not null default extract(epoch from clock_timestamp()) * 1000000,
+  made text not null default 'created' check (made in ('created', 'reset', 'set')),
+  sale bigint not null default extract(epoch from clock_timestamp()) * 1000000,
+  floor_epoch bigint not null default 0,
+  floor_taken bigint not null default 0,
+  token text,
+  version integer not null default 2,
+  check (taken <= max)
+);
+create table if not exists headcount_answer (
+  link bigint,
+  counter text,
+  sequence bigint not null default 0,
+  first bigint,
+  granted bigint,
+  epoch bigint,
+  at timestamptz not null default now(),
+  primary key (link, counter)
+)

@@ -1,0 +1,101 @@
+//! The commands of a handshake and of a change, and what the replies of their scripts mean.
+
+use redis::{Cmd, Value, cmd};
+
+use super::reply::{self, not_redis};
+use crate::config::RedisUrl;
+use crate::limits::ANSWER_KEPT;
+use crate::store::Fault;
+use crate::store::counter::{Change, Changed, Origin};
+
+/// Creates the counter, and drops old answers.
+pub const HANDSHAKE: &str = include_str!("handshake.lua");
+const CHANGE: &str = include_str!("change.lua");
+
+/// The introduction, in RESP3.
+pub fn hello(url: &RedisUrl) -> Cmd {
+    let mut hello = cmd("HELLO");
+    hello.arg(3);
+    if let Some(password) = &url.password {
+        let user = url.user.as_deref().unwrap_or("default");
+        hello.arg("AUTH").arg(user).arg(password.reveal());
+    }
+    hello.arg("SETNAME").arg("headcount");
+    hello
+}
+
+/// The database of the URL.
+pub fn select(database: u32) -> Cmd {
+    words(&["SELECT", &database.to_string()])
+}
+
+/// Has a script ready for EVALSHA.
+pub fn load(script: &str) -> Cmd {
+    words(&["SCRIPT", "LOAD", script])
+}
+
+/// Switches tracking on, for what [`cache`] precedes.
+pub fn track() -> Cmd {
+    words(&["CLIENT", "TRACKING", "ON", "OPTIN"])
+}
+
+/// The next read is tracked.
+pub fn cache() -> Cmd {
+    words(&["CLIENT", "CACHING", "YES"])
+}
+
+/// What the server says of itself.
+pub fn info() -> Cmd {
+    words(&["INFO"])
+}
+
+/// Runs `handshake.lua`.
+pub fn create(key: &str, limit: u64, may_create: bool) -> Cmd {
+    let mut create = cmd("EVALSHA");
+    create.arg(redis::Script::new(HANDSHAKE).get_hash()).arg(1).arg(key);
+    create.arg(u8::from(may_create)).arg(limit).arg(ANSWER_KEPT.as_secs());
+    create
+}
+
+/// What `handshake.lua` found.
+pub fn origin(value: &Value) -> Result<Origin, Fault> {
+    match reply::text(value) {
+        Some(b"created") => Ok(Origin::Created),
+        Some(b"migrated") => Ok(Origin::Migrated),
+        Some(b"found") => Ok(Origin::Found),
+        _ => Err(not_redis("a handshake that was not understood")),
+    }
+}
+
+/// Reads the epoch of a counter that is to be changed, as it stands there.
+pub fn read(key: &str) -> Cmd {
+    words(&["HGET", key, "epoch"])
+}
+
+/// Runs `change.lua` on the epoch that was read.
+pub fn change(key: &str, change: &Change, read_epoch: &[u8], limit_default: u64) -> Cmd {
+    let text = |number: Option<u64>| number.map(|it| it.to_string()).unwrap_or_default();
+    let mut command = cmd("EVAL");
+    command.arg(CHANGE).arg(1).arg(key).arg(change.token.as_str()).arg(read_epoch);
+    command.arg(text(change.limit)).arg(text(change.taken)).arg(limit_default);
+    command
+}
+
+/// What `change.lua` left.
+pub fn changed(value: &Value) -> Result<Changed, Fault> {
+    let Value::Array(parts) = value else {
+        return Err(not_redis("a change that was not understood"));
+    };
+    match parts.iter().map(reply::number).collect::<Option<Vec<u64>>>().as_deref() {
+        Some(&[taken, limit]) => Ok(Changed { taken, limit }),
+        _ => Err(not_redis("a change that was not understood")),
+    }
+}
+
+fn words(words: &[&str]) -> Cmd {
+    let mut command = Cmd::new();
+    words.iter().for_each(|word| {
+        command.arg(word);
+    });
+    command
+}

@@ -1,0 +1,107 @@
+//! What comes before the first ask on a connection, and the changes of a counter.
+//!
+//! A handshake is one write: HELLO 3 (with AUTH), SELECT, SCRIPT LOAD, CLIENT TRACKING, the script
+//! `handshake.lua` and a peek. Only a process that has not seen the counter yet creates it: later
+//! a missing one was lost, and must not begin at 1 again.
+//!
+//! A change is two: the epoch is read once, and `change.lua` runs on that one alone, on this
+//! connection or, sent again, on a later one.
+
+use log::{info, warn};
+use redis::Value;
+
+use super::durability::weaknesses;
+use super::reply::{self, fault, primary};
+use super::{Due, Redis, TAKE, command};
+use crate::store::Fault;
+use crate::store::counter::Change;
+use crate::store::protocol::Event;
+
+impl Redis {
+    /// A new connection begins: writes the whole greeting, or what comes before a change.
+    pub fn greet(&mut self, out: &mut Vec<u8>) {
+        self.unread.clear();
+        self.due.clear();
+        (self.may_track, self.is_tracked) = (true, false);
+        self.send(&command::hello(&self.url), Due::Hello, out);
+        if self.url.database != 0 {
+            self.send(&command::select(self.url.database), Due::Step, out);
+        }
+        self.send(&command::load(TAKE), Due::Step, out);
+        match (self.counter.change.clone(), self.read_epoch.is_some()) {
+            (None, _) => self.serve(out),
+            (Some(_), false) => self.send(&command::read(&self.key), Due::Read, out),
+            (Some(change), true) => self.change(&change, out),
+        }
+    }
+
+    /// A step of the handshake is answered.
+    pub(super) fn greeted(
+        &mut self,
+        due: Due,
+        value: Value,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Event>, Fault> {
+        match (due, value) {
+            (Due::Info, value) => self.warn_of_weaknesses(&value),
+            (Due::Hello, Value::ServerError(error)) => {
+                let words = format!("{}, in reply to HELLO", error.code());
+                // Its details may repeat the password: an old Redis does.
+                return Err(Fault { words, ..fault(&error) });
+            }
+            (_, Value::ServerError(error)) => return Err(fault(&error)),
+            (Due::Hello, value) => primary(&value)?,
+            (Due::Create, value) => self.counter.confirmed(command::origin(&value)?),
+            (Due::Read, value) => {
+                self.read_epoch = Some(reply::text(&value).unwrap_or_default().to_owned());
+                if let Some(change) = self.counter.change.clone() {
+                    self.change(&change, out);
+                }
+            }
+            (Due::Change, value) => self.changed = Some(command::changed(&value)?),
+            (Due::FirstProbe, value) => {
+                self.granted(&value)?;
+                return Ok(Some(Event::Greeted));
+            }
+            (Due::Step | Due::Tracking | Due::Caching | Due::Probe | Due::Ask, _) => {}
+        }
+        Ok(None)
+    }
+
+    /// Tracking is refused: for good, or for once.
+    pub(super) fn not_tracked(&mut self, code: &str) {
+        // NOPERM: no right. ERR: no such command. Others, such as BUSY, pass: the next probe tries
+        // again.
+        if matches!(code, "NOPERM" | "ERR") {
+            self.may_track = false;
+            let words = code;
+            info!(words; "the store does not track changes for us: a halt is asked anew");
+        }
+    }
+
+    fn serve(&mut self, out: &mut Vec<u8>) {
+        self.send(&command::load(command::HANDSHAKE), Due::Step, out);
+        self.send(&command::track(), Due::Tracking, out);
+        let may_create = !self.counter.high_water.is_seen();
+        if may_create {
+            self.send(&command::info(), Due::Info, out);
+        }
+        let create = command::create(&self.key, self.counter.limit, may_create);
+        self.send(&create, Due::Create, out);
+        self.peek(Due::FirstProbe, out);
+    }
+
+    fn change(&mut self, change: &Change, out: &mut Vec<u8>) {
+        let read_epoch = self.read_epoch.as_deref().unwrap_or_default();
+        let command = command::change(&self.key, change, read_epoch, self.counter.limit);
+        self.send(&command, Due::Change, out);
+        self.peek(Due::FirstProbe, out);
+    }
+
+    fn warn_of_weaknesses(&self, info: &Value) {
+        let info = reply::text(info).and_then(|bytes| str::from_utf8(bytes).ok());
+        if let (Some(info), true) = (info, self.counter.high_water.is_first_to_judge()) {
+            weaknesses(info).for_each(|weakness| warn!("{}", weakness.words()));
+        }
+    }
+}

@@ -1,0 +1,117 @@
+-- Takes up to ARGV[1] numbers from the bounded counter in the hash KEYS[1], as counter.rs does:
+-- returns {first, granted, limit, epoch}. With 0 wanted it only reads (a peek).
+--
+-- ARGV[5], ARGV[6]: the epoch, and how many taken in it, that the asker has seen. A take runs in
+-- that epoch alone: in a later one it is granted nothing, learns the epoch, and asks anew.
+-- Where the counter holds less than was seen, or was made anew by somebody's start, this call
+-- writes that as the counter's floor, and nobody takes below it.
+--
+-- A request whose answer was lost comes again, and must not take again. So the answer is kept in
+-- the field ARGV[3], one of the two places of the asking link, under the request's sequence number
+-- ARGV[2]; ARGV[4] is the other place. Links with answers are listed in the field `links`, for the
+-- handshake to drop those that are silent.
+--
+-- pcall and not call: an error of Redis then keeps its code in front in every version.
+local key, wanted, sequence = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
+local seen_epoch, seen_taken = tonumber(ARGV[5]), tonumber(ARGV[6])
+local held = redis.pcall('HMGET', key, 'version', 'taken', 'limit', 'epoch', 'made', 'floor',
+  ARGV[3], ARGV[4])
+if held.err then return held end
+local made = held[5]
+
+-- Digits alone, and no more of them than a double counts without a gap: 2^53 - 1 is the bound.
+local function count(text)
+  local number = text and text:match('^%d+$') and tonumber(text)
+  return number and number <= 9007199254740991 and number
+end
+local taken, limit, epoch = count(held[2]), count(held[3]), count(held[4])
+local floor_epoch, floor_taken = 0, 0
+if held[6] then
+  local epoch_text, taken_text = held[6]:match('^(%d+) (%d+)$')
+  floor_epoch, floor_taken = count(epoch_text), count(taken_text)
+end
+
+local function raise_floor()
+  if not (floor_epoch and floor_taken) or seen_epoch > floor_epoch
+    or (seen_epoch == floor_epoch and seen_taken > floor_taken) then
+    -- Where it cannot be written, this asker refuses all the same.
+    redis.pcall('HSET', key, 'floor', string.format('%d %d', seen_epoch, seen_taken))
+  end
+end
+
+-- Why nothing may be taken after so many were taken in such an epoch, if so.
+local function refusal(after_epoch, after_taken)
+  if epoch < after_epoch or (epoch == after_epoch and taken < after_taken) then
+    return 'BACKWARDS'
+  elseif epoch > after_epoch and after_epoch > 0 and made == 'created' then
+    return 'RECREATED'
+  end
+end
+
+local function refused(code, after_epoch, after_taken)
+  return redis.error_reply(string.format('%s %d taken in epoch %d (%s), %d in epoch %d were seen',
+    code, taken, epoch, made, after_taken, after_epoch))
+end
+
+local function damaged(field, text, expected)
+  local shown = text and 'holds "' .. text:sub(1, 40):gsub('[^ !#-~]', '?') .. '"' or 'is missing'
+  return redis.error_reply(string.format('DAMAGED the field %s %s: expected %s', field, shown,
+    expected))
+end
+
+if held[1] ~= '2' then
+  if held[1] or held[2] or held[3] or held[4] then
+    return redis.error_reply('LAYOUT the field version is not 2')
+  end
+  if seen_epoch > 0 then raise_floor() end
+  return redis.error_reply('MISSING the counter has no fields')
+end
+local integer = 'an integer from 0 to 9007199254740991'
+if not taken then return damaged('taken', held[2], integer) end
+if not limit then return damaged('limit', held[3], integer) end
+if not epoch then return damaged('epoch', held[4], integer) end
+if made ~= 'created' and made ~= 'reset' and made ~= 'set' then
+  return damaged('made', made, 'created, reset or set')
+end
+if not (floor_epoch and floor_taken) then return damaged('floor', held[6], 'two integers') end
+
+local code = refusal(seen_epoch, seen_taken)
+if code then
+  raise_floor()
+  return refused(code, seen_epoch, seen_taken)
+end
+code = held[6] and refusal(floor_epoch, floor_taken)
+if code then return refused(code, floor_epoch, floor_taken) end
+
+-- The guard: never past the limit.
+local granted = math.max(0, math.min(wanted, limit - taken))
+if epoch ~= seen_epoch then granted = 0 end
+local function answered(text) return text and tonumber(text:match('^%d+')) or 0 end
+if wanted > 0 and epoch == seen_epoch and (held[7] or held[8]) then
+  local last = answered(held[7])
+  if last == sequence then
+    local first, again = held[7]:match('^%d+ (%d+) (%d+)')
+    first, again = tonumber(first), tonumber(again)
+    -- The limit may have been lowered since.
+    return {first, math.max(0, math.min(again, limit - first + 1)), limit, epoch}
+  end
+  -- A later request of this link was answered: requests of a connection run in order, so this one
+  -- ran and was granted nothing, or its connection was given up, and nobody reads this answer.
+  if last > sequence or answered(held[8]) > sequence then granted = 0 end
+end
+if granted > 0 then
+  local answer = string.format('%d %d %d %d %s', sequence, taken + 1, granted, epoch,
+    redis.call('TIME')[1])
+  local links = {}
+  if not held[7] and not held[8] then
+    local listed = redis.call('HGET', key, 'links') or ''
+    if #listed >= 4096 * 17 then
+      return redis.error_reply('LINKS 4096 links took from this counter within a minute')
+    end
+    links = {'links', listed .. ARGV[3]:sub(3, 18) .. ' '}
+  end
+  local written = redis.pcall('HSET', key, 'taken', string.format('%d', taken + granted),
+    ARGV[3], answer, unpack(links))
+  if type(written) == 'table' and written.err then return written end
+end
+return {taken + 1, granted, limit, epoch}

@@ -1,0 +1,128 @@
+//! The scripts of Redis, run as Redis runs them: on one hash, with a clock.
+//! See redis.io/docs/latest/develop/programmability/lua-api.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use mlua::{Function, Lua, MultiValue, Table, Value};
+
+/// The fields of the counter's hash; without any, it is not there.
+pub type Fields = BTreeMap<String, String>;
+
+/// What the scripts read and write.
+#[derive(Clone, Debug, Default)]
+pub struct Data {
+    pub fields: Fields,
+    pub clock_us: u64,
+}
+
+/// An interpreter, with the scripts it was given.
+pub struct Interpreter {
+    lua: Lua,
+    data: Rc<RefCell<Data>>,
+    compiled: HashMap<&'static str, Function>,
+}
+
+impl Interpreter {
+    pub fn new(data: Rc<RefCell<Data>>, scripts: &[(&'static str, &str)]) -> Interpreter {
+        let lua = Lua::new();
+        let redis = lua.create_table().expect("a table");
+        let commands = Rc::clone(&data);
+        let call = lua.create_function(move |lua, words: MultiValue| {
+            let words: Vec<String> = words.iter().map(text).collect();
+            command(lua, &mut commands.borrow_mut(), &words)
+        });
+        let call = call.expect("a function");
+        let error_reply =
+            lua.create_function(|lua, text: String| lua.create_table_from([("err", text)]));
+        redis.set("call", &call).expect("a new table");
+        redis.set("pcall", call).expect("a new table");
+        redis.set("error_reply", error_reply.expect("a function")).expect("a new table");
+        lua.globals().set("redis", redis).expect("no other has the name");
+        let compile = |source: &str| lua.load(source).into_function().expect("the script is Lua");
+        let compiled = scripts.iter().map(|(name, source)| (*name, compile(source))).collect();
+        Interpreter { lua, data, compiled }
+    }
+
+    /// Runs a script, and returns its reply in RESP3.
+    pub fn run(&self, script: &str, arguments: &[&str]) -> String {
+        let list = |words: &[&str]| self.lua.create_sequence_from(words.iter().copied());
+        let globals = self.lua.globals();
+        globals.set("KEYS", list(&["counter"]).expect("a table")).expect("a global");
+        globals.set("ARGV", list(arguments).expect("a table")).expect("a global");
+        self.data.borrow_mut().clock_us += 1;
+        let reply: Value = self.compiled[script].call(()).expect("the script has no fault");
+        resp(&reply)
+    }
+}
+
+/// A word of a command: Redis takes numbers for their digits.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.to_string_lossy().clone(),
+        Value::Integer(number) => number.to_string(),
+        Value::Number(number) => format!("{number:.0}"),
+        value => panic!("no word of a command: {value:?}"),
+    }
+}
+
+fn command(lua: &Lua, data: &mut Data, words: &[String]) -> mlua::Result<Value> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let fields = &mut data.fields;
+    let text = |value: &str| Ok(Value::String(lua.create_string(value)?));
+    let integer = |count: usize| Ok(Value::Number(count as f64));
+    match words.as_slice() {
+        ["HMGET", _, names @ ..] => {
+            let values = lua.create_table()?;
+            for (index, name) in (1..).zip(names) {
+                match fields.get(*name) {
+                    Some(value) => values.set(index, value.as_str())?,
+                    None => values.set(index, false)?,
+                }
+            }
+            Ok(Value::Table(values))
+        }
+        ["HGET", _, name] => fields.get(*name).map_or(Ok(Value::Boolean(false)), |it| text(it)),
+        ["HSET", _, pairs @ ..] => {
+            let set = |pair: &[&str]| fields.insert(pair[0].to_owned(), pair[1].to_owned());
+            integer(pairs.chunks(2).map(set).filter(Option::is_none).count())
+        }
+        ["HDEL", _, names @ ..] => {
+            integer(names.iter().filter(|name| fields.remove(**name).is_some()).count())
+        }
+        ["UNLINK", _] => integer(usize::from(!std::mem::take(fields).is_empty())),
+        ["TIME"] => {
+            let (seconds, micros) = (data.clock_us / 1_000_000, data.clock_us % 1_000_000);
+            let time = [seconds.to_string(), micros.to_string()];
+            Ok(Value::Table(lua.create_sequence_from(time)?))
+        }
+        other => panic!("a command that the interpreter does not know: {other:?}"),
+    }
+}
+
+/// What Redis makes of a script's value.
+fn resp(value: &Value) -> String {
+    match value {
+        Value::Nil | Value::Boolean(false) => "_\r\n".to_owned(),
+        Value::Boolean(true) => ":1\r\n".to_owned(),
+        Value::Integer(number) => format!(":{number}\r\n"),
+        Value::Number(number) => format!(":{:.0}\r\n", number.trunc()),
+        Value::String(text) => bulk(&text.to_string_lossy()),
+        Value::Table(table) => list(table),
+        value => panic!("no reply: {value:?}"),
+    }
+}
+
+pub fn bulk(text: &str) -> String {
+    format!("${}\r\n{text}\r\n", text.len())
+}
+
+fn list(table: &Table) -> String {
+    if let Ok(error) = table.get::<String>("err") {
+        return format!("-{error}\r\n");
+    }
+    let values: Vec<Value> = table.sequence_values().map(|it| it.expect("a value")).collect();
+    let replies: String = values.iter().map(resp).collect();
+    format!("*{}\r\n{replies}", values.len())
+}

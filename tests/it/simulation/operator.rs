@@ -1,0 +1,67 @@
+//! A reset or a set on its way: what `headcount --reset` does, without its socket.
+
+use std::time::{Duration, Instant};
+
+use headcount::store::StoreError;
+use headcount::store::counter::{Change, Counter};
+use headcount::store::link::Link;
+
+use super::node::{Wire, link, obey};
+use super::store::ModelStore;
+
+/// How long it tries.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub struct Operator {
+    link: Link,
+    wire: Option<Wire>,
+    until: Instant,
+}
+
+impl Operator {
+    /// A set, if `taken` says to how many, else a reset.
+    pub fn new(id: u64, limit: u64, taken: Option<u64>, now: Instant) -> Operator {
+        let mut counter = Counter::new("default", limit);
+        let token = format!("{id:016x}");
+        counter.change = Some(Change { token, limit: Some(limit), taken });
+        Operator { link: link(counter, id, now), wire: None, until: now + PATIENCE }
+    }
+
+    /// The connection gets a step further: what is sent runs, and what is replied comes.
+    pub fn step(&mut self, store: &mut ModelStore, is_store_up: bool, now: Instant) {
+        self.tick(is_store_up, now);
+        if let (true, Some(wire)) = (is_store_up, &mut self.wire) {
+            wire.run_by(store);
+        }
+    }
+
+    /// What the store has replied comes.
+    pub fn receive(&mut self, is_store_up: bool, now: Instant) {
+        let replies = self.wire.as_mut().map(|wire| std::mem::take(&mut wire.to_link));
+        if let Some(replies) = replies.filter(|replies| !replies.is_empty()) {
+            self.link.received(&replies, now);
+        }
+        self.tick(is_store_up, now);
+    }
+
+    /// The connection breaks; returns what the store has not read of it yet.
+    pub fn cut(&mut self, now: Instant) -> Option<Vec<u8>> {
+        let wire = self.wire.take()?;
+        self.link.lost(StoreError::Unreachable, "cut", now);
+        Some(wire.to_store)
+    }
+
+    /// Whether it has ended: done, declined, or out of patience.
+    pub fn has_ended(&self, now: Instant) -> bool {
+        self.is_done() || self.link.trouble().error == StoreError::Declined || now >= self.until
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.link.can_ask()
+    }
+
+    fn tick(&mut self, is_store_up: bool, now: Instant) {
+        self.link.tick(now);
+        obey(&mut self.link, &mut self.wire, is_store_up, now);
+    }
+}

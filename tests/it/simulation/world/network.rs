@@ -1,0 +1,72 @@
+//! What the network does of itself: it brings bytes late, in pieces, to clients and to the store.
+
+use headcount::client::CloseReason;
+use headcount::token::Token;
+
+use super::World;
+use crate::simulation::client::{Answer, SimulatedClient};
+use crate::simulation::store::Tracking;
+
+impl World {
+    /// The store comes to read what a connection had sent before it was given up.
+    pub(super) fn read_late(&mut self) {
+        if !self.late.is_empty() && self.is_store_up {
+            let mut bytes = self.late.swap_remove(self.random.usize(..self.late.len()));
+            self.store.run(&mut bytes, &mut Tracking::default());
+        }
+    }
+
+    pub(super) fn restart_store(&mut self) {
+        self.store.restart();
+        self.late.clear();
+        for node in 0..self.nodes.len() {
+            self.cut(node);
+        }
+    }
+
+    /// What the connections do for the clients who were touched.
+    pub(super) fn flush(&mut self, node: usize) {
+        let mut touched = Vec::new();
+        self.nodes[node].service.clients.swap_touched(&mut touched);
+        for token in touched {
+            while let Some(client) = self.nodes[node].service.clients.get(token)
+                && !client.outbound().unsent().is_empty()
+            {
+                let bytes = client.outbound().unsent();
+                let count = self.random.usize(1..=bytes.len());
+                let bytes = bytes[..count].to_vec();
+                self.nodes[node].service.sent(token, count);
+                self.read_answers(node, token, &bytes);
+            }
+            self.conclude(node, token);
+        }
+    }
+
+    pub(super) fn read_answers(&mut self, node: usize, token: Token, bytes: &[u8]) {
+        let is_meant = |it: &&mut SimulatedClient| it.node == node && it.token == token;
+        let client = self.clients.iter_mut().find(is_meant).expect("the client is here");
+        for (answer, moment) in client.receive(bytes) {
+            match answer {
+                Answer::Number(number) => {
+                    self.store.oracle.handed_out(number, self.nodes[node].process, moment);
+                    self.totals.numbers += 1;
+                }
+                Answer::GoAway => self.totals.sent_away += 1,
+                Answer::Unavailable => self.totals.unavailable += 1,
+                Answer::Other => {}
+            }
+        }
+    }
+
+    pub(super) fn conclude(&mut self, node: usize, token: Token) {
+        let clients = &mut self.nodes[node].service.clients;
+        let Some(reason) = clients.get(token).and_then(|client| client.finished()) else {
+            return;
+        };
+        let index = self.clients.iter().position(|it| it.node == node && it.token == token);
+        let client = self.clients.swap_remove(index.expect("the client is here"));
+        let may_owe = client.has_unsent() || reason == CloseReason::Truncated;
+        assert!(may_owe || client.due() == 0, "closed ({reason:?}) and owes: {client:?}");
+        self.nodes[node].service.disconnect(token, reason);
+    }
+}

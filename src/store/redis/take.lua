@@ -14,10 +14,11 @@
 -- pcall and not call: an error of Redis then keeps its code in front in every version.
 local key, wanted, sequence = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 local seen_epoch, seen_taken = tonumber(ARGV[5]), tonumber(ARGV[6])
-local held = redis.pcall('HMGET', key, 'version', 'taken', 'limit', 'epoch', 'made', 'floor',
-  ARGV[3], ARGV[4])
+local held = wanted > 0
+  and redis.pcall('HMGET', key, 'version', 'taken', 'limit', 'epoch', 'made', 'floor', ARGV[3],
+    ARGV[4])
+  or redis.pcall('HMGET', key, 'version', 'taken', 'limit', 'epoch', 'made', 'floor')
 if held.err then return held end
-local made = held[5]
 
 -- Digits alone, and no more of them than a double counts without a gap: 2^53 - 1 is the bound.
 local function count(text)
@@ -25,70 +26,73 @@ local function count(text)
   return number and number <= 9007199254740991 and number
 end
 local taken, limit, epoch = count(held[2]), count(held[3]), count(held[4])
-local floor_epoch, floor_taken = 0, 0
-if held[6] then
-  local epoch_text, taken_text = held[6]:match('^(%d+) (%d+)$')
-  floor_epoch, floor_taken = count(epoch_text), count(taken_text)
-end
-
-local function raise_floor()
-  if not (floor_epoch and floor_taken) or seen_epoch > floor_epoch
-    or (seen_epoch == floor_epoch and seen_taken > floor_taken) then
-    -- Where it cannot be written, this asker refuses all the same.
-    redis.pcall('HSET', key, 'floor', string.format('%d %d', seen_epoch, seen_taken))
+-- Nearly always all is as it was left. What is looked at otherwise is made only then, for time.
+local is_well = held[1] == '2' and taken and limit and epoch == seen_epoch and taken >= seen_taken
+  and not held[6]
+if not is_well then
+  local made, floor_epoch, floor_taken = held[5], 0, 0
+  if held[6] then
+    local epoch_text, taken_text = held[6]:match('^(%d+) (%d+)$')
+    floor_epoch, floor_taken = count(epoch_text), count(taken_text)
   end
-end
 
--- Why nothing may be taken after so many were taken in such an epoch, if so.
-local function refusal(after_epoch, after_taken)
-  if epoch < after_epoch or (epoch == after_epoch and taken < after_taken) then
-    return 'BACKWARDS'
-  elseif epoch > after_epoch and after_epoch > 0 and made == 'created' then
-    return 'RECREATED'
+  local function raise_floor()
+    if not (floor_epoch and floor_taken) or seen_epoch > floor_epoch
+      or (seen_epoch == floor_epoch and seen_taken > floor_taken) then
+      -- Where it cannot be written, this asker refuses all the same.
+      redis.pcall('HSET', key, 'floor', string.format('%d %d', seen_epoch, seen_taken))
+    end
   end
-end
 
-local function refused(code, after_epoch, after_taken)
-  return redis.error_reply(string.format('%s %d taken in epoch %d (%s), %d in epoch %d were seen',
-    code, taken, epoch, made, after_taken, after_epoch))
-end
-
-local function damaged(field, text, expected)
-  local shown = text and 'holds "' .. text:sub(1, 40):gsub('[^ !#-~]', '?') .. '"' or 'is missing'
-  return redis.error_reply(string.format('DAMAGED the field %s %s: expected %s', field, shown,
-    expected))
-end
-
-if held[1] ~= '2' then
-  if held[1] or held[2] or held[3] or held[4] then
-    return redis.error_reply('LAYOUT the field version is not 2')
+  if held[1] ~= '2' then
+    if held[1] or held[2] or held[3] or held[4] then
+      return redis.error_reply('LAYOUT the field version is not 2')
+    end
+    if seen_epoch > 0 then raise_floor() end
+    return redis.error_reply('MISSING the counter has no fields')
   end
-  if seen_epoch > 0 then raise_floor() end
-  return redis.error_reply('MISSING the counter has no fields')
-end
-local integer = 'an integer from 0 to 9007199254740991'
-if not taken then return damaged('taken', held[2], integer) end
-if not limit then return damaged('limit', held[3], integer) end
-if not epoch then return damaged('epoch', held[4], integer) end
-if made ~= 'created' and made ~= 'reset' and made ~= 'set' then
-  return damaged('made', made, 'created, reset or set')
-end
-if not (floor_epoch and floor_taken) then return damaged('floor', held[6], 'two integers') end
 
-local code = refusal(seen_epoch, seen_taken)
-if code then
-  raise_floor()
-  return refused(code, seen_epoch, seen_taken)
+  local function damaged(field, text, expected)
+    local shown = text and 'holds "' .. text:sub(1, 40):gsub('[^ !#-~]', '?') .. '"'
+    return redis.error_reply(string.format('DAMAGED the field %s %s: expected %s', field,
+      shown or 'is missing', expected))
+  end
+  local integer = 'an integer from 0 to 9007199254740991'
+  if not taken then return damaged('taken', held[2], integer) end
+  if not limit then return damaged('limit', held[3], integer) end
+  if not epoch then return damaged('epoch', held[4], integer) end
+  if made ~= 'created' and made ~= 'reset' and made ~= 'set' then
+    return damaged('made', made, 'created, reset or set')
+  end
+  if not (floor_epoch and floor_taken) then return damaged('floor', held[6], 'two integers') end
+
+  -- Why nothing may be taken after so many were taken in such an epoch, if so.
+  local function refusal(after_epoch, after_taken)
+    local code
+    if epoch < after_epoch or (epoch == after_epoch and taken < after_taken) then
+      code = 'BACKWARDS'
+    elseif epoch > after_epoch and after_epoch > 0 and made == 'created' then
+      code = 'RECREATED'
+    end
+    return code and redis.error_reply(string.format(
+      '%s %d taken in epoch %d (%s), %d in epoch %d were seen', code, taken, epoch, made,
+      after_taken, after_epoch))
+  end
+  local refused = refusal(seen_epoch, seen_taken)
+  if refused then
+    raise_floor()
+    return refused
+  end
+  refused = refusal(floor_epoch, floor_taken)
+  if refused then return refused end
 end
-code = held[6] and refusal(floor_epoch, floor_taken)
-if code then return refused(code, floor_epoch, floor_taken) end
 
 -- The guard: never past the limit.
 local granted = math.max(0, math.min(wanted, limit - taken))
 if epoch ~= seen_epoch then granted = 0 end
-local function answered(text) return text and tonumber(text:match('^%d+')) or 0 end
-if wanted > 0 and epoch == seen_epoch and (held[7] or held[8]) then
-  local last = answered(held[7])
+if wanted > 0 and epoch == seen_epoch then
+  local last = held[7] and tonumber(held[7]:match('^%d+')) or 0
+  local last_other = held[8] and tonumber(held[8]:match('^%d+')) or 0
   if last == sequence then
     local first, again = held[7]:match('^%d+ (%d+) (%d+)')
     first, again = tonumber(first), tonumber(again)
@@ -97,21 +101,22 @@ if wanted > 0 and epoch == seen_epoch and (held[7] or held[8]) then
   end
   -- A later request of this link was answered: requests of a connection run in order, so this one
   -- ran and was granted nothing, or its connection was given up, and nobody reads this answer.
-  if last > sequence or answered(held[8]) > sequence then granted = 0 end
+  if last > sequence or last_other > sequence then granted = 0 end
 end
 if granted > 0 then
   local answer = string.format('%d %d %d %d %s', sequence, taken + 1, granted, epoch,
     redis.call('TIME')[1])
-  local links = {}
-  if not held[7] and not held[8] then
-    local listed = redis.call('HGET', key, 'links') or ''
-    if #listed >= 4096 * 17 then
+  local total, written = string.format('%d', taken + granted), nil
+  if held[7] or held[8] then
+    written = redis.pcall('HSET', key, 'taken', total, ARGV[3], answer)
+  else
+    local links = redis.call('HGET', key, 'links') or ''
+    if #links >= 4096 * 17 then
       return redis.error_reply('LINKS 4096 links took from this counter within a minute')
     end
-    links = {'links', listed .. ARGV[3]:sub(3, 18) .. ' '}
+    links = links .. ARGV[3]:sub(3, 18) .. ' '
+    written = redis.pcall('HSET', key, 'taken', total, ARGV[3], answer, 'links', links)
   end
-  local written = redis.pcall('HSET', key, 'taken', string.format('%d', taken + granted),
-    ARGV[3], answer, unpack(links))
   if type(written) == 'table' and written.err then return written end
 end
 return {taken + 1, granted, limit, epoch}

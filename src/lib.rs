@@ -23,12 +23,15 @@
 //!
 //! # Invariants
 //!
-//! - Reactors share nothing but [`service::Shared`] and, with `memory:`, one atomic.
+//! - Reactors share [`service::Shared`], what they have seen of the counter
+//!   ([`store::high_water`]) and, with `memory:`, one atomic.
 //! - What thinks is sans-IO: bytes and values in, bytes and values out, `now` passed in. Only
 //!   [`reactor`] and [`socket`] touch sockets; beside the reactor only [`process`] and [`logging`]
 //!   read a clock.
-//! - An ask that may have run is sent again under its number, and only while the store remembers
-//!   its answers.
+//! - An ask runs in one epoch of the counter. One that may have run is sent again under its number,
+//!   in that epoch, and only while the store remembers its answers.
+//! - A store that holds less of the counter than this process has seen grants it nothing, and
+//!   nobody else once this process has asked.
 //! - A grant for a client who left never reaches the next owner of its slot.
 //! - Every buffer, list and wait has its bound in [`limits`].
 //!
@@ -42,8 +45,8 @@
 //!   [`client`]: the state machine of one connection.
 //! - [`http`]: requests and answers as bytes. [`route`]: which request does what. [`answer`]: what
 //!   is said.
-//! - [`store`]: `memory`, or a `link` that speaks `redis`, with the script `take.lua`, or
-//!   `postgres`, with the statement `take.sql`.
+//! - [`store`]: `memory`, or a `link` that speaks `redis`, with the script `redis/take.lua`, or
+//!   `postgres`, with the statement `postgres/take.sql`.
 //! - Leaves, which may be used by all: [`counter`] is the rule, [`token`] names a client,
 //!   [`outbound`] holds what is to be sent, [`limits`] has every bound.
 //!

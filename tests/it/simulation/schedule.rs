@@ -31,6 +31,7 @@ pub enum Action {
     RollBack,
     Flush,
     SetLimit,
+    RaiseLimit,
     Reset,
     Set,
     StepOperator,
@@ -45,14 +46,20 @@ struct Rare {
     kills: bool,
     losses: bool,
     limits: bool,
+    raises: bool,
     operators: bool,
 }
 
 /// The steps of a seed.
 pub fn schedule(random: &mut Rng, length: usize) -> Vec<Step> {
     let mut one_in = |count| random.u8(..count) == 0;
-    let rare =
-        Rare { kills: one_in(3), losses: one_in(3), limits: one_in(4), operators: one_in(2) };
+    let rare = Rare {
+        kills: one_in(3),
+        losses: one_in(3),
+        limits: one_in(4),
+        raises: one_in(4),
+        operators: one_in(2),
+    };
     let mut step = || Step { action: action(random, rare), random: random.fork() };
     (0..length).map(|_| step()).collect()
 }
@@ -76,6 +83,7 @@ fn action(random: &mut Rng, rare: Rare) -> Action {
         95 if rare.losses => Action::RollBack,
         96 if rare.losses && random.u8(..4) == 0 => Action::Flush,
         97 if rare.limits => Action::SetLimit,
+        93..=98 if rare.raises => Action::RaiseLimit,
         98 if rare.operators => Action::Reset,
         99 if rare.operators => Action::Set,
         100..=103 if rare.operators => Action::StepOperator,

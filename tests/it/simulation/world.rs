@@ -95,7 +95,15 @@ impl World {
             Action::BackUp => self.store.back_up(),
             Action::RollBack => self.roll_back(),
             Action::Flush => self.flush_store(),
-            Action::SetLimit => self.set_limit(),
+            Action::SetLimit => {
+                let limit = self.random.u64(1..60);
+                self.set_limit(limit);
+            }
+            Action::RaiseLimit => {
+                // By little, so that it is reached again soon.
+                let limit = self.limit + self.random.u64(1..4);
+                self.set_limit(limit);
+            }
             Action::Reset => self.operate(None),
             Action::Set => self.operate(Some(self.store.oracle.highest())),
             Action::StepOperator => self.step_operator(),
@@ -243,8 +251,7 @@ impl World {
         (1 << 50) + self.random.u64(..4 * 3_600 * 1_000_000)
     }
 
-    fn set_limit(&mut self) {
-        let limit = self.random.u64(1..60);
+    fn set_limit(&mut self, limit: u64) {
         if let Some(before) = self.store.set_limit(limit) {
             self.limit = limit;
             self.has_losses |= limit < before;

@@ -4,6 +4,7 @@ use headcount::client::CloseReason;
 
 use super::World;
 use crate::simulation::client::SimulatedClient;
+use crate::simulation::node::Node;
 use crate::simulation::operator::Operator;
 use crate::simulation::totals::Totals;
 
@@ -20,11 +21,8 @@ impl World {
         self.run_undisturbed();
         if self.has_losses || self.store.oracle.changes() > 0 {
             self.late.clear();
-            let resets = (0..RESETS_MAX).find(|_| {
-                self.reset_undisturbed();
-                self.are_all_served()
-            });
-            assert!(resets.is_some(), "a reset is not followed");
+            let is_followed = (0..RESETS_MAX).any(|_| self.reset_undisturbed());
+            assert!(is_followed, "a reset is not followed");
         }
         // Numbers whose askers have left wait in each node for the next who ask.
         let limit = self.limit;
@@ -39,9 +37,9 @@ impl World {
         self.totals
     }
 
-    /// A reset that nothing hinders, and that each process comes to see. Who still waits for the
-    /// epoch before would be given of the next one, and not be counted: he leaves first.
-    fn reset_undisturbed(&mut self) {
+    /// A reset that nothing hinders; returns whether each process follows it. Who still waits for
+    /// the epoch before would be given of the next one, and not be counted: he leaves first.
+    fn reset_undisturbed(&mut self) -> bool {
         for client in self.clients.drain(..) {
             let service = &mut self.nodes[client.node].service;
             service.disconnect(client.token, CloseReason::Reset);
@@ -53,8 +51,10 @@ impl World {
             operator.step(&mut self.store, true, self.now);
             operator.receive(true, self.now);
         }
+        let unavailable = self.totals.unavailable;
         (0..self.nodes.len()).for_each(|node| self.connect_to_write(node, 0));
         self.run_undisturbed();
+        self.totals.unavailable == unavailable
     }
 
     /// One more client, with a look at the status and so many takes.
@@ -87,11 +87,7 @@ impl World {
 
     fn is_quiet(&self) -> bool {
         let is_answered = |client: &SimulatedClient| client.due() == 0 && !client.has_unsent();
-        self.are_all_served() && self.clients.iter().all(is_answered)
-    }
-
-    /// Each process has a connection on which it may ask.
-    fn are_all_served(&self) -> bool {
-        self.nodes.iter().all(|node| node.service.store.can_ask())
+        let is_connected = |node: &Node| node.service.store.can_ask();
+        self.nodes.iter().all(is_connected) && self.clients.iter().all(is_answered)
     }
 }

@@ -87,7 +87,10 @@ impl Oracle {
         let Some(held) = held else {
             return;
         };
-        if self.order(held.epoch).is_none() {
+        let is_new_change = |token: &String| !self.losses_by_token.contains_key(token);
+        // After a loss a reset may give the number of an epoch that was lost, where the clock is
+        // behind: it is another epoch all the same.
+        if self.order(held.epoch).is_none() || held.token.as_ref().is_some_and(is_new_change) {
             let is_followed = held.made != "created";
             self.sale += usize::from(is_followed);
             self.has_spoken &= !is_followed;
@@ -199,7 +202,7 @@ impl Oracle {
     }
 
     fn order(&self, epoch: u64) -> Option<usize> {
-        self.epochs.iter().position(|it| it.number == epoch)
+        self.epochs.iter().rposition(|it| it.number == epoch)
     }
 
     /// Each number from 1 to the limit of the last epoch was handed out.

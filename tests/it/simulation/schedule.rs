@@ -32,6 +32,7 @@ pub enum Action {
     Flush,
     SetLimit,
     RaiseLimit,
+    CloseAtTaken,
     Reset,
     Set,
     StepOperator,
@@ -53,16 +54,45 @@ struct Rare {
 /// The steps of a seed.
 pub fn schedule(random: &mut Rng, length: usize) -> Vec<Step> {
     let mut one_in = |count| random.u8(..count) == 0;
+    // A raise alone loses no number, so runs with no more than that are held against that, too.
+    let (raises, is_calm) = (one_in(3), one_in(2));
+    let mut or_calm = |count| !(raises && is_calm) && one_in(count);
     let rare = Rare {
-        kills: one_in(3),
-        losses: one_in(3),
-        limits: one_in(4),
-        raises: one_in(4),
-        operators: one_in(2),
+        kills: or_calm(3),
+        losses: or_calm(3),
+        limits: or_calm(4),
+        raises,
+        operators: or_calm(2),
     };
-    let mut step = || Step { action: action(random, rare), random: random.fork() };
-    (0..length).map(|_| step()).collect()
+    let mut steps = Vec::with_capacity(length);
+    while steps.len() < length {
+        if rare.raises && random.u8(..30) == 0 {
+            let random = random.fork();
+            let step = |action| Step { action, random: random.clone() };
+            steps.extend(RAISED_BETWEEN_TWO_ASKS.map(step));
+        } else {
+            steps.push(Step { action: action(random, rare), random: random.fork() });
+        }
+    }
+    steps
 }
+
+/// What hardly ever happens by itself: a request finds a halt that its process does not know of,
+/// the limit is raised, the next one is granted something, and both answers are lost. With the same random numbers in all steps it
+/// happens to one client and one process, if the client is that process's.
+const RAISED_BETWEEN_TWO_ASKS: [Action; 11] = [
+    Action::CloseAtTaken,
+    Action::Write,
+    Action::Deliver,
+    Action::Turn,
+    Action::RunStore,
+    Action::RaiseLimit,
+    Action::Write,
+    Action::Deliver,
+    Action::Turn,
+    Action::RunStore,
+    Action::Cut,
+];
 
 fn action(random: &mut Rng, rare: Rare) -> Action {
     match random.u8(..110) {
@@ -83,7 +113,7 @@ fn action(random: &mut Rng, rare: Rare) -> Action {
         95 if rare.losses => Action::RollBack,
         96 if rare.losses && random.u8(..4) == 0 => Action::Flush,
         97 if rare.limits => Action::SetLimit,
-        93..=98 if rare.raises => Action::RaiseLimit,
+        93..=95 if rare.raises => Action::RaiseLimit,
         98 if rare.operators => Action::Reset,
         99 if rare.operators => Action::Set,
         100..=103 if rare.operators => Action::StepOperator,

@@ -105,13 +105,13 @@ impl ModelStore {
         self.oracle.lost(held.as_ref());
     }
 
-    /// An operator writes the field by hand, if there is a counter; returns what it held.
+    /// An operator writes the field by hand, if there is a counter; returns how many are taken.
     pub fn set_limit(&mut self, limit: u64) -> Option<u64> {
         let before = self.held()?;
         self.data.borrow_mut().fields.insert("limit".to_owned(), limit.to_string());
         self.changes += 1;
         self.oracle.changed(self.held().as_ref());
-        Some(before.limit)
+        Some(before.taken)
     }
 
     /// Runs the whole commands at the start of `bytes`, drops them there, and returns the replies,

@@ -41,7 +41,8 @@ impl World {
     pub fn new(seed: u64) -> World {
         let mut random = Rng::with_seed(seed);
         let now = Instant::now();
-        let limit = random.u64(1..60);
+        let limit_max = [10, 60][random.usize(..2)];
+        let limit = random.u64(1..limit_max);
         let processes = random.usize(1..4);
         let mut world = World {
             random,
@@ -99,9 +100,14 @@ impl World {
                 let limit = self.random.u64(1..60);
                 self.set_limit(limit);
             }
+            Action::CloseAtTaken => {
+                if let Some(held) = self.store.held().filter(|held| held.taken > 0) {
+                    self.set_limit(held.taken);
+                }
+            }
             Action::RaiseLimit => {
                 // By little, so that it is reached again soon.
-                let limit = self.limit + self.random.u64(1..4);
+                let limit = self.limit + self.random.u64(1..9);
                 self.set_limit(limit);
             }
             Action::Reset => self.operate(None),
@@ -252,9 +258,9 @@ impl World {
     }
 
     fn set_limit(&mut self, limit: u64) {
-        if let Some(before) = self.store.set_limit(limit) {
+        if let Some(taken) = self.store.set_limit(limit) {
             self.limit = limit;
-            self.has_losses |= limit < before;
+            self.has_losses |= limit < taken;
         }
     }
 

@@ -146,7 +146,7 @@ pub fn to_turned_away(bytes: &[u8]) -> Response<'static> {
 
 /// The last answer of a connection whose request, a HEAD if `head_only`, did not arrive whole in
 /// time.
-pub fn to_late(head_only: bool) -> Response<'static> {
+pub fn to_request_timeout(head_only: bool) -> Response<'static> {
     Response {
         status: Status::RequestTimeout,
         body: br#"{"error":"request timeout"}"#,

@@ -186,7 +186,7 @@ impl Client {
             Pause::Head | Pause::Body => {
                 self.closing = Some(CloseReason::RequestTimeout);
                 let head_only = self.reader.is_head(&self.inbound);
-                answer::to_late(head_only).write(&context.date, self.outbound.writer());
+                answer::to_request_timeout(head_only).write(&context.date, self.outbound.writer());
             }
             Pause::Reader => {
                 self.closing = Some(CloseReason::SendTimeout);

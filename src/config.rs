@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use arguments::{Arguments, Setting};
+use flags::Flag;
 
 pub use endpoint::{Endpoint, Secret};
 pub use postgres_url::PostgresUrl;
@@ -57,7 +58,7 @@ pub enum Invocation {
 /// What a counter is reset to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ResetTo {
-    /// The limit, if it is given; else the one in the store stays.
+    /// The limit, if an argument gives it; else the one in the store stays.
     pub limit: Option<u64>,
     /// How many numbers are taken, if that is given; else none are.
     pub taken: Option<u64>,
@@ -80,11 +81,10 @@ impl Config {
             Arguments::Version => return Ok(Invocation::Print(flags::version_text())),
         };
         let setting = |flag| Setting::find(flag, &given, &environment, cores);
-        let limit = setting(&flags::LIMIT)?;
         let config = Config {
             listen: listen(&setting(&flags::LISTEN)?)?,
             store: store(&setting(&flags::STORE)?)?,
-            limit: limit.number()?,
+            limit: setting(&flags::LIMIT)?.number()?,
             counter: setting(&flags::COUNTER)?.name()?,
             threads: setting(&flags::THREADS)?.number()?,
             halted_status: setting(&flags::HALTED_STATUS)?.number()?,
@@ -94,10 +94,12 @@ impl Config {
         if !is_reset {
             return Ok(Invocation::Serve(config));
         }
-        let taken = setting(&flags::TAKEN)?;
-        let taken = if taken.is_given() { Some(taken.number()?) } else { None };
-        let to = ResetTo { limit: limit.is_given().then_some(config.limit), taken };
-        Ok(Invocation::Reset(config, to))
+        // A variable is the setting of a process that serves, and no wish to change the counter.
+        let is_argument = |flag: &Flag| given.iter().any(|(other, _)| other.name == flag.name);
+        let limit = is_argument(&flags::LIMIT).then_some(config.limit);
+        let is_set = is_argument(&flags::TAKEN);
+        let taken = if is_set { Some(setting(&flags::TAKEN)?.number()?) } else { None };
+        Ok(Invocation::Reset(config, ResetTo { limit, taken }))
     }
 }
 
@@ -200,6 +202,21 @@ mod tests {
             let variable = variable(flag);
             assert_eq!(config(&[], &[(&variable, value)]), expected, "{variable}={value}");
         }
+    }
+
+    /// A variable is the setting of a process that serves, and no wish to change the counter.
+    #[test]
+    fn a_reset_changes_only_what_its_arguments_say() {
+        let reset = |arguments: &[&str]| match parse(arguments, &[("HEADCOUNT_LIMIT", "7")]) {
+            Ok(Invocation::Reset(config, to)) => (config.limit, to.limit, to.taken),
+            other => panic!("{arguments:?} gave {other:?}"),
+        };
+        assert_eq!(reset(&["--reset"]), (7, None, None));
+        assert_eq!(reset(&["--reset", "--limit", "5"]), (5, Some(5), None));
+        assert_eq!(reset(&["--taken", "0", "--reset"]), (7, None, Some(0)));
+        assert_eq!(error(&["--taken", "3"], &[]), "--taken goes with --reset: see --help");
+        let variables = [("HEADCOUNT_TAKEN", "wrong")];
+        assert!(matches!(parse(&["--reset"], &variables), Ok(Invocation::Reset(..))));
     }
 
     #[test]

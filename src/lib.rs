@@ -26,14 +26,15 @@
 //! - Reactors share [`service::Shared`], what they have seen of the counter
 //!   ([`store::high_water`]) and, with `memory:`, one atomic.
 //! - What thinks is sans-IO: bytes and values in, bytes and values out, `now` passed in. Only
-//!   [`reactor`] and [`socket`] touch sockets; beside the reactor only [`process`] and [`logging`]
-//!   read a clock.
+//!   [`reactor`], [`socket`] and [`reset`] touch sockets; beside these only [`process`] and
+//!   [`logging`] read a clock.
 //! - An ask runs in one epoch of the counter. One that may have run is sent again under its number,
 //!   in that epoch, and only while the store remembers its answers.
 //! - A store that holds less of the counter than this process has seen grants it nothing, and
 //!   nobody else once this process has asked.
 //! - A grant for a client who left never reaches the next owner of its slot.
-//! - Every buffer, list and wait has its bound in [`limits`].
+//! - Every buffer, list and wait has a bound. They are in [`limits`]; those of a parser or a script
+//!   stand beside their use.
 //!
 //! # The map, in reading order
 //!
@@ -41,16 +42,18 @@
 //!   stdout. [`process`]: the threads and the signals. [`reset`]: begins a counter anew.
 //! - [`reactor`]: the loop, the listener, the clients' sockets and the store's. [`socket`]: bytes
 //!   between a socket and a buffer.
-//! - [`service`]: all of a reactor that thinks: its [`clients`], the [`queue`] and the store.
-//!   [`client`]: the state machine of one connection.
+//! - [`service`]: a reactor's sans-IO core: its [`clients`], the [`queue`], the [`unclaimed`]
+//!   numbers and the store. [`client`]: the state machine of one connection.
 //! - [`http`]: requests and answers as bytes. [`route`]: which request does what. [`answer`]: what
 //!   is said.
-//! - [`store`]: `memory`, or a `link` that speaks `redis`, with the script `redis/take.lua`, or
-//!   `postgres`, with the statement `postgres/take.sql`.
+//! - [`store`]: `memory`, or a `link` that speaks `redis`, with the scripts `redis/*.lua`, or
+//!   `postgres`, with the statements `postgres/*.sql`.
 //! - Leaves, which may be used by all: [`counter`] is the rule, [`token`] names a client,
 //!   [`outbound`] holds what is to be sent, [`limits`] has every bound.
 //!
-//! Arrows point down the list, from `process -> reactor -> service` on; nothing points up.
+//! Arrows point down the list, from `process -> reactor -> service` on, with three exceptions:
+//! `store` reads the URLs of `config`, `answer` uses the outcomes of `queue`, and `reset` makes its
+//! link with `process`.
 
 // The shell: configuration, log, threads, sockets.
 pub mod config;

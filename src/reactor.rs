@@ -131,7 +131,7 @@ impl Reactor {
             self.obey_store();
             self.connections.flush_touched(&mut self.service);
         }
-        self.service.finish();
+        self.service.log_unfinished();
         Ok(())
     }
 

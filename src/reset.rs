@@ -13,7 +13,8 @@ use crate::config::{Config, Endpoint, ResetTo};
 use crate::limits::RESET_TIMEOUT;
 use crate::process;
 use crate::reactor::Uplink;
-use crate::store::counter::{Change, Counter};
+use crate::store::change::Change;
+use crate::store::counter::Counter;
 use crate::store::link::Link;
 use crate::store::{Fault, StoreError};
 
@@ -30,29 +31,33 @@ pub fn reset(config: &Config, to: ResetTo) -> io::Result<String> {
     let token = format!("{:016x}", process::random()?);
     counter.change = Some(Change { token, limit: to.limit, taken: to.taken });
     let Some((mut link, endpoint)) = process::link(config, &counter, Instant::now())? else {
-        return Err(io::Error::other("--reset: memory: ends with its process; name a --store"));
+        let words =
+            "--reset: memory: keeps nothing to reset; give --store redis://... or postgres://...";
+        return Err(io::Error::other(words));
     };
-    greet(&mut link, endpoint)?;
-    let Some(changed) = link.protocol().changed() else {
-        return Err(io::Error::other("--reset: the store did not say what it did"));
+    drive(&mut link, endpoint)?;
+    let Some(result) = link.protocol().change_progress().result() else {
+        return Err(failure(&link));
     };
     let (counter, verb) = (&config.counter, if to.taken.is_some() { "set" } else { "reset" });
-    let (taken, limit, store) = (changed.taken, changed.limit, &config.store);
+    let (taken, limit, store) = (result.taken, result.limit, &config.store);
     Ok(format!("counter {counter} {verb}: {taken} of {limit} taken in {store}\n"))
 }
 
-/// Drives a link until it has greeted its store.
-fn greet(link: &mut Link, endpoint: Endpoint) -> io::Result<()> {
+/// Drives a link until the change is done or declined, or time is up.
+fn drive(link: &mut Link, endpoint: Endpoint) -> io::Result<()> {
     let mut poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
     let registry = poll.registry().try_clone()?;
     let mut uplink = Uplink::new(endpoint, STORE, registry, waker);
     let mut events = Events::with_capacity(8);
     let end = Instant::now() + RESET_TIMEOUT;
-    while !link.can_ask() {
+    while link.protocol().change_progress().result().is_none()
+        && link.trouble().error != StoreError::Declined
+    {
         let now = Instant::now();
-        if now >= end || link.trouble().error == StoreError::Declined {
-            return Err(failure(link));
+        if now >= end {
+            break;
         }
         link.tick(now);
         uplink.obey(link, now);
@@ -73,12 +78,24 @@ fn greet(link: &mut Link, endpoint: Endpoint) -> io::Result<()> {
 /// Why it was not done, as far as that is known.
 fn failure(link: &Link) -> io::Error {
     let Fault { error, words } = link.trouble();
-    let (reason, has_sent) = (error.word(), link.protocol().has_sent_change());
-    io::Error::other(match (*error, has_sent) {
-        (StoreError::Declined, _) => format!("--reset: {words}"),
-        (_, false) => format!("--reset: the store is not available: {reason} ({words})"),
-        (_, true) => format!(
-            "--reset: sent, and not answered: {reason} ({words}); it may still happen: see /status"
-        ),
+    let (reason, words) = (error.word(), printable(words));
+    let is_in_doubt = link.protocol().change_progress().is_in_doubt();
+    io::Error::other(match (error, is_in_doubt) {
+        (StoreError::Declined, false) => format!("--reset: not done: {words}"),
+        (StoreError::Declined, true) => {
+            format!("--reset: {words}; it may have been done before that: see /status")
+        }
+        (_, true) => {
+            format!("--reset: no answer: {reason} ({words}); it may still happen: see /status")
+        }
+        (_, false) => {
+            let hint = link.protocol().advice(*error);
+            format!("--reset: not done: {reason} ({words}); {hint}")
+        }
     })
+}
+
+/// Words from outside, as they may go to a terminal: what is not printable is escaped.
+fn printable(words: &str) -> String {
+    words.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'")
 }

@@ -1,4 +1,4 @@
-//! All of one reactor that thinks: its clients, their queue and its store, without a socket.
+//! A reactor's sans-IO core: its clients, their queue and its store, without a socket.
 //!
 //! The reactor says what came from whom, then calls [`Service::turn`] once a wake: all who wait
 //! are cut into one batch, the store is asked for it, and what the store has replied goes to the
@@ -113,7 +113,7 @@ impl Service {
         self.store.tick(now);
         self.settle_replies(now);
         // Before the ask: nothing is taken for those whose time is up.
-        self.expire(now);
+        self.fail_expired(now);
         while self.ask(now) {
             self.settle_replies(now);
         }
@@ -156,21 +156,21 @@ impl Service {
     }
 
     /// The service ends: says which numbers nobody is left to take, and how many are in doubt.
-    pub fn finish(&mut self) {
+    pub fn log_unfinished(&mut self) {
         for request_num in self.unclaimed.drain() {
             warn!(request_num; "number spent: granted, and nobody was left to take it");
         }
-        self.store.finish();
+        self.store.log_unfinished();
     }
 
-    fn expire(&mut self, now: Instant) {
+    fn fail_expired(&mut self, now: Instant) {
         let (mut requests, reason) = (0, self.store.trouble());
         while let Some(waiter) = self.queue.expire(now) {
             requests += u64::from(self.clients.answer(waiter.token, Outcome::Failed(reason)));
         }
         if requests > 0 && self.answer_by.is_some() {
             let reason = reason.word();
-            warn!(requests, reason; "stopping: requests answered 503, the store did not answer");
+            warn!(requests, reason; "requests answered 503 at shutdown: no reply from the store");
         }
     }
 
@@ -204,7 +204,9 @@ impl Service {
     /// Those who get none are sent away if there is none left, and else wait for the next reply.
     fn settle(&mut self, grant: Grant, now: Instant) {
         if grant.epoch < self.unclaimed.epoch() {
-            return self.fail(StoreError::Backwards); // Numbers of an epoch that a reset has ended.
+            // A reset has ended its epoch, and its numbers with it.
+            let waiters = self.queue.end_batch().collect();
+            return self.queue.requeue(waiters, now);
         }
         self.unclaimed.add(grant);
         let (mut is_sent_away, mut answered, mut left) = (false, 0, Vec::new());
@@ -229,14 +231,14 @@ impl Service {
                 log_number(number);
             }
         }
-        self.settled(grant, answered, left, now);
+        self.plan_next_batch(grant, answered, left, now);
         if is_sent_away {
-            self.halted(grant.limit);
+            self.log_halt_once(grant.limit);
         }
     }
 
-    /// Sees to the next batch.
-    fn settled(&mut self, grant: Grant, answered: usize, left: Vec<Waiter>, now: Instant) {
+    /// Those who got nothing wait again; else the next batch waits for those just answered.
+    fn plan_next_batch(&mut self, grant: Grant, answered: usize, left: Vec<Waiter>, now: Instant) {
         // A halted counter is known, or soon will be: who comes for it is not worth a wait.
         let awaited = self.store.awaited_of(answered);
         if !left.is_empty() {
@@ -246,7 +248,7 @@ impl Service {
         }
     }
 
-    fn halted(&self, limit: u64) {
+    fn log_halt_once(&self, limit: u64) {
         if self.shared.halted_limit.swap(limit, Ordering::Relaxed) != limit {
             warn!(limit; "halted: the last number is taken");
         }

@@ -3,6 +3,7 @@
 //! One question: "grant me up to `n`"; with `n = 0` it only looks. Replies come in the order of
 //! the asks. The set of stores is closed, so it is an enum that is matched once a batch.
 
+pub mod change;
 pub mod counter;
 pub mod high_water;
 pub mod link;
@@ -31,7 +32,7 @@ pub enum Store {
 pub enum Reply {
     /// It ran, and these numbers are the asker's.
     Granted(Grant),
-    /// It surely did not run, and may be asked again.
+    /// It gave no number: it did not run, or its epoch has ended. Who asked may ask again.
     NotRun,
     /// It was refused, or nobody knows whether it ran: it must not be asked again.
     Failed(StoreError),
@@ -64,10 +65,10 @@ impl Store {
     }
 
     /// The process ends: says how many numbers are in doubt.
-    pub fn finish(&self) {
+    pub fn log_unfinished(&self) {
         match self {
             Store::Memory(_) => {}
-            Store::Link(link) => link.finish(),
+            Store::Link(link) => link.log_unfinished(),
         }
     }
 
@@ -116,7 +117,8 @@ impl Store {
 pub struct Fault {
     /// What to make of it.
     pub error: StoreError,
-    /// How the store or the system put it, for the log alone: bytes from outside.
+    /// How the store, the system or we put it: it may hold any character, so it is escaped before
+    /// it is shown.
     pub words: String,
 }
 
@@ -156,7 +158,7 @@ pub enum StoreError {
     Damaged,
     /// The counter has the layout of another version of headcount.
     Layout,
-    /// A reset or a set was not done; the log has the reason.
+    /// A reset or a set was not done, for the reason in words.
     Declined,
     /// The server is older than the commands that are needed.
     Version,
@@ -205,8 +207,45 @@ impl StoreError {
         }
     }
 
+    /// Whether the store is well, and it is the counter in it that must not be taken from.
+    pub fn is_of_counter(self) -> bool {
+        use StoreError::{Backwards, Damaged, Layout, Missing, Recreated, Type};
+        matches!(self, Backwards | Damaged | Layout | Missing | Recreated | Type)
+    }
+
     /// What the operator can do about it, for the log.
     pub fn advice(self) -> &'static str {
+        self.counter_advice().unwrap_or_else(|| self.store_advice())
+    }
+
+    fn counter_advice(self) -> Option<&'static str> {
+        Some(match self {
+            StoreError::Type => "delete the key or choose another --counter",
+            StoreError::Missing => {
+                "restore the store's data; or go on above every number that was handed out: \
+                 headcount --reset --taken N --store URL --counter NAME; or begin at 1: the same \
+                 without --taken"
+            }
+            StoreError::Backwards => {
+                "restore newer data, if no number was taken since; or go on above every number \
+                 that was handed out: headcount --reset --taken N --store URL --counter NAME; or \
+                 begin at 1: the same without --taken"
+            }
+            StoreError::Recreated => {
+                "the counter was lost, and a start created it anew: go on above every number that \
+                 was handed out: headcount --reset --taken N --store URL --counter NAME; or begin \
+                 at 1: the same without --taken"
+            }
+            StoreError::Damaged => "write what the field held before; until then nothing is taken",
+            StoreError::Layout => {
+                "if headcount 0.1 wrote it, restart headcount, which migrates it; if a newer one \
+                 did, run that version"
+            }
+            _ => return None,
+        })
+    }
+
+    fn store_advice(self) -> &'static str {
         match self {
             StoreError::Connecting => "wait: the first connection is under way",
             StoreError::Unresolved => "check the host name in --store and the name service",
@@ -218,31 +257,18 @@ impl StoreError {
             StoreError::Disk => "free disk space for the store, then see its own log",
             StoreError::Authentication => "check user and password in --store",
             StoreError::Permission => "grant the user the commands and keys the README lists",
-            StoreError::Type => "delete the key or choose another --counter",
-            StoreError::Missing => {
-                "the counter was lost: restore the store's data; or go on above the numbers that \
-                 were handed out with headcount --reset --taken N; or begin at 1 with \
-                 headcount --reset"
-            }
-            StoreError::Backwards | StoreError::Recreated => {
-                "numbers would come twice: go on above those that were handed out with headcount \
-                 --reset --taken N, also after restoring newer data; or begin at 1 with headcount \
-                 --reset"
-            }
-            StoreError::Damaged => "write what the field held before; until then nothing is taken",
-            StoreError::Layout => {
-                "restart headcount, which migrates what 0.1 wrote, or run the version that wrote it"
-            }
             StoreError::Declined => "read the counter's state, and decide anew",
             StoreError::Version => "use Redis 6.2 or newer, or Valkey",
-            StoreError::Connections => "raise the store's max_connections, or use fewer --threads",
+            StoreError::Connections => {
+                "raise the store's limit of connections, or use fewer --threads or processes"
+            }
             StoreError::Database => "create the database, or correct its name in --store",
             StoreError::Locked => {
                 "see in pg_locks who holds the counter's row, or why the server's commits are slow"
             }
             StoreError::Conflict => "see who else writes the counter's row, and how",
             StoreError::Protocol => "check that host and port in --store are the store's",
-            StoreError::Refused => "see the store's own words and log",
+            _ => "see the store's own words and log",
         }
     }
 }

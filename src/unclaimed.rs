@@ -14,7 +14,9 @@ use crate::counter::Grant;
 #[derive(Debug, Default)]
 pub struct Unclaimed {
     epoch: u64,
-    ranges: VecDeque<Range<u64>>,
+    /// The least of them; empty only if `rest` is. Apart, for it is touched for every number.
+    front: Range<u64>,
+    rest: VecDeque<Range<u64>>,
 }
 
 impl Unclaimed {
@@ -27,39 +29,46 @@ impl Unclaimed {
     pub fn add(&mut self, grant: Grant) {
         if grant.epoch != self.epoch {
             self.epoch = grant.epoch;
-            self.ranges.clear();
+            self.front = 0..0;
+            self.rest.clear();
         }
-        if grant.granted > 0 {
-            self.ranges.push_back(grant.first..grant.first + grant.granted);
+        let granted = grant.first..grant.first + grant.granted;
+        if self.front.is_empty() {
+            self.front = granted;
+        } else if !granted.is_empty() {
+            self.rest.push_back(granted);
         }
     }
 
     /// How many there are.
     pub fn len(&self) -> u64 {
-        self.ranges.iter().map(|range| range.end - range.start).sum()
+        let length = |range: &Range<u64>| range.end - range.start;
+        length(&self.front) + self.rest.iter().map(length).sum::<u64>()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
+        self.front.is_empty()
     }
 
     /// The least of them.
     pub fn first(&self) -> Option<u64> {
-        self.ranges.front().map(|range| range.start)
+        (!self.front.is_empty()).then_some(self.front.start)
     }
 
     /// The least of them was handed out.
     pub fn claim(&mut self) {
-        if let Some(range) = self.ranges.front_mut() {
-            range.start += 1;
+        self.front.next();
+        if self.front.is_empty()
+            && let Some(range) = self.rest.pop_front()
+        {
+            self.front = range;
         }
-        self.ranges.pop_front_if(|range| range.is_empty());
     }
 
     /// All of them, which are given up.
     pub fn drain(&mut self) -> impl Iterator<Item = u64> + '_ {
-        self.ranges.drain(..).flatten()
+        std::mem::take(&mut self.front).chain(self.rest.drain(..).flatten())
     }
 }
 

@@ -81,7 +81,7 @@ impl Setting {
         } else if let Some(value) = variable() {
             (flag.variable.to_owned(), value)
         } else {
-            (DEFAULT.to_owned(), OsString::from(flag.default_text(cores)))
+            ("default".to_owned(), OsString::from(flag.default_text(cores)))
         };
         match value.into_string() {
             Ok(text) => Ok(Setting { flag, source, text }),
@@ -90,11 +90,6 @@ impl Setting {
                 Err(ConfigError::new(format!("{source} (not UTF-8): allowed is {allowed}")))
             }
         }
-    }
-
-    /// Whether an argument or a variable gave it.
-    pub(super) fn is_given(&self) -> bool {
-        self.source != DEFAULT
     }
 
     pub(super) fn text(&self) -> &str {
@@ -165,9 +160,6 @@ fn edits(left: &str, right: &str) -> usize {
     }
     row[right.len()]
 }
-
-/// The source of a value that nobody gave.
-const DEFAULT: &str = "default";
 
 /// Bytes of a wrong flag's name that an error repeats.
 const NAME_BYTES_MAX: usize = 32;

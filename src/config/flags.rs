@@ -64,7 +64,7 @@ pub(super) static LIMIT: Flag = Flag {
     metavariable: "N",
     default: DefaultValue::Number(limits::LIMIT_DEFAULT),
     allowed: Allowed::Range(1, limits::LIMIT_MAX),
-    help: "the last number that is handed out",
+    help: "the last number, of a counter that is created",
 };
 
 pub(super) static COUNTER: Flag = Flag {
@@ -112,14 +112,15 @@ pub(super) static MAX_CLIENTS: Flag = Flag {
     help: "clients connected at once, over all threads",
 };
 
-/// Goes with [`RESET`] alone, and stands with it in the help.
+/// An argument that goes with [`RESET`] alone, and stands with it in the help: no variable gives
+/// it, and it has no default.
 pub(super) static TAKEN: Flag = Flag {
     name: "taken",
     variable: "HEADCOUNT_TAKEN",
     metavariable: "N",
     default: DefaultValue::Number(0),
     allowed: Allowed::Range(0, limits::LIMIT_MAX),
-    help: "with --reset: N numbers are taken, and the next one",
+    help: "with --reset: go on after N, 0 to 9007199254740991",
 };
 
 /// In the order of `--help`.
@@ -194,11 +195,10 @@ pub(super) fn help_text(cores: usize) -> String {
         help_line(&mut text, "", &flag.allowed.to_string());
         help_line(&mut text, "", &format!("{} [default: {default}]", flag.variable));
     }
-    help_line(&mut text, &format!("--{RESET}"), "begin the counter anew at 1, and end; the limit");
-    help_line(&mut text, "", "stays, unless --limit is given");
+    help_line(&mut text, &format!("--{RESET}"), "begin the counter anew at 1, and end; its limit");
+    help_line(&mut text, "", "stays, unless --limit is among the arguments");
     let taken = format!("--{} {}", TAKEN.name, TAKEN.metavariable);
     help_line(&mut text, &taken, TAKEN.help);
-    help_line(&mut text, "", "is N + 1: for a counter that lost some");
     help_line(&mut text, &format!("-{}, --{}", VERSION.1, VERSION.0), "print the version");
     help_line(&mut text, &format!("-{}, --{}", HELP.1, HELP.0), "print this help");
     text.push_str("\nStore URLs:\n");
@@ -236,7 +236,7 @@ Environment:
 
 Exit codes:
   0  stopped by SIGTERM or SIGINT, or printed what was asked for
-  1  could not start or go on, such as when the port is in use
+  1  could not start or go on, such as when the port is in use; did not reset
   2  a flag, a variable or a value is wrong
 
 Example:

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use log::{info, warn};
 
-use crate::counter::{Count, Grant};
+use crate::counter::Grant;
+use crate::store::change::Change;
 use crate::store::high_water::{HighWaterMark, Position};
 
 /// A counter behind a connection; a clone is the same counter.
@@ -14,25 +15,11 @@ pub struct Counter {
     pub name: String,
     /// The limit it is created with.
     pub limit: u64,
-    /// What is to become of it at the next handshake, if it is not to be served.
+    /// The reset or set that the next handshake carries out; `None` in a serving process.
     pub change: Option<Change>,
     /// What this process has seen of it.
     pub high_water: Arc<HighWaterMark>,
 }
-
-/// A reset or a set: it begins an epoch of the counter, which running processes follow.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// A random one, no other change's: so a change that is sent again is known to be done.
-    pub token: String,
-    /// The limit from now on; `None` keeps the one that is there.
-    pub limit: Option<u64>,
-    /// How many are to be taken; `None` for a reset, which takes none and begins a sale.
-    pub taken: Option<u64>,
-}
-
-/// What a change left in the store.
-pub type Changed = Count;
 
 /// How a counter came to be there at a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +44,7 @@ impl Counter {
         match origin {
             Origin::Found => {}
             Origin::Migrated => {
-                warn!(counter; "counter migrated: headcount 0.1 no longer takes from it");
+                warn!(counter; "counter of headcount 0.1 migrated; stop every headcount 0.1");
             }
             Origin::Created => {
                 self.high_water.created();
@@ -77,7 +64,7 @@ impl Counter {
         } else if before.epoch > 0 && before.epoch < epoch {
             let epoch_before = before.epoch;
             warn!(counter, taken, limit, epoch, epoch_before;
-                "the counter was reset or set, and is followed");
+                "counter reset or set by an operator; continuing in its new epoch");
         }
         if before.epoch == 0 && limit != self.limit {
             let asked = self.limit;

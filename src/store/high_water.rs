@@ -16,13 +16,13 @@ pub struct Position {
 }
 
 impl Position {
-    /// Whether a counter that stands here may be taken from by one who has `seen` so much, or has
-    /// that as its floor. `is_created`: its epoch was begun by somebody's start. `redis/take.lua`
-    /// and `postgres/take.sql` have the same rule.
+    /// Checks that a counter which stands here may be taken from by one who has `seen` so much, or
+    /// has that as its floor. `is_created`: its epoch was begun by somebody's start. The same rule
+    /// is in `redis/take.lua` and `postgres/take.sql`.
     ///
     /// # Errors
     /// The counter was lost, in part or as a whole, and numbers would come twice.
-    pub fn follows(self, seen: Position, is_created: bool) -> Result<(), Fault> {
+    pub fn check_not_behind(self, seen: Position, is_created: bool) -> Result<(), Fault> {
         let error = if (self.epoch, self.taken) < (seen.epoch, seen.taken) {
             StoreError::Backwards
         } else if self.epoch > seen.epoch && seen.epoch > 0 && is_created {
@@ -31,7 +31,7 @@ impl Position {
             return Ok(());
         };
         let words = format!(
-            "{} taken in epoch {}, {} in epoch {} were seen",
+            "the store holds {} taken (epoch {}), but {} taken (epoch {}) were seen before",
             self.taken, self.epoch, seen.taken, seen.epoch
         );
         Err(Fault { error, words })
@@ -123,7 +123,7 @@ mod tests {
             (position(6, 9), position(5, 3), true, Some(StoreError::Recreated)),
         ];
         for (held, seen, is_created, expected) in rows {
-            let error = held.follows(seen, is_created).err().map(|fault| fault.error);
+            let error = held.check_not_behind(seen, is_created).err().map(|fault| fault.error);
             assert_eq!(error, expected, "{held:?} after {seen:?}");
         }
     }

@@ -9,9 +9,10 @@
 //!
 //! An ask whose reply did not come before the connection was lost may have run. The stores
 //! remember their answers, so it is asked again on the next connection, with the same sequence
-//! number and in the same order, until it is answered; one too old to be remembered fails, and one
-//! of an epoch that has ended did not run: neither is sent again. Invariant: replies are in the
-//! order of the asks. It knows neither sockets nor names nor the clock.
+//! number and in the same order, until it is answered. One too old to be remembered fails; one of
+//! an epoch that has ended may have run, but its numbers ended with the epoch: neither is sent
+//! again. Invariant: replies are in the order of the asks. It knows neither sockets nor names nor
+//! the clock.
 
 mod backoff;
 mod complaints;
@@ -123,11 +124,11 @@ impl Link {
     }
 
     /// The process ends: says how many numbers are in doubt.
-    pub fn finish(&self) {
+    pub fn log_unfinished(&self) {
         in_flight::in_doubt(self.in_flight.numbers());
     }
 
-    /// How the protocol stands with a reset or a set.
+    /// The store's protocol.
     pub fn protocol(&self) -> &Protocol {
         &self.protocol
     }

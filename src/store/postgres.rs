@@ -26,7 +26,8 @@ use postgres_protocol::message::backend::Message;
 use crate::config::PostgresUrl;
 use crate::limits::{HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX};
 use crate::store::Fault;
-use crate::store::counter::{Changed, Counter};
+use crate::store::change::ChangeProgress;
+use crate::store::counter::Counter;
 use crate::store::high_water::Position;
 use crate::store::protocol::{Ask, Event};
 use authentication::Authentication;
@@ -75,8 +76,7 @@ pub struct Postgres {
     is_creating: bool,
     /// The epoch that a change has read, over all connections; 0 if there was no counter.
     read_epoch: Option<u64>,
-    /// What came of a change.
-    changed: Option<Changed>,
+    change_progress: ChangeProgress,
 }
 
 impl Postgres {
@@ -99,7 +99,7 @@ impl Postgres {
             outcome: Outcome::default(),
             is_creating: false,
             read_epoch: None,
-            changed: None,
+            change_progress: ChangeProgress::default(),
         }
     }
 
@@ -108,14 +108,9 @@ impl Postgres {
         &self.counter
     }
 
-    /// What came of a change, once it is done.
-    pub fn changed(&self) -> Option<Changed> {
-        self.changed
-    }
-
-    /// Whether a change was sent, and so may have been done.
-    pub fn has_sent_change(&self) -> bool {
-        self.read_epoch.is_some()
+    /// What is known of a reset or a set.
+    pub fn change_progress(&self) -> &ChangeProgress {
+        &self.change_progress
     }
 
     /// How long a connecting and its greeting may take.
@@ -170,7 +165,7 @@ impl Postgres {
             }
             Message::NoticeResponse(body) => {
                 let words = ServerError::read(body.fields())?.fault().words;
-                debug!(words; "the store remarks");
+                debug!(words; "store notice");
             }
             Message::CommandComplete(body) => {
                 self.outcome.has_inserted = body.tag().is_ok_and(|tag| tag == "INSERT 0 1");

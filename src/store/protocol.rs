@@ -6,7 +6,8 @@ use crate::counter::Grant;
 use crate::limits::{
     BATCHES_IN_FLIGHT_MAX, HANDSHAKE_TIMEOUT, HEARTBEAT, POSTGRES_BATCHES_IN_FLIGHT_MAX,
 };
-use crate::store::counter::{Changed, Counter};
+use crate::store::change::ChangeProgress;
+use crate::store::counter::Counter;
 use crate::store::high_water::Position;
 use crate::store::postgres::{self, Postgres};
 use crate::store::redis::Redis;
@@ -141,19 +142,11 @@ impl Protocol {
         }
     }
 
-    /// What came of a reset or a set, once it is done.
-    pub fn changed(&self) -> Option<Changed> {
+    /// What is known of a reset or a set.
+    pub fn change_progress(&self) -> &ChangeProgress {
         match self {
-            Protocol::Redis(redis) => redis.changed(),
-            Protocol::Postgres(postgres) => postgres.changed(),
-        }
-    }
-
-    /// Whether a reset or a set was sent, and so may have been done.
-    pub fn has_sent_change(&self) -> bool {
-        match self {
-            Protocol::Redis(redis) => redis.has_sent_change(),
-            Protocol::Postgres(postgres) => postgres.has_sent_change(),
+            Protocol::Redis(redis) => redis.change_progress(),
+            Protocol::Postgres(postgres) => postgres.change_progress(),
         }
     }
 

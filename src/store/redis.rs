@@ -20,7 +20,8 @@ use redis::{Cmd, PushKind, Value, parse_redis_value};
 use crate::config::RedisUrl;
 use crate::counter::Grant;
 use crate::limits::BATCHES_IN_FLIGHT_MAX;
-use crate::store::counter::{Changed, Counter};
+use crate::store::change::ChangeProgress;
+use crate::store::counter::Counter;
 use crate::store::protocol::{Answer, Ask, Event};
 use crate::store::{Fault, StoreError};
 use reply::{fault, grant, not_redis};
@@ -69,8 +70,7 @@ pub struct Redis {
     is_tracked: bool,
     /// The epoch, as text, that a change has read, over all connections.
     read_epoch: Option<Vec<u8>>,
-    /// What came of a change.
-    changed: Option<Changed>,
+    change_progress: ChangeProgress,
 }
 
 impl Redis {
@@ -89,7 +89,7 @@ impl Redis {
             may_track: false,
             is_tracked: false,
             read_epoch: None,
-            changed: None,
+            change_progress: ChangeProgress::default(),
         }
     }
 
@@ -118,7 +118,7 @@ impl Redis {
         self.is_tracked
     }
 
-    /// Bytes came; [`Redis::next_event`] says what they mean.
+    /// Bytes came; [`Redis::next`] says what they mean.
     pub fn receive(&mut self, bytes: &[u8]) {
         self.unread.extend_from_slice(bytes);
     }
@@ -128,14 +128,9 @@ impl Redis {
         &self.counter
     }
 
-    /// What came of a change, once it is done.
-    pub fn changed(&self) -> Option<Changed> {
-        self.changed
-    }
-
-    /// Whether a change was sent, and so may have been done.
-    pub fn has_sent_change(&self) -> bool {
-        self.read_epoch.is_some()
+    /// What is known of a reset or a set.
+    pub fn change_progress(&self) -> &ChangeProgress {
+        &self.change_progress
     }
 
     /// The next event in the bytes received, or `None` until more come. What there is to send for

@@ -9,6 +9,7 @@ mod in_flight;
 mod late_resets;
 mod layouts;
 mod loss;
+mod refused_resets;
 mod resets;
 mod stopping;
 mod unclaimed;

@@ -93,7 +93,7 @@ fn without_the_right_to_track_a_raised_limit_is_seen_all_the_same() {
         let redis = RedisServer::start(&[]);
         let daemon = start_as(&redis, &[missing]);
         daemon.wait_for_log("that the store does not track", |line| {
-            line.to_string().contains("does not track")
+            line.to_string().contains("no change notifications")
         });
         halt(&daemon);
         let _: u64 = redis.command(&["HSET", "headcount:{default}", "limit", "9"]);

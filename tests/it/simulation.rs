@@ -11,8 +11,8 @@
 mod client;
 mod lua;
 mod node;
-mod operator;
 mod oracle;
+mod reset_run;
 mod schedule;
 mod store;
 mod totals;

@@ -36,7 +36,7 @@ impl Troubles {
 
     /// An ask was refused.
     pub fn refused(&mut self, fault: &Fault, protocol: &Protocol, now: Instant) {
-        self.asks.say("store unavailable", fault, protocol, now);
+        self.asks.say(headline(fault.error), fault, protocol, now);
     }
 
     /// An ask did not run, and nothing can be asked for this reason, as far as is known.
@@ -53,7 +53,7 @@ impl Troubles {
 
     /// A probe was refused.
     pub fn probe_refused(&mut self, fault: &Fault, protocol: &Protocol, now: Instant) {
-        self.probes.say("store unavailable", fault, protocol, now);
+        self.probes.say(headline(fault.error), fault, protocol, now);
     }
 
     /// A probe was answered.
@@ -89,13 +89,14 @@ impl Complaints {
     fn say(&mut self, what: &str, fault: &Fault, protocol: &Protocol, now: Instant) {
         let (error, words) = (fault.error, fault.words.as_str());
         let (reason, advice) = (error.word(), protocol.advice(error));
+        let counter = protocol.counter().name.as_str();
         let is_said = self
             .0
             .is_some_and(|(last, at)| last == error && now.duration_since(at) < COMPLAINT_INTERVAL);
         if is_said {
-            debug!(target: LOG_TARGET, reason, words, advice; "{what}");
+            debug!(target: LOG_TARGET, counter, reason, words, advice; "{what}");
         } else {
-            warn!(target: LOG_TARGET, reason, words, advice; "{what}");
+            warn!(target: LOG_TARGET, counter, reason, words, advice; "{what}");
             self.0 = Some((error, now));
         }
     }
@@ -108,7 +109,11 @@ impl Complaints {
     /// All is well again: says so, if there was a failure.
     fn end_aloud(&mut self) {
         if self.0.take().is_some() {
-            info!(target: LOG_TARGET, "store answers again");
+            info!(target: LOG_TARGET, "store recovered");
         }
     }
+}
+
+fn headline(error: StoreError) -> &'static str {
+    if error.is_of_counter() { "counter refused" } else { "store unavailable" }
 }

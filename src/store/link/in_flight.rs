@@ -107,6 +107,6 @@ impl InFlight {
 pub fn in_doubt(numbers: u64) {
     if numbers > 0 {
         warn!(target: LOG_TARGET, numbers;
-            "numbers in doubt: asked for and perhaps taken, and given to nobody");
+            "numbers in doubt: requested, perhaps taken, never handed out");
     }
 }

@@ -18,5 +18,6 @@ set taken = coalesce($5, 0), max = coalesce($4, max),
   sale = case when $5 is not null then sale else
     greatest((extract(epoch from now()) * 1000000)::bigint, epoch + 1, floor_epoch + 1) end,
   floor_epoch = 0, floor_taken = 0, token = $2
-where name = $1 and epoch = $3 and $3 > 0 and coalesce($5, 0) <= coalesce($4, max)
+where name = $1 and epoch = $3 and $3 > 0 and version = 2
+  and coalesce($5, 0) <= coalesce($4, max)
   and ($5 is null or $5 >= greatest(taken, floor_taken))

@@ -7,6 +7,7 @@ use fallible_iterator::FallibleIterator;
 use postgres_protocol::message::backend::ErrorFields;
 
 use super::message::not_postgres;
+use crate::store::high_water::Position;
 use crate::store::protocol::Answer;
 use crate::store::{Fault, StoreError};
 
@@ -111,9 +112,12 @@ impl ServerError {
     }
 }
 
-/// There is no row of the counter.
-pub fn missing(name: &str) -> Fault {
-    let words = format!("the table headcount has no row {name}");
+/// There is no row of the counter, for one who had `seen` so much of it.
+pub fn missing(name: &str, seen: Position) -> Fault {
+    let mut words = format!("the table headcount has no row {name}");
+    if seen.epoch > 0 {
+        words += &format!("; {} taken (epoch {}) were seen", seen.taken, seen.epoch);
+    }
     Fault { error: StoreError::Missing, words }
 }
 

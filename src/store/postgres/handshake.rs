@@ -22,7 +22,8 @@ use super::row;
 use super::{Due, Postgres};
 use crate::store::Fault;
 use crate::store::StoreError;
-use crate::store::counter::{Change, Origin};
+use crate::store::change::Change;
+use crate::store::counter::Origin;
 use crate::store::high_water::Position;
 use crate::store::protocol::{Ask, Event};
 
@@ -44,9 +45,8 @@ impl Postgres {
             Due::Read => self.read(outcome, out)?,
             Due::ReadChanged => self.read_changed(outcome)?,
             Due::Look(seen) => return self.looked(outcome, seen, out),
-            Due::Settings | Due::Create | Due::Change | Due::Ask(..) => {
-                self.stepped(outcome.error)?;
-            }
+            Due::Change => self.changed(outcome.error)?,
+            Due::Settings | Due::Create | Due::Ask(..) => self.stepped(outcome.error)?,
         }
         Ok(None)
     }
@@ -88,7 +88,7 @@ impl Postgres {
                 return Ok(Some(Event::Greeted));
             }
             Outcome { row: None, .. } if self.may_create() => self.insert(out),
-            Outcome { row: None, .. } => return Err(error::missing(&self.counter.name)),
+            Outcome { row: None, .. } => return Err(error::missing(&self.counter.name, seen)),
         }
         self.look(out);
         Ok(None)
@@ -164,6 +164,7 @@ impl Postgres {
 
     fn change(&mut self, change: &Change, read_epoch: u64, out: &mut Vec<u8>) {
         message::change_counter(&self.counter, change, read_epoch, &mut self.unsent);
+        self.change_progress.sent();
         self.send(Due::Change, out);
         self.ask_to_read(Due::ReadChanged, out);
         self.enter(out);
@@ -189,6 +190,13 @@ impl Postgres {
         Ok(())
     }
 
+    fn changed(&mut self, error: Option<ServerError>) -> Result<(), Fault> {
+        if error.is_some() {
+            self.change_progress.refused();
+        }
+        self.stepped(error)
+    }
+
     /// Whether it was done, by its token; if not, why.
     fn read_changed(&mut self, outcome: Outcome) -> Result<(), Fault> {
         if let Some(error) = outcome.error {
@@ -199,17 +207,20 @@ impl Postgres {
         };
         let held = outcome.row.as_ref().map(row::held).transpose()?;
         if let Some(held) = held.as_ref().filter(|held| held.token == change.token) {
-            self.changed = Some(held.count);
+            self.change_progress.done(held.count);
             return Ok(());
         }
+        self.change_progress.refused();
         let words = match held {
             Some(held) if Some(held.epoch) == self.read_epoch => held.why_not(change),
             None if self.read_epoch == Some(0) => {
-                format!("--taken: the limit is {}; raise it with --limit", self.counter.limit)
+                let taken = change.taken.unwrap_or_default();
+                let limit = change.limit.unwrap_or(self.counter.limit);
+                format!("--taken {taken}: the limit is {limit}; raise it with --limit")
             }
             held => {
                 let what = held.map_or("deleted".to_owned(), |held| held.made);
-                format!("the counter was {what} by somebody else meanwhile, and this was not done")
+                format!("the counter was {what} by somebody else meanwhile")
             }
         };
         Err(Fault { error: StoreError::Declined, words })

@@ -10,7 +10,8 @@ use postgres_protocol::message::frontend;
 use super::row;
 use crate::config::PostgresUrl;
 use crate::limits::REPLY_BYTES_MAX;
-use crate::store::counter::{Change, Counter};
+use crate::store::change::Change;
+use crate::store::counter::Counter;
 use crate::store::protocol::Ask;
 use crate::store::{Fault, StoreError};
 

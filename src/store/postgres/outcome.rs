@@ -28,7 +28,7 @@ impl Outcome {
             return error.answer();
         }
         let Some(row) = self.row else {
-            return Ok(Answer::Refused(error::missing(&counter.name)));
+            return Ok(Answer::Refused(error::missing(&counter.name, seen)));
         };
         let taken = row::taken(&row)?;
         if let Err(fault) = taken.check(seen) {

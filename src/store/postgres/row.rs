@@ -5,7 +5,7 @@ use postgres_protocol::message::backend::DataRowBody;
 
 use crate::counter::{Count, Grant};
 use crate::limits::LIMIT_MAX;
-use crate::store::counter::Change;
+use crate::store::change::Change;
 use crate::store::high_water::Position;
 use crate::store::{Fault, StoreError};
 
@@ -38,8 +38,8 @@ impl Taken {
             return Ok(()); // The statement has checked it, now or before the connection was lost.
         }
         let held = Position { epoch: self.grant.epoch, taken: self.grant.count().taken };
-        held.follows(seen, self.is_created)?;
-        held.follows(self.floor, self.is_created)
+        held.check_not_behind(seen, self.is_created)?;
+        held.check_not_behind(self.floor, self.is_created)
     }
 }
 
@@ -53,11 +53,15 @@ pub struct Held {
     /// How many are taken, and the limit.
     pub count: Count,
     floor_taken: u64,
+    version: u64,
 }
 
 impl Held {
     /// Why a change of it was not done, though nothing came between.
     pub fn why_not(&self, change: &Change) -> String {
+        if self.version != VERSION {
+            return "another version of headcount wrote this counter".to_owned();
+        }
         let least = self.count.taken.max(self.floor_taken);
         let limit = change.limit.unwrap_or(self.count.limit);
         match change.taken {
@@ -102,12 +106,13 @@ pub fn taken(row: &DataRowBody) -> Result<Taken, Fault> {
 /// # Errors
 /// It is no counter's.
 pub fn held(row: &DataRowBody) -> Result<Held, Fault> {
-    let read = columns(row).and_then(|[taken, limit, epoch, floor_taken, made, token]| {
+    let read = columns(row).and_then(|[taken, limit, epoch, floor_taken, version, made, token]| {
         let text = |column: Option<&[u8]>| String::from_utf8(column?.to_vec()).ok();
         Some(Held {
             count: Count { taken: number(taken?)?, limit: number(limit?)? },
             epoch: number(epoch?)?,
             floor_taken: number(floor_taken?)?,
+            version: number(version?)?,
             made: text(made)?,
             token: text(token)?,
         })
@@ -126,9 +131,11 @@ fn number(column: &[u8]) -> Option<u64> {
 
 /// The columns of a row, if there are so many; `None` in them is NULL.
 pub fn columns<const COUNT: usize>(row: &DataRowBody) -> Option<[Option<&[u8]>; COUNT]> {
-    let ranges: Vec<_> = row.ranges().collect().ok()?;
-    let columns: Vec<_> = ranges.into_iter().map(|it| it.map(|it| &row.buffer()[it])).collect();
-    columns.try_into().ok()
+    let (mut ranges, mut columns) = (row.ranges(), [None; COUNT]);
+    for column in &mut columns {
+        *column = ranges.next().ok()??.map(|range| &row.buffer()[range]);
+    }
+    ranges.next().ok()?.is_none().then_some(columns)
 }
 
 /// The layout of the tables, in a column of each row.

@@ -185,12 +185,18 @@ fn an_answer_is_understood_in_any_pieces() {
         (
             "made anew by somebody's start",
             [row_of([1, 0, 9, EPOCH + 1, 1, 2, 1, 0, 0]), done()].concat(),
-            refused(StoreError::Recreated, "0 taken in epoch 6, 0 in epoch 5 were seen"),
+            refused(
+                StoreError::Recreated,
+                "the store holds 0 taken (epoch 6), but 0 taken (epoch 5) were seen before",
+            ),
         ),
         (
             "below its floor",
             [row_of([3, 0, 9, EPOCH, 1, 2, 0, EPOCH, 4]), done()].concat(),
-            refused(StoreError::Backwards, "2 taken in epoch 5, 4 in epoch 5 were seen"),
+            refused(
+                StoreError::Backwards,
+                "the store holds 2 taken (epoch 5), but 4 taken (epoch 5) were seen before",
+            ),
         ),
         (
             "reset, which is followed",

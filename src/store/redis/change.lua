@@ -8,7 +8,7 @@
 -- error DECLINED.
 local key, token, is_reset = KEYS[1], ARGV[1], ARGV[4] == ''
 local held = redis.pcall('HMGET', key, 'taken', 'limit', 'epoch', 'made', 'floor', 'sale', 'token',
-  'generation')
+  'generation', 'version')
 if held.err then return held end
 
 local function count(text)
@@ -19,17 +19,28 @@ local function declined(...)
   return redis.error_reply('DECLINED ' .. string.format(...))
 end
 
-local taken, limit = count(held[1]) or 0, count(held[2])
-if held[7] == token then return {taken, limit or 0} end
+local function unreadable(field, text)
+  local shown = text:sub(1, 40):gsub('[^ !#-~]', '?')
+  return declined('the field %s holds "%s": write a number there first', field, shown)
+end
+
+if held[9] and held[9] ~= '2' then
+  return declined('another version of headcount wrote this counter')
+end
+local taken, limit = count(held[1]), count(held[2])
+if held[7] == token then return {taken or 0, limit or 0} end
 if (held[3] or '') ~= ARGV[2] then
-  return declined('the counter was %s by somebody else meanwhile, and this was not done',
-    held[4] or 'deleted')
+  return declined('the counter was %s by somebody else meanwhile', held[4] or 'deleted')
 end
 local floor_epoch, floor_taken = (held[5] or ''):match('^(%d+) (%d+)$')
-floor_epoch, floor_taken = count(floor_epoch) or 0, count(floor_taken) or 0
+floor_epoch, floor_taken = count(floor_epoch), count(floor_taken)
+-- What cannot be read must not be taken for nothing: it may be more than is asked for.
+if not is_reset and held[1] and not taken then return unreadable('taken', held[1]) end
+if not is_reset and held[5] and not floor_taken then return unreadable('floor', held[5]) end
+if ARGV[3] == '' and held[2] and not limit then return unreadable('limit', held[2]) end
 limit = count(ARGV[3]) or limit or count(ARGV[5])
 local target = count(ARGV[4]) or 0
-local least = math.max(taken, floor_taken)
+local least = math.max(taken or 0, floor_taken or 0)
 if not is_reset and target < least then
   return declined('--taken %d: %d are taken already, and would be handed out again', target, least)
 elseif target > limit then
@@ -37,7 +48,7 @@ elseif target > limit then
 end
 
 local now = redis.call('TIME')
-local epoch = string.format('%d', math.max(now[1] * 1000000 + now[2], floor_epoch + 1,
+local epoch = string.format('%d', math.max(now[1] * 1000000 + now[2], (floor_epoch or 0) + 1,
   (count(held[3]) or 0) + 1, (count(held[8]) or 0) + 1))
 local sale = not is_reset and held[6] or epoch
 local function write()
@@ -48,10 +59,7 @@ end
 -- First, so that a write that is refused leaves all as it was.
 local written = write()
 if type(written) == 'table' then return written end
-if is_reset then
-  redis.call('UNLINK', key)
-  write()
-else
-  redis.call('HDEL', key, 'floor')
-end
+redis.pcall('HDEL', key, 'floor')
+-- The answers to links go with their epoch. Without the right to it they stay, and serve nobody.
+if is_reset and type(redis.pcall('UNLINK', key)) == 'number' then write() end
 return {target, limit}

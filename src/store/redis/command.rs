@@ -4,9 +4,11 @@ use redis::{Cmd, Value, cmd};
 
 use super::reply::{self, not_redis};
 use crate::config::RedisUrl;
+use crate::counter::Count;
 use crate::limits::ANSWER_KEPT;
 use crate::store::Fault;
-use crate::store::counter::{Change, Changed, Origin};
+use crate::store::change::Change;
+use crate::store::counter::Origin;
 
 /// Creates the counter, and drops old answers.
 pub const HANDSHAKE: &str = include_str!("handshake.lua");
@@ -82,12 +84,12 @@ pub fn change(key: &str, change: &Change, read_epoch: &[u8], limit_default: u64)
 }
 
 /// What `change.lua` left.
-pub fn changed(value: &Value) -> Result<Changed, Fault> {
+pub fn changed(value: &Value) -> Result<Count, Fault> {
     let Value::Array(parts) = value else {
         return Err(not_redis("a change that was not understood"));
     };
     match parts.iter().map(reply::number).collect::<Option<Vec<u64>>>().as_deref() {
-        Some(&[taken, limit]) => Ok(Changed { taken, limit }),
+        Some(&[taken, limit]) => Ok(Count { taken, limit }),
         _ => Err(not_redis("a change that was not understood")),
     }
 }

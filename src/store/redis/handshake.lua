@@ -8,7 +8,7 @@ local key, may_create = KEYS[1], ARGV[1] == '1'
 local now = redis.call('TIME')
 
 local function write(taken, limit, epoch)
-  -- No number: a headcount 0.1 finds no counter here, where it would count on by its own rules.
+  -- headcount 0.1 reads '-' as no counter, and so stops taking by its own rules.
   return redis.pcall('HSET', key, 'version', 2, 'taken', taken, 'limit', limit, 'epoch', epoch,
     'made', 'created', 'sale', epoch, 'generation', '-')
 end

@@ -14,7 +14,7 @@ use super::durability::weaknesses;
 use super::reply::{self, fault, primary};
 use super::{Due, Redis, TAKE, command};
 use crate::store::Fault;
-use crate::store::counter::Change;
+use crate::store::change::Change;
 use crate::store::protocol::Event;
 
 impl Redis {
@@ -49,7 +49,12 @@ impl Redis {
                 // Its details may repeat the password: an old Redis does.
                 return Err(Fault { words, ..fault(&error) });
             }
-            (_, Value::ServerError(error)) => return Err(fault(&error)),
+            (due, Value::ServerError(error)) => {
+                if due == Due::Change {
+                    self.change_progress.refused();
+                }
+                return Err(fault(&error));
+            }
             (Due::Hello, value) => primary(&value)?,
             (Due::Create, value) => self.counter.confirmed(command::origin(&value)?),
             (Due::Read, value) => {
@@ -58,7 +63,7 @@ impl Redis {
                     self.change(&change, out);
                 }
             }
-            (Due::Change, value) => self.changed = Some(command::changed(&value)?),
+            (Due::Change, value) => self.change_progress.done(command::changed(&value)?),
             (Due::FirstProbe, value) => {
                 self.granted(&value)?;
                 return Ok(Some(Event::Greeted));
@@ -75,7 +80,8 @@ impl Redis {
         if matches!(code, "NOPERM" | "ERR") {
             self.may_track = false;
             let words = code;
-            info!(words; "the store does not track changes for us: a halt is asked anew");
+            info!(words;
+                "no change notifications from the store: a halted counter is read every 40 ms");
         }
     }
 
@@ -94,6 +100,7 @@ impl Redis {
     fn change(&mut self, change: &Change, out: &mut Vec<u8>) {
         let read_epoch = self.read_epoch.as_deref().unwrap_or_default();
         let command = command::change(&self.key, change, read_epoch, self.counter.limit);
+        self.change_progress.sent();
         self.send(&command, Due::Change, out);
         self.peek(Due::FirstProbe, out);
     }

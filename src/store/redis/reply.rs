@@ -35,7 +35,11 @@ pub fn fault(error: &redis::ServerError) -> Fault {
         "ERR" if details.starts_with("unknown command") => StoreError::Version,
         _ => StoreError::Refused,
     };
-    Fault { error: known, words: format!("{code} {details}") }
+    let words = match known {
+        StoreError::Declined => details.to_owned(),
+        _ => format!("{code} {details}"),
+    };
+    Fault { error: known, words }
 }
 
 /// HELLO tells the server's role: a replica would refuse the first take.

@@ -26,7 +26,8 @@ local function count(text)
   return number and number <= 9007199254740991 and number
 end
 local taken, limit, epoch = count(held[2]), count(held[3]), count(held[4])
--- Nearly always all is as it was left. What is looked at otherwise is made only then, for time.
+-- The fast path: nothing has changed but the count since the asker's last reply. What the checks
+-- below need is made only otherwise.
 local is_well = held[1] == '2' and taken and limit and epoch == seen_epoch and taken >= seen_taken
   and not held[6]
 if not is_well then
@@ -41,50 +42,51 @@ if not is_well then
       or (seen_epoch == floor_epoch and seen_taken > floor_taken) then
       -- Where it cannot be written, this asker refuses all the same.
       redis.pcall('HSET', key, 'floor', string.format('%d %d', seen_epoch, seen_taken))
+      floor_epoch, floor_taken = seen_epoch, seen_taken
     end
   end
 
-  if held[1] ~= '2' then
-    if held[1] or held[2] or held[3] or held[4] then
-      return redis.error_reply('LAYOUT the field version is not 2')
-    end
-    if seen_epoch > 0 then raise_floor() end
-    return redis.error_reply('MISSING the counter has no fields')
-  end
-
-  local function damaged(field, text, expected)
+  local function wrong(code, field, text, expected)
     local shown = text and 'holds "' .. text:sub(1, 40):gsub('[^ !#-~]', '?') .. '"'
-    return redis.error_reply(string.format('DAMAGED the field %s %s: expected %s', field,
+    return redis.error_reply(string.format('%s the field %s %s: expected %s', code, field,
       shown or 'is missing', expected))
   end
-  local integer = 'an integer from 0 to 9007199254740991'
-  if not taken then return damaged('taken', held[2], integer) end
-  if not limit then return damaged('limit', held[3], integer) end
-  if not epoch then return damaged('epoch', held[4], integer) end
-  if made ~= 'created' and made ~= 'reset' and made ~= 'set' then
-    return damaged('made', made, 'created, reset or set')
+  if held[1] ~= '2' then
+    if held[1] or held[2] or held[3] or held[4] then
+      return wrong('LAYOUT', 'version', held[1], '2')
+    end
+    if seen_epoch > 0 then raise_floor() end
+    local seen = floor_taken and floor_taken > 0
+      and string.format('; %d taken (epoch %d) were seen', floor_taken, floor_epoch) or ''
+    return redis.error_reply('MISSING the counter is gone' .. seen)
   end
-  if not (floor_epoch and floor_taken) then return damaged('floor', held[6], 'two integers') end
+  local integer = 'an integer from 0 to 9007199254740991'
+  if not taken then return wrong('DAMAGED', 'taken', held[2], integer) end
+  if not limit then return wrong('DAMAGED', 'limit', held[3], integer) end
+  if not epoch then return wrong('DAMAGED', 'epoch', held[4], integer) end
+  if made ~= 'created' and made ~= 'reset' and made ~= 'set' then
+    return wrong('DAMAGED', 'made', made, 'created, reset or set')
+  end
+  if not (floor_epoch and floor_taken) then
+    return wrong('DAMAGED', 'floor', held[6], 'two integers')
+  end
 
   -- Why nothing may be taken after so many were taken in such an epoch, if so.
   local function refusal(after_epoch, after_taken)
-    local code
     if epoch < after_epoch or (epoch == after_epoch and taken < after_taken) then
-      code = 'BACKWARDS'
+      return 'BACKWARDS'
     elseif epoch > after_epoch and after_epoch > 0 and made == 'created' then
-      code = 'RECREATED'
+      return 'RECREATED'
     end
-    return code and redis.error_reply(string.format(
-      '%s %d taken in epoch %d (%s), %d in epoch %d were seen', code, taken, epoch, made,
-      after_taken, after_epoch))
   end
-  local refused = refusal(seen_epoch, seen_taken)
-  if refused then
-    raise_floor()
-    return refused
+  local code = refusal(seen_epoch, seen_taken)
+  if code then raise_floor() end
+  code = code or refusal(floor_epoch, floor_taken)
+  if code then
+    return redis.error_reply(string.format(
+      '%s the store holds %d taken (epoch %d, %s), but %d taken (epoch %d) were seen before', code,
+      taken, epoch, made, floor_taken, floor_epoch))
   end
-  refused = refusal(floor_epoch, floor_taken)
-  if refused then return refused end
 end
 
 -- The guard: never past the limit.
@@ -99,8 +101,8 @@ if wanted > 0 and epoch == seen_epoch then
     -- The limit may have been lowered since.
     return {first, math.max(0, math.min(again, limit - first + 1)), limit, epoch}
   end
-  -- A later request of this link was answered: requests of a connection run in order, so this one
-  -- ran and was granted nothing, or its connection was given up, and nobody reads this answer.
+  -- A later request of this link was granted something. Requests of a connection run in order, so
+  -- this one ran and was granted nothing; or it comes late, and nobody reads this answer.
   if last > sequence or last_other > sequence then granted = 0 end
 end
 if granted > 0 then

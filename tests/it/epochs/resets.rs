@@ -5,7 +5,7 @@ use crate::support::daemon::Daemon;
 use crate::support::redis_server::RedisServer;
 
 #[test]
-fn a_reset_tells_who_made_the_epoch_and_begins_a_later_one() {
+fn a_reset_begins_a_later_epoch_that_is_marked_as_made_by_a_reset() {
     on_each_store(|kind| {
         let server = kind.start();
         let daemon = Daemon::start_with_store(&server.url(), ONE_THREAD);

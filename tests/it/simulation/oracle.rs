@@ -60,7 +60,7 @@ pub struct Oracle {
     /// Rollbacks and deletions so far.
     losses: u64,
     /// One who has seen more than the store holds has spoken since the last loss.
-    has_spoken: bool,
+    is_loss_noticed: bool,
     /// Losses so far when each reset or set was done last.
     losses_by_token: HashMap<String, u64>,
 }
@@ -90,10 +90,11 @@ impl Oracle {
         let is_new_change = |token: &String| !self.losses_by_token.contains_key(token);
         // After a loss a reset may give the number of an epoch that was lost, where the clock is
         // behind: it is another epoch all the same.
-        if self.order(held.epoch).is_none() || held.token.as_ref().is_some_and(is_new_change) {
+        if self.epoch_index(held.epoch).is_none() || held.token.as_ref().is_some_and(is_new_change)
+        {
             let is_followed = held.made != "created";
             self.sale += usize::from(is_followed);
-            self.has_spoken &= !is_followed;
+            self.is_loss_noticed &= !is_followed;
             self.epochs.push(Epoch { number: held.epoch, is_followed, sale: self.sale });
             if let (true, Some(token)) = (is_followed, &held.token) {
                 let before = self.losses_by_token.insert(token.clone(), self.losses);
@@ -105,8 +106,8 @@ impl Oracle {
     /// The store has lost what it held, and holds this.
     pub fn lost(&mut self, held: Option<&Held>) {
         self.losses += 1;
-        self.has_spoken = false;
-        if let Some(place) = held.and_then(|held| self.order(held.epoch)) {
+        self.is_loss_noticed = false;
+        if let Some(place) = held.and_then(|held| self.epoch_index(held.epoch)) {
             self.sale = self.epochs[place].sale;
         }
         self.changed(held);
@@ -121,11 +122,11 @@ impl Oracle {
         told: Option<(u64, u64)>,
     ) {
         let has_seen_more = self.has_seen_more(asker.seen, before);
-        self.has_spoken |= has_seen_more;
+        self.is_loss_noticed |= has_seen_more;
         let told = told.filter(|(_, count)| *count > 0);
         if let Some((first, count)) = told {
             let before = before.expect("numbers of a counter that is not there");
-            assert!(!self.has_spoken, "granted below what one has seen: {asker:?} {before:?}");
+            assert!(!self.is_loss_noticed, "granted below what one has seen: {asker:?} {before:?}");
             let last = first + count - 1;
             assert!(last <= before.limit, "past the limit: {before:?}");
             match after.is_some_and(|after| after.taken > before.taken) {
@@ -162,14 +163,14 @@ impl Oracle {
     }
 
     fn has_seen_more(&self, (epoch, taken): (u64, u64), held: Option<&Held>) -> bool {
-        let Some(seen) = self.order(epoch) else {
+        let Some(seen) = self.epoch_index(epoch) else {
             assert_eq!(epoch, 0, "nobody has seen an epoch that never was");
             return false;
         };
         let Some(held) = held else {
             return true;
         };
-        let place = self.order(held.epoch).expect("the store tells of each epoch");
+        let place = self.epoch_index(held.epoch).expect("the store tells of each epoch");
         match held.epoch == epoch {
             true => taken > held.taken,
             false => seen > place || !self.epochs[place].is_followed,
@@ -201,7 +202,7 @@ impl Oracle {
         assert!(is_known, "{asker:?} was granted {numbers:?} in {epoch} without a take");
     }
 
-    fn order(&self, epoch: u64) -> Option<usize> {
+    fn epoch_index(&self, epoch: u64) -> Option<usize> {
         self.epochs.iter().rposition(|it| it.number == epoch)
     }
 

@@ -35,20 +35,20 @@ pub enum Action {
     CloseAtTaken,
     Reset,
     Set,
-    StepOperator,
-    AnswerOperator,
-    CutOperator,
+    StepReset,
+    AnswerReset,
+    CutReset,
 }
 
 /// What comes only in some of the runs: most are held against the stronger promises of a store that
-/// keeps its data, and whose operators leave it alone.
+/// keeps its data, and that nobody resets or writes to.
 #[derive(Clone, Copy)]
 struct Rare {
     kills: bool,
     losses: bool,
     limits: bool,
     raises: bool,
-    operators: bool,
+    resets: bool,
 }
 
 /// The steps of a seed.
@@ -62,7 +62,7 @@ pub fn schedule(random: &mut Rng, length: usize) -> Vec<Step> {
         losses: or_calm(3),
         limits: or_calm(4),
         raises,
-        operators: or_calm(2),
+        resets: or_calm(2),
     };
     let mut steps = Vec::with_capacity(length);
     while steps.len() < length {
@@ -78,8 +78,9 @@ pub fn schedule(random: &mut Rng, length: usize) -> Vec<Step> {
 }
 
 /// What hardly ever happens by itself: a request finds a halt that its process does not know of,
-/// the limit is raised, the next one is granted something, and both answers are lost. With the same random numbers in all steps it
-/// happens to one client and one process, if the client is that process's.
+/// the limit is raised, the next one is granted something, and both answers are lost. With the same
+/// random numbers in all steps it happens to one client and one process, if the client is that
+/// process's.
 const RAISED_BETWEEN_TWO_ASKS: [Action; 11] = [
     Action::CloseAtTaken,
     Action::Write,
@@ -112,13 +113,13 @@ fn action(random: &mut Rng, rare: Rare) -> Action {
         94 if rare.losses => Action::BackUp,
         95 if rare.losses => Action::RollBack,
         96 if rare.losses && random.u8(..4) == 0 => Action::Flush,
-        97 if rare.limits => Action::SetLimit,
+        97 | 107 if rare.limits => Action::SetLimit,
         93..=95 if rare.raises => Action::RaiseLimit,
-        98 if rare.operators => Action::Reset,
-        99 if rare.operators => Action::Set,
-        100..=103 if rare.operators => Action::StepOperator,
-        104..=105 if rare.operators => Action::AnswerOperator,
-        106 if rare.operators => Action::CutOperator,
+        98 if rare.resets => Action::Reset,
+        99 if rare.resets => Action::Set,
+        100..=103 if rare.resets => Action::StepReset,
+        104..=105 if rare.resets => Action::AnswerReset,
+        106 if rare.resets => Action::CutReset,
         93..=108 => Action::Pass,
         _ => Action::PassLong,
     }

@@ -105,13 +105,15 @@ impl ModelStore {
         self.oracle.lost(held.as_ref());
     }
 
-    /// An operator writes the field by hand, if there is a counter; returns how many are taken.
-    pub fn set_limit(&mut self, limit: u64) -> Option<u64> {
-        let before = self.held()?;
+    /// An operator writes the field by hand, if there is a counter.
+    pub fn set_limit(&mut self, limit: u64) -> bool {
+        if self.held().is_none() {
+            return false;
+        }
         self.data.borrow_mut().fields.insert("limit".to_owned(), limit.to_string());
         self.changes += 1;
         self.oracle.changed(self.held().as_ref());
-        Some(before.taken)
+        true
     }
 
     /// Runs the whole commands at the start of `bytes`, drops them there, and returns the replies,

@@ -1,7 +1,7 @@
 //! Several services, their clients and one store, in one thread and in virtual time.
 
 mod network;
-mod operators;
+mod resets;
 mod rest;
 
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use headcount::store::{Store, StoreError};
 
 use super::client::SimulatedClient;
 use super::node::{Node, STORE_TIMEOUT};
-use super::operator::Operator;
+use super::reset_run::ResetRun;
 use super::schedule::{Action, Step};
 use super::store::ModelStore;
 use super::totals::Totals;
@@ -30,7 +30,7 @@ pub struct World {
     processes: usize,
     clients: Vec<SimulatedClient>,
     /// Resets and sets under way.
-    operators: Vec<Operator>,
+    resets: Vec<ResetRun>,
     /// Numbers may be lost: a process was killed, the store has forgotten some, or the limit fell
     /// below them.
     has_losses: bool,
@@ -54,7 +54,7 @@ impl World {
             nodes: Vec::new(),
             processes: 0,
             clients: Vec::new(),
-            operators: Vec::new(),
+            resets: Vec::new(),
             has_losses: false,
             totals: Totals::default(),
         };
@@ -96,25 +96,14 @@ impl World {
             Action::BackUp => self.store.back_up(),
             Action::RollBack => self.roll_back(),
             Action::Flush => self.flush_store(),
-            Action::SetLimit => {
-                let limit = self.random.u64(1..60);
-                self.set_limit(limit);
-            }
-            Action::CloseAtTaken => {
-                if let Some(held) = self.store.held().filter(|held| held.taken > 0) {
-                    self.set_limit(held.taken);
-                }
-            }
-            Action::RaiseLimit => {
-                // By little, so that it is reached again soon.
-                let limit = self.limit + self.random.u64(1..9);
-                self.set_limit(limit);
+            Action::SetLimit | Action::CloseAtTaken | Action::RaiseLimit => {
+                self.write_limit(step.action);
             }
             Action::Reset => self.operate(None),
             Action::Set => self.operate(Some(self.store.oracle.highest())),
-            Action::StepOperator => self.step_operator(),
-            Action::AnswerOperator => self.answer_operator(),
-            Action::CutOperator => self.cut_operator(),
+            Action::StepReset => self.step_reset(),
+            Action::AnswerReset => self.answer_reset(),
+            Action::CutReset => self.cut_reset(),
         }
         self.check();
     }
@@ -257,8 +246,15 @@ impl World {
         (1 << 50) + self.random.u64(..4 * 3_600 * 1_000_000)
     }
 
-    fn set_limit(&mut self, limit: u64) {
-        if let Some(taken) = self.store.set_limit(limit) {
+    fn write_limit(&mut self, action: Action) {
+        let taken = self.store.held().map_or(0, |held| held.taken);
+        let limit = match action {
+            Action::CloseAtTaken => taken.max(1),
+            // By little, so that it is reached again soon.
+            Action::RaiseLimit => self.limit + self.random.u64(1..9),
+            _ => self.random.u64(1..60),
+        };
+        if self.store.set_limit(limit) {
             self.limit = limit;
             self.has_losses |= limit < taken;
         }

@@ -5,7 +5,7 @@ use headcount::client::CloseReason;
 use super::World;
 use crate::simulation::client::SimulatedClient;
 use crate::simulation::node::Node;
-use crate::simulation::operator::Operator;
+use crate::simulation::reset_run::ResetRun;
 use crate::simulation::totals::Totals;
 
 /// A counter that was lost before anybody told its floor may need a second reset, where the clock
@@ -17,7 +17,7 @@ impl World {
     /// were, the counter is reset, and that is held against its next epoch.
     pub fn come_to_rest(mut self) -> Totals {
         self.is_store_up = true;
-        self.operators.clear();
+        self.resets.clear();
         self.run_undisturbed();
         if self.has_losses || self.store.oracle.changes() > 0 {
             self.late.clear();
@@ -45,11 +45,11 @@ impl World {
             service.disconnect(client.token, CloseReason::Reset);
         }
         self.run_undisturbed();
-        let mut operator = Operator::new(self.random.u64(..), self.limit, None, self.now);
-        while !operator.is_done() {
-            assert!(!operator.has_ended(self.now), "nothing hinders the reset");
-            operator.step(&mut self.store, true, self.now);
-            operator.receive(true, self.now);
+        let mut reset = ResetRun::new(self.random.u64(..), self.limit, None, self.now);
+        while !reset.is_done() {
+            assert!(!reset.has_ended(self.now), "nothing hinders the reset");
+            reset.step(&mut self.store, true, self.now);
+            reset.receive(true, self.now);
         }
         let unavailable = self.totals.unavailable;
         (0..self.nodes.len()).for_each(|node| self.connect_to_write(node, 0));

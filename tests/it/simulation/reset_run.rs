@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use headcount::store::StoreError;
-use headcount::store::counter::{Change, Counter};
+use headcount::store::change::Change;
+use headcount::store::counter::Counter;
 use headcount::store::link::Link;
 
 use super::node::{Wire, link, obey};
@@ -12,19 +13,19 @@ use super::store::ModelStore;
 /// How long it tries.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub struct Operator {
+pub struct ResetRun {
     link: Link,
     wire: Option<Wire>,
     until: Instant,
 }
 
-impl Operator {
+impl ResetRun {
     /// A set, if `taken` says to how many, else a reset.
-    pub fn new(id: u64, limit: u64, taken: Option<u64>, now: Instant) -> Operator {
+    pub fn new(id: u64, limit: u64, taken: Option<u64>, now: Instant) -> ResetRun {
         let mut counter = Counter::new("default", limit);
         let token = format!("{id:016x}");
         counter.change = Some(Change { token, limit: Some(limit), taken });
-        Operator { link: link(counter, id, now), wire: None, until: now + PATIENCE }
+        ResetRun { link: link(counter, id, now), wire: None, until: now + PATIENCE }
     }
 
     /// The connection gets a step further: what is sent runs, and what is replied comes.
@@ -57,7 +58,7 @@ impl Operator {
     }
 
     pub fn is_done(&self) -> bool {
-        self.link.can_ask()
+        self.link.protocol().change_progress().result().is_some()
     }
 
     fn tick(&mut self, is_store_up: bool, now: Instant) {

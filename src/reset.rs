@@ -52,9 +52,7 @@ fn drive(link: &mut Link, endpoint: Endpoint) -> io::Result<()> {
     let mut uplink = Uplink::new(endpoint, STORE, registry, waker);
     let mut events = Events::with_capacity(8);
     let end = Instant::now() + RESET_TIMEOUT;
-    while link.protocol().change_progress().result().is_none()
-        && link.trouble().error != StoreError::Declined
-    {
+    while link.protocol().change_progress().result().is_none() && !is_final(link.trouble().error) {
         let now = Instant::now();
         if now >= end {
             break;
@@ -73,6 +71,13 @@ fn drive(link: &mut Link, endpoint: Endpoint) -> io::Result<()> {
         uplink.read_unread(link, now);
     }
     Ok(())
+}
+
+/// Whether trying again is of no use: somebody must do something first.
+fn is_final(error: StoreError) -> bool {
+    use StoreError::{Authentication, Database, Declined, Permission, ReadOnly, Version};
+    error.is_of_counter()
+        || matches!(error, Authentication | Database | Declined | Permission | ReadOnly | Version)
 }
 
 /// Why it was not done, as far as that is known.

@@ -157,10 +157,14 @@ impl Service {
 
     /// The service ends: says which numbers nobody is left to take, and how many are in doubt.
     pub fn log_unfinished(&mut self) {
-        for request_num in self.unclaimed.drain() {
-            warn!(request_num; "number spent: granted, and nobody was left to take it");
-        }
+        self.give_up_unclaimed("nobody was left to take them");
         self.store.log_unfinished();
+    }
+
+    fn give_up_unclaimed(&mut self, reason: &str) {
+        for request_num in self.unclaimed.drain() {
+            warn!(request_num, reason; "number spent: granted, and handed out to nobody");
+        }
     }
 
     fn fail_expired(&mut self, now: Instant) {
@@ -196,6 +200,7 @@ impl Service {
                     self.queue.requeue(waiters, now + ASK_REST);
                 }
                 Reply::Failed(error) => self.fail(error),
+                Reply::AnswersLost => self.give_up_unclaimed("the store has lost them"),
             }
         }
     }
@@ -204,9 +209,15 @@ impl Service {
     /// Those who get none are sent away if there is none left, and else wait for the next reply.
     fn settle(&mut self, grant: Grant, now: Instant) {
         if grant.epoch < self.unclaimed.epoch() {
-            // A reset has ended its epoch, and its numbers with it.
+            // A reset has ended the epoch of these numbers.
+            if grant.granted > 0 {
+                warn!(numbers = grant.granted; "numbers spent: granted in an epoch that has ended");
+            }
             let waiters = self.queue.end_batch().collect();
             return self.queue.requeue(waiters, now);
+        }
+        if grant.epoch > self.unclaimed.epoch() {
+            self.give_up_unclaimed("their epoch has ended");
         }
         self.unclaimed.add(grant);
         let (mut is_sent_away, mut answered, mut left) = (false, 0, Vec::new());

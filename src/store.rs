@@ -36,6 +36,9 @@ pub enum Reply {
     NotRun,
     /// It was refused, or nobody knows whether it ran: it must not be asked again.
     Failed(StoreError),
+    /// No reply to an ask: the store no longer has what it granted last. Numbers of before may
+    /// have been granted to somebody else since.
+    AnswersLost,
 }
 
 impl Store {
@@ -239,7 +242,7 @@ impl StoreError {
             StoreError::Damaged => "write what the field held before; until then nothing is taken",
             StoreError::Layout => {
                 "if headcount 0.1 wrote it, restart headcount, which migrates it; if a newer one \
-                 did, run that version"
+                 did, run that version; else begin at 1 with headcount --reset"
             }
             _ => return None,
         })

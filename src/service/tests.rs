@@ -198,6 +198,25 @@ fn unclaimed_numbers_past_a_lowered_limit_stay_until_it_is_raised() {
     assert_eq!(linked.answers(&tokens), [Some(3)]);
 }
 
+/// It went on from an older copy, and may have granted them to others since.
+#[test]
+fn unclaimed_numbers_are_given_up_when_the_store_has_lost_their_grant() {
+    for (outcome, expected) in [("found", 0), ("lost", 1)] {
+        let mut linked = Linked::with_three_unclaimed();
+        let now = linked.now;
+        linked.link().lost(StoreError::Unreachable, "failover", now);
+        linked.now += Duration::from_secs(1);
+        linked.service.clients.context().now = linked.now;
+        linked.service.turn();
+        linked.link().connected();
+        let reply = "%0\r\n+hash\r\n+hash\r\n+OK\r\n+OUTCOME\r\n*4\r\n:8\r\n:0\r\n:100\r\n:5\r\n";
+        linked.receive(reply.replace("OUTCOME", outcome).as_bytes());
+        linked.sent();
+        linked.take(1);
+        assert_eq!(linked.sent(), [expected], "{outcome}");
+    }
+}
+
 #[test]
 fn unclaimed_numbers_are_not_handed_out_while_the_store_refuses() {
     let mut linked = Linked::with_three_unclaimed();

@@ -11,8 +11,7 @@
 //! remember their answers, so it is asked again on the next connection, with the same sequence
 //! number and in the same order, until it is answered. One too old to be remembered fails; one of
 //! an epoch that has ended may have run, but its numbers ended with the epoch: neither is sent
-//! again. Invariant: replies are in the order of the asks. It knows neither sockets nor names nor
-//! the clock.
+//! again. Invariant: replies are in the order of the asks. It knows no socket, name or clock.
 
 mod backoff;
 mod complaints;
@@ -29,7 +28,7 @@ use log::info;
 use crate::counter::Grant;
 use crate::limits::PROBE_TIMEOUT;
 use crate::outbound::Outbound;
-use crate::store::protocol::{Answer, Event, Protocol};
+use crate::store::protocol::{Answer, Event, LastGrant, Protocol};
 use crate::store::{Fault, Reply, StoreError};
 use backoff::Backoff;
 use complaints::Troubles;
@@ -113,17 +112,17 @@ impl Link {
         &mut self.outbound
     }
 
-    /// Why there is no answer, while there is none.
+    /// Why there is no answer.
     pub fn trouble(&self) -> &Fault {
         self.troubles.last()
     }
 
-    /// Whether asks are without a reply: the store may have granted what they asked for.
+    /// Whether an ask is without a reply.
     pub fn is_asking(&self) -> bool {
         !self.in_flight.is_empty()
     }
 
-    /// The process ends: says how many numbers are in doubt.
+    /// Says how many numbers are in doubt at the end of the process.
     pub fn log_unfinished(&self) {
         in_flight::in_doubt(self.in_flight.numbers());
     }
@@ -177,6 +176,7 @@ impl Link {
         while !matches!(self.state, State::Down { .. }) {
             match self.protocol.next(self.outbound.writer()) {
                 Ok(None) => return,
+                Ok(Some(Event::AnswersLost)) => self.replies.push_back(Reply::AnswersLost),
                 Ok(Some(Event::Greeted)) => self.greeted(now),
                 Ok(Some(Event::Replied(answer))) => self.replied(answer, now),
                 Ok(Some(Event::Probed(answer))) => self.probed(answer, now),
@@ -204,7 +204,7 @@ impl Link {
         let ended = self.in_flight.end_before(seen.epoch);
         self.replies.extend(iter::repeat_n(Reply::NotRun, ended));
         for again in self.in_flight.send_again(seen, now + self.timeout) {
-            self.protocol.ask(again, self.outbound.writer());
+            self.protocol.ask_again(again, self.outbound.writer());
         }
         self.state = State::Ready;
         self.watch.heard(now);
@@ -230,7 +230,7 @@ impl Link {
             Answer::Granted(grant) if grant.granted > ask.count => {
                 return self.lost(StoreError::Protocol, "more granted than asked for", now);
             }
-            Answer::Granted(grant) => self.granted(grant, now),
+            Answer::Granted(grant) => self.granted(ask.sequence, grant, now),
             // It may have run when it was sent first: nothing but its answer ends the matter.
             Answer::Refused(fault) | Answer::NotRun(Some(fault)) if is_again => {
                 return self.lost(fault.error, &fault.words, now);
@@ -258,7 +258,7 @@ impl Link {
 
     /// Asks are answered in order, and so are numbers, unless the store went backwards between two
     /// that were in flight: neither had seen the other's.
-    fn granted(&mut self, grant: Grant, now: Instant) -> Reply {
+    fn granted(&mut self, sequence: u64, grant: Grant, now: Instant) -> Reply {
         if grant.granted > 0 && (grant.epoch, grant.first) <= self.granted_last {
             let words = format!("{} was granted again", grant.first);
             let fault = Fault { error: StoreError::Backwards, words };
@@ -267,6 +267,7 @@ impl Link {
         }
         if grant.granted > 0 {
             self.granted_last = (grant.epoch, grant.count().taken);
+            self.protocol.granted(LastGrant { sequence, epoch: grant.epoch });
             self.troubles.granted();
         }
         self.troubles.answered();

@@ -29,7 +29,7 @@ use crate::store::Fault;
 use crate::store::change::ChangeProgress;
 use crate::store::counter::Counter;
 use crate::store::high_water::Position;
-use crate::store::protocol::{Ask, Event};
+use crate::store::protocol::{Ask, Event, LastGrant};
 use authentication::Authentication;
 use error::ServerError;
 pub use error::advice;
@@ -58,6 +58,10 @@ enum Due {
     Look(Position),
     /// An ask for so many, likewise.
     Ask(u64, Position),
+    /// The answer that this ask may have been given before.
+    Answer(Ask),
+    /// What was seen of a counter that is missing.
+    Lost,
 }
 
 /// The protocol state of one connection, used again for the next one.
@@ -77,6 +81,8 @@ pub struct Postgres {
     /// The epoch that a change has read, over all connections; 0 if there was no counter.
     read_epoch: Option<u64>,
     change_progress: ChangeProgress,
+    /// The answer to it must be there at the next greeting.
+    pub(super) last_grant: LastGrant,
 }
 
 impl Postgres {
@@ -100,6 +106,7 @@ impl Postgres {
             is_creating: false,
             read_epoch: None,
             change_progress: ChangeProgress::default(),
+            last_grant: LastGrant::default(),
         }
     }
 
@@ -133,8 +140,20 @@ impl Postgres {
 
     /// Writes one ask.
     pub fn ask(&mut self, ask: Ask, out: &mut Vec<u8>) {
-        self.take(ask);
+        match ask.count {
+            0 => message::peek(&self.counter.name, ask.seen, &mut self.unsent),
+            _ => message::take(&self.counter.name, self.id, ask, &mut self.unsent),
+        }
         self.send(Due::Ask(ask.count, ask.seen), out);
+    }
+
+    /// Writes one ask that was sent before: first it looks for the answer.
+    pub fn ask_again(&mut self, ask: Ask, out: &mut Vec<u8>) {
+        if ask.count == 0 {
+            return self.ask(ask, out);
+        }
+        message::answer(&self.counter.name, self.id, ask, &mut self.unsent);
+        self.send(Due::Answer(ask), out);
     }
 
     /// Bytes came; [`Postgres::next`] says what they mean.
@@ -167,10 +186,11 @@ impl Postgres {
                 let words = ServerError::read(body.fields())?.fault().words;
                 debug!(words; "store notice");
             }
-            Message::CommandComplete(body) => {
+            Message::CommandComplete(body) if self.due.front() == Some(&Due::Insert) => {
                 self.outcome.has_inserted = body.tag().is_ok_and(|tag| tag == "INSERT 0 1");
             }
-            Message::ParseComplete
+            Message::CommandComplete(_)
+            | Message::ParseComplete
             | Message::BindComplete
             | Message::RowDescription(_)
             // Out of band, or nothing that is needed.
@@ -206,16 +226,25 @@ impl Postgres {
         }
         match self.due.pop_front().ok_or_else(|| not_postgres("a reply too many"))? {
             Due::Ask(count, seen) => {
+                if outcome.is_empty() {
+                    message::write_lost(&self.counter.name, seen, &mut self.unsent);
+                    self.send(Due::Lost, out);
+                }
                 let answer = outcome.answer(&self.counter, count, seen)?;
                 Ok(Some(Event::Replied(answer)))
             }
+            Due::Answer(ask) if outcome.is_empty() => {
+                self.ask(ask, out);
+                Ok(None)
+            }
+            Due::Answer(ask) => {
+                let answer = outcome.answer(&self.counter, ask.count, ask.seen)?;
+                Ok(Some(Event::Replied(answer)))
+            }
+            // Where it may not be written, this process refuses all the same.
+            Due::Lost => Ok(None),
             due => self.greeted(due, outcome, out),
         }
-    }
-
-    /// Writes a take of somebody who has seen so much.
-    fn take(&mut self, ask: Ask) {
-        message::take(&self.counter.name, self.id, ask, &mut self.unsent);
     }
 
     fn send(&mut self, due: Due, out: &mut Vec<u8>) {

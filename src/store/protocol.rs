@@ -40,9 +40,21 @@ impl Ask {
     }
 }
 
+/// The last ask of a link that was granted something; all 0 if there was none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastGrant {
+    /// The ask's sequence number.
+    pub sequence: u64,
+    /// The epoch of the counter in which it was granted.
+    pub epoch: u64,
+}
+
 /// What the store's bytes meant.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
+    /// The store has lost, or dropped, the answer to the last grant of this link. Comes before
+    /// the greeting is done.
+    AnswersLost,
     /// The greeting is done, and asks may follow.
     Greeted,
     /// The answer to the oldest ask.
@@ -79,6 +91,22 @@ impl Protocol {
         match self {
             Protocol::Redis(redis) => redis.ask(ask, out),
             Protocol::Postgres(postgres) => postgres.ask(ask, out),
+        }
+    }
+
+    /// Writes one ask that was sent before, on a connection that is lost.
+    pub fn ask_again(&mut self, ask: Ask, out: &mut Vec<u8>) {
+        match self {
+            Protocol::Redis(redis) => redis.ask(ask, out),
+            Protocol::Postgres(postgres) => postgres.ask_again(ask, out),
+        }
+    }
+
+    /// An ask was granted something: the next greeting makes sure that the store still knows.
+    pub fn granted(&mut self, last: LastGrant) {
+        match self {
+            Protocol::Redis(redis) => redis.last_grant = last,
+            Protocol::Postgres(postgres) => postgres.last_grant = last,
         }
     }
 

@@ -22,7 +22,7 @@ use crate::counter::Grant;
 use crate::limits::BATCHES_IN_FLIGHT_MAX;
 use crate::store::change::ChangeProgress;
 use crate::store::counter::Counter;
-use crate::store::protocol::{Answer, Ask, Event};
+use crate::store::protocol::{Answer, Ask, Event, LastGrant};
 use crate::store::{Fault, StoreError};
 use reply::{fault, grant, not_redis};
 
@@ -71,6 +71,8 @@ pub struct Redis {
     /// The epoch, as text, that a change has read, over all connections.
     read_epoch: Option<Vec<u8>>,
     change_progress: ChangeProgress,
+    /// The answer to it must be there at the next greeting.
+    pub(super) last_grant: LastGrant,
 }
 
 impl Redis {
@@ -90,6 +92,7 @@ impl Redis {
             is_tracked: false,
             read_epoch: None,
             change_progress: ChangeProgress::default(),
+            last_grant: LastGrant::default(),
         }
     }
 

@@ -82,7 +82,11 @@ impl InFlight {
     /// they ran, ended with their epoch, and they run in no other.
     pub fn end_before(&mut self, epoch: u64) -> usize {
         let is_over = |sent: &mut Sent| sent.ask.seen.epoch < epoch;
-        iter::from_fn(|| self.sent.pop_front_if(is_over)).count()
+        let ended = iter::from_fn(|| self.sent.pop_front_if(is_over));
+        let (count, numbers) =
+            ended.fold((0, 0), |(count, numbers), sent| (count + 1, numbers + sent.ask.count));
+        in_doubt(numbers);
+        count
     }
 
     /// Numbers asked for without a reply.

@@ -1,7 +1,8 @@
 -- Resets or sets the counter named $1: begins an epoch later than any before, which running
 -- processes follow. $2: the change's own token. $3: the epoch that it has read, 0 if there was no
--- row: it runs on that one alone. $4: the limit, or null to keep it. $5: how many are to be taken,
--- or null for a reset, which takes none and begins a sale. $6: the limit where there is none.
+-- row, or the row of a counter that was lost (see lost.sql): it runs on that one alone. $4: the
+-- limit, or null to keep it. $5: how many are to be taken, or null for a reset, which takes none
+-- and begins a sale. $6: the limit where there is none.
 -- What became of it is read by the statement that follows.
 with created as (
   insert into headcount (name, taken, max, epoch, made, sale, token)
@@ -10,14 +11,19 @@ with created as (
     (extract(epoch from now()) * 1000000)::bigint, $2
   where $3 = 0 and coalesce($5, 0) <= coalesce($4, $6)
   on conflict do nothing
+),
+next as (
+  select case when epoch = 0 then coalesce($4, $6) else coalesce($4, max) end as max,
+    greatest((extract(epoch from now()) * 1000000)::bigint, epoch + 1, floor_epoch + 1) as epoch
+  from headcount
+  where name = $1 and epoch = $3
 )
 update headcount
-set taken = coalesce($5, 0), max = coalesce($4, max),
-  epoch = greatest((extract(epoch from now()) * 1000000)::bigint, epoch + 1, floor_epoch + 1),
+set taken = coalesce($5, 0), max = next.max, epoch = next.epoch,
   made = case when $5 is null then 'reset' else 'set' end,
-  sale = case when $5 is not null then sale else
-    greatest((extract(epoch from now()) * 1000000)::bigint, epoch + 1, floor_epoch + 1) end,
+  sale = case when $5 is null or headcount.epoch = 0 then next.epoch else sale end,
   floor_epoch = 0, floor_taken = 0, token = $2
-where name = $1 and epoch = $3 and $3 > 0 and version = 2
-  and coalesce($5, 0) <= coalesce($4, max)
+from next
+where name = $1 and headcount.epoch = $3 and floor_epoch < next.epoch and version = 2
+  and coalesce($5, 0) <= next.max and next.max <= 9007199254740991
   and ($5 is null or $5 >= greatest(taken, floor_taken))

@@ -113,8 +113,8 @@ impl ServerError {
 }
 
 /// There is no row of the counter, for one who had `seen` so much of it.
-pub fn missing(name: &str, seen: Position) -> Fault {
-    let mut words = format!("the table headcount has no row {name}");
+pub fn missing(seen: Position) -> Fault {
+    let mut words = "the table headcount has no row of the counter".to_owned();
     if seen.epoch > 0 {
         words += &format!("; {} taken (epoch {}) were seen", seen.taken, seen.epoch);
     }

@@ -25,7 +25,7 @@ use crate::store::StoreError;
 use crate::store::change::Change;
 use crate::store::counter::Origin;
 use crate::store::high_water::Position;
-use crate::store::protocol::{Ask, Event};
+use crate::store::protocol::Event;
 
 impl Postgres {
     /// A step of the handshake is done.
@@ -40,13 +40,14 @@ impl Postgres {
             Due::Settings if outcome.error.is_none() => message::may_write(outcome.row.as_ref())?,
             Due::Migrate => self.migrated(outcome.error)?,
             Due::Insert => self.inserted(outcome)?,
-            // Tables that are missing or old are found so by the look, too.
-            Due::Enter => self.stepped(outcome.error.filter(|it| !it.is_of_the_layout()))?,
+            Due::Enter => return self.entered(outcome),
             Due::Read => self.read(outcome, out)?,
             Due::ReadChanged => self.read_changed(outcome)?,
             Due::Look(seen) => return self.looked(outcome, seen, out),
             Due::Change => self.changed(outcome.error)?,
-            Due::Settings | Due::Create | Due::Ask(..) => self.stepped(outcome.error)?,
+            Due::Settings | Due::Create | Due::Ask(..) | Due::Answer(_) | Due::Lost => {
+                self.stepped(outcome.error)?;
+            }
         }
         Ok(None)
     }
@@ -88,7 +89,13 @@ impl Postgres {
                 return Ok(Some(Event::Greeted));
             }
             Outcome { row: None, .. } if self.may_create() => self.insert(out),
-            Outcome { row: None, .. } => return Err(error::missing(&self.counter.name, seen)),
+            // The look that follows finds what was written.
+            Outcome { row: None, .. } if seen.epoch > 0 && !self.is_creating => {
+                self.is_creating = true;
+                message::write_lost(&self.counter.name, seen, &mut self.unsent);
+                self.send(Due::Lost, out);
+            }
+            Outcome { row: None, .. } => return Err(error::missing(seen)),
         }
         self.look(out);
         Ok(None)
@@ -144,14 +151,21 @@ impl Postgres {
     }
 
     fn enter(&mut self, out: &mut Vec<u8>) {
-        message::enter(&self.counter.name, self.id, &mut self.unsent);
+        message::enter(&self.counter.name, self.id, self.last_grant, &mut self.unsent);
         self.send(Due::Enter, out);
-        message::prepare_take(&mut self.unsent);
+        message::prepare(&mut self.unsent);
+    }
+
+    fn entered(&mut self, outcome: Outcome) -> Result<Option<Event>, Fault> {
+        let is_lost = outcome.row.is_some() && self.last_grant.sequence > 0;
+        // Tables that are missing or old are found so by the look, too.
+        self.stepped(outcome.error.filter(|it| !it.is_of_the_layout()))?;
+        Ok(is_lost.then_some(Event::AnswersLost))
     }
 
     fn look(&mut self, out: &mut Vec<u8>) {
         let seen = self.counter.high_water.position();
-        self.take(Ask::probe(seen));
+        message::peek(&self.counter.name, seen, &mut self.unsent);
         self.send(Due::Look(seen), out);
     }
 

@@ -12,22 +12,30 @@ use crate::config::PostgresUrl;
 use crate::limits::REPLY_BYTES_MAX;
 use crate::store::change::Change;
 use crate::store::counter::Counter;
-use crate::store::protocol::Ask;
+use crate::store::high_water::Position;
+use crate::store::protocol::{Ask, LastGrant};
 use crate::store::{Fault, StoreError};
 
 const TAKE: &str = include_str!("take.sql");
+const PEEK: &str = include_str!("peek.sql");
+const ANSWER: &str = include_str!("answer.sql");
+const LOST: &str = include_str!("lost.sql");
 const TABLE: &str = include_str!("table.sql");
 const MIGRATE: &str = include_str!("migrate.sql");
 const READ: &str = include_str!("read.sql");
 const CHANGE: &str = include_str!("change.sql");
 /// The epoch and the sale are by the server's clock: the table says so.
-const INSERT: &str = "insert into headcount (name, taken, max, sale) \
-    values ($1, 0, $2, extract(epoch from now()) * 1000000) on conflict do nothing";
-/// Links that asked nothing for a day are gone; one that is not gets its row again.
+const INSERT: &str =
+    "insert into headcount (name, taken, max) values ($1, 0, $2) on conflict do nothing";
+/// Removes links that were granted nothing for a day; one that still runs gets its row again. It
+/// gives a row where the answer to the link's last granted request is not there: the request $3, in
+/// the epoch $4.
 const ENTER: &str = "with gone as (delete from headcount_answer where (link, counter) in \
     (select link, counter from headcount_answer where at < now() - interval '1 day' \
-    for update skip locked)) \
-    insert into headcount_answer (link, counter) values ($1, $2) on conflict do nothing";
+    and link <> $1 for update skip locked)) \
+    insert into headcount_answer (link, counter) values ($1, $2) \
+    on conflict (link, counter) do update set at = now() \
+    where headcount_answer.sequence < $3 or headcount_answer.epoch <> $4 returning true";
 
 /// What came is not what a PostgreSQL sends.
 pub fn not_postgres(words: &str) -> Fault {
@@ -75,18 +83,40 @@ pub fn settings(statement_timeout: Duration, out: &mut BytesMut) {
     frontend::query(&query, out).expect(WRITABLE);
 }
 
-/// Prepares the statement that [`take`] executes. Without a Sync.
-pub fn prepare_take(out: &mut BytesMut) {
+/// Prepares the statements of [`take`], [`peek`] and [`answer`]. Without a Sync.
+pub fn prepare(out: &mut BytesMut) {
     let types = [TEXT, INT8, INT8, INT8, INT8, INT8];
     frontend::parse("take", TAKE, types, out).expect(WRITABLE);
+    frontend::parse("peek", PEEK, [TEXT, INT8, INT8], out).expect(WRITABLE);
+    frontend::parse("answer", ANSWER, [TEXT, INT8, INT8, INT8], out).expect(WRITABLE);
 }
 
-/// One ask of the link `id`.
+/// One ask of the link `id` for numbers.
 pub fn take(name: &str, id: u64, ask: Ask, out: &mut BytesMut) {
     let Ask { sequence, count, seen } = ask;
     let numbers = [count, id, sequence, seen.epoch, seen.taken].map(u64::to_be_bytes);
     let [count, id, sequence, epoch, taken] = &numbers;
     execute("take", &[name.as_bytes(), count, id, sequence, epoch, taken].map(Some), out);
+}
+
+/// Reads the counter, for one who has `seen` so much.
+pub fn peek(name: &str, seen: Position, out: &mut BytesMut) {
+    let [epoch, taken] = &[seen.epoch, seen.taken].map(u64::to_be_bytes);
+    execute("peek", &[name.as_bytes(), epoch, taken].map(Some), out);
+}
+
+/// Reads the answer that the link `id` was given to this ask before.
+pub fn answer(name: &str, id: u64, ask: Ask, out: &mut BytesMut) {
+    let numbers = [id, ask.sequence, ask.seen.epoch].map(u64::to_be_bytes);
+    let [id, sequence, epoch] = &numbers;
+    execute("answer", &[name.as_bytes(), id, sequence, epoch].map(Some), out);
+}
+
+/// Writes down what was `seen` of a counter whose row is missing.
+pub fn write_lost(name: &str, seen: Position, out: &mut BytesMut) {
+    let [epoch, taken] = &[seen.epoch, seen.taken].map(u64::to_be_bytes);
+    frontend::parse("", LOST, [TEXT, INT8, INT8], out).expect(WRITABLE);
+    execute("", &[name.as_bytes(), epoch, taken].map(Some), out);
 }
 
 /// Creates what is missing of the tables.
@@ -127,10 +157,12 @@ pub fn change_counter(counter: &Counter, change: &Change, read_epoch: u64, out: 
     execute("", &values, out);
 }
 
-/// Creates the row in which the answers to the link `id` are remembered, if there is none.
-pub fn enter(name: &str, id: u64, out: &mut BytesMut) {
-    frontend::parse("", ENTER, [INT8, TEXT], out).expect(WRITABLE);
-    execute("", &[Some(&id.to_be_bytes()), Some(name.as_bytes())], out);
+/// Creates the row in which the answers to the link `id` are remembered, if there is none. Gives a
+/// row if the answer to `last`, the last ask that was granted something, is not there.
+pub fn enter(name: &str, id: u64, last: LastGrant, out: &mut BytesMut) {
+    frontend::parse("", ENTER, [INT8, TEXT, INT8, INT8], out).expect(WRITABLE);
+    let [id, sequence, epoch] = &[id, last.sequence, last.epoch].map(u64::to_be_bytes);
+    execute("", &[id.as_slice(), name.as_bytes(), sequence, epoch].map(Some), out);
 }
 
 /// All that is needed for `user` to take from the counter, in one line of SQL.
@@ -148,7 +180,7 @@ pub fn migration_sql(user: &str) -> String {
 fn grants(user: &str) -> String {
     let user = user.replace('"', "\"\"");
     format!(
-        "grant select, update on headcount to \"{user}\"; \
+        "grant select, insert, update on headcount to \"{user}\"; \
          grant select, insert, update, delete on headcount_answer to \"{user}\""
     )
 }

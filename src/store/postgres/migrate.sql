@@ -1,7 +1,7 @@
 alter table headcount rename generation to epoch;
 alter table headcount
   add made text not null default 'created' check (made in ('created', 'reset', 'set')),
-  add sale bigint not null default extract(epoch from clock_timestamp()) * 1000000,
+  add sale bigint not null default extract(epoch from now()) * 1000000,
   add floor_epoch bigint not null default 0,
   add floor_taken bigint not null default 0,
   add token text,

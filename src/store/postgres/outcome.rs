@@ -21,6 +21,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// All went well, and there was no row.
+    pub fn is_empty(&self) -> bool {
+        self.row.is_none() && self.error.is_none()
+    }
+
     /// The answer to an ask for `count` numbers of a counter, by one who had `seen` so much; an
     /// error if the connection must be given up.
     pub fn answer(self, counter: &Counter, count: u64, seen: Position) -> Result<Answer, Fault> {
@@ -28,7 +33,7 @@ impl Outcome {
             return error.answer();
         }
         let Some(row) = self.row else {
-            return Ok(Answer::Refused(error::missing(&counter.name, seen)));
+            return Ok(Answer::Refused(error::missing(seen)));
         };
         let taken = row::taken(&row)?;
         if let Err(fault) = taken.check(seen) {

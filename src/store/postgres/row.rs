@@ -3,6 +3,7 @@
 use fallible_iterator::FallibleIterator;
 use postgres_protocol::message::backend::DataRowBody;
 
+use super::error;
 use crate::counter::{Count, Grant};
 use crate::limits::LIMIT_MAX;
 use crate::store::change::Change;
@@ -29,6 +30,9 @@ impl Taken {
         if version != VERSION {
             let words = format!("the row has version {version}, and not {VERSION}");
             return Err(Fault { error: StoreError::Layout, words });
+        }
+        if self.grant.epoch == 0 {
+            return Err(error::missing(self.floor)); // See lost.sql.
         }
         if limit > LIMIT_MAX {
             let words = format!("the column max holds {limit}: expected at most {LIMIT_MAX}");

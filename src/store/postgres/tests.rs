@@ -7,7 +7,7 @@ use crate::limits::{LIMIT_MAX, REPLY_BYTES_MAX};
 use crate::store::StoreError;
 use crate::store::counter::Counter;
 use crate::store::high_water::Position;
-use crate::store::protocol::Answer;
+use crate::store::protocol::{Answer, LastGrant};
 
 const TIMEOUT: Duration = Duration::from_millis(500);
 const EPOCH: i64 = 5;
@@ -342,7 +342,9 @@ fn what_is_sent_is_for_one_server_and_one_counter() {
         "set default_transaction_isolation = 'read committed';",
         "show transaction_read_only\0",
         "take\0-- Takes",
-        "\0take\0\0\x01\0\x01\0\x06\0\0\0\x07default\0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\x08",
+        "peek\0-- Says",
+        "answer\0-- The answer",
+        "\0peek\0\0\x01\0\x01\0\x03\0\0\0\x07default\0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\x08",
     ] {
         assert!(sent.contains(words), "{words} in {sent}");
     }
@@ -372,11 +374,45 @@ fn a_missing_row_is_created_by_the_first_greeting_only() {
     let replies = [done(), granted(1, 0, 100)].concat();
     assert_eq!(read(&mut postgres, [replies.as_slice()]), Ok(vec![Event::Greeted]));
     postgres.greet(&mut Vec::new());
-    let again = [welcome(), settled_with(b"off"), done(), done()].concat();
-    assert_eq!(read(&mut postgres, [again.as_slice()]), Err(StoreError::Missing));
+    let again = [welcome(), settled_with(b"off"), done()].concat();
+    assert_eq!(read(&mut postgres, [again.as_slice()]), Ok(vec![]));
+    let written = sent(&mut postgres, &done());
+    assert!(written.contains("-- Writes down what was seen"), "{written}");
+    let lost = [done(), row_of([1, 0, 0, 0, 1, 2, 1, EPOCH, 7]), done()].concat();
+    let fault = read_or_fault(&mut postgres, [lost.as_slice()], &mut Vec::new()).unwrap_err();
+    assert_eq!(fault.error, StoreError::Missing);
+    assert!(fault.words.ends_with("7 taken (epoch 5) were seen"), "{}", fault.words);
     // A row that does not come though it was created: no second try on this connection.
     let never = [done(), done(), done()].concat();
     assert_eq!(read(&mut looking(), [never.as_slice()]), Err(StoreError::Missing));
+}
+
+#[test]
+fn an_ask_that_comes_again_takes_only_if_it_was_not_answered_before() {
+    let again = |postgres: &mut Postgres| {
+        let mut out = Vec::new();
+        postgres.ask_again(ASK, &mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    };
+    let mut postgres = asking();
+    assert_eq!(read(&mut postgres, [granted(1, 3, 9).as_slice()]).map(|it| it.len()), Ok(1));
+    let sent_first = again(&mut postgres);
+    assert!(sent_first.contains("\0answer\0") && !sent_first.contains("\0take\0"));
+    assert_eq!(read(&mut postgres, [granted(1, 3, 9).as_slice()]).map(|it| it.len()), Ok(1));
+    again(&mut postgres);
+    assert!(sent(&mut postgres, &done()).contains("\0take\0"));
+    assert_eq!(read(&mut postgres, [granted(4, 3, 9).as_slice()]).map(|it| it.len()), Ok(1));
+}
+
+#[test]
+fn an_answer_that_the_store_has_lost_is_noticed_by_the_next_greeting() {
+    for (sequence, expected) in [(0, vec![]), (1, vec![Event::AnswersLost])] {
+        let mut postgres = starting();
+        postgres.last_grant = LastGrant { sequence, epoch: 5 };
+        let row = columns(&[b"t"]);
+        let bytes = [welcome(), settled_with(b"off"), row, done()].concat();
+        assert_eq!(read(&mut postgres, [bytes.as_slice()]), Ok(expected));
+    }
 }
 
 #[test]
@@ -405,8 +441,8 @@ fn a_role_without_the_right_is_told_the_sql() {
     for words in [
         "permission denied for schema public; ",
         "create table if not exists headcount ( name text primary key,",
-        "insert into headcount (name, taken, max, sale) values ('default', 0, 100, ",
-        "grant select, update on headcount to \"an\"\"n\"; ",
+        "insert into headcount (name, taken, max) values ('default', 0, 100) on conflict",
+        "grant select, insert, update on headcount to \"an\"\"n\"; ",
         "grant select, insert, update, delete on headcount_answer to \"an\"\"n\"",
     ] {
         assert!(fault.words.contains(words), "{words} in {}", fault.words);

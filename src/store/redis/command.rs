@@ -9,6 +9,7 @@ use crate::limits::ANSWER_KEPT;
 use crate::store::Fault;
 use crate::store::change::Change;
 use crate::store::counter::Origin;
+use crate::store::protocol::LastGrant;
 
 /// Creates the counter, and drops old answers.
 pub const HANDSHAKE: &str = include_str!("handshake.lua");
@@ -52,11 +53,17 @@ pub fn info() -> Cmd {
 }
 
 /// Runs `handshake.lua`.
-pub fn create(key: &str, limit: u64, may_create: bool) -> Cmd {
+pub fn create(key: &str, limit: u64, may_create: bool, place: &str, last: LastGrant) -> Cmd {
     let mut create = cmd("EVALSHA");
     create.arg(redis::Script::new(HANDSHAKE).get_hash()).arg(1).arg(key);
     create.arg(u8::from(may_create)).arg(limit).arg(ANSWER_KEPT.as_secs());
+    create.arg(place).arg(last.sequence).arg(last.epoch);
     create
+}
+
+/// Whether `handshake.lua` did not find the answer to the last grant.
+pub fn is_answer_lost(value: &Value) -> bool {
+    reply::text(value) == Some(b"lost")
 }
 
 /// What `handshake.lua` found.

@@ -2,8 +2,12 @@
 -- missing one with the limit ARGV[2], and migrates one of headcount 0.1. Returns 'created',
 -- 'migrated' or 'found'. Whether the one that is found will do, the take says.
 --
--- Then it drops the answers to links that took nothing for ARGV[3] seconds: no request is sent
--- again after so long.
+-- Returns 'lost' where the field ARGV[4] no longer has the answer to the link's request number
+-- ARGV[5], the last one that it knows to be granted, or to a later one, in epoch ARGV[6]: then the
+-- store has lost what it granted, or dropped the answer.
+--
+-- Once in ARGV[3] seconds, whoever comes drops the answers to links that took nothing for so long:
+-- no request is sent again after that.
 local key, may_create = KEYS[1], ARGV[1] == '1'
 local now = redis.call('TIME')
 
@@ -17,9 +21,10 @@ local function create()
   local held = redis.pcall('HMGET', key, 'version', 'floor', 'taken', 'limit', 'generation')
   if held.err then return held end
   local version, floor, taken, limit, generation = unpack(held)
-  -- A floor without a counter: it was lost, and one who had seen it was here.
-  if version or floor then return 'found' end
+  if version then return 'found' end
   if not (taken or limit or generation) then
+    -- A floor without a counter: it was lost, and one who had seen it was here.
+    if floor then return 'found' end
     local written = write(0, ARGV[2], string.format('%d', now[1] * 1000000 + now[2]))
     return type(written) == 'table' and written or 'created'
   end
@@ -44,14 +49,25 @@ local function drop_silent(links)
       redis.pcall('HDEL', key, unpack(places))
     end
   end
-  local left = table.concat(kept)
-  -- Every write wakes those who track the counter. Where memory is full it fails, and the next
-  -- handshake drops what is listed in vain.
-  if left ~= links then redis.pcall('HSET', key, 'links', left) end
+  -- Where memory is full this fails, and the next handshake drops what is listed in vain.
+  redis.pcall('HSET', key, 'links', table.concat(kept), 'swept', now[1])
+end
+
+local function is_sweep_due()
+  local swept = redis.pcall('HGET', key, 'swept')
+  return not (type(swept) == 'string' and now[1] - (tonumber(swept) or 0) < tonumber(ARGV[3]))
+end
+
+local function has_last_answer()
+  local answer = redis.pcall('HGET', key, ARGV[4])
+  local sequence, epoch
+  if type(answer) == 'string' then sequence, epoch = answer:match('^(%d+) %d+ %d+ (%d+) ') end
+  return sequence and tonumber(sequence) >= tonumber(ARGV[5]) and epoch == ARGV[6]
 end
 
 local outcome = may_create and create() or 'found'
 if type(outcome) == 'table' then return outcome end
+if ARGV[5] ~= '0' and not has_last_answer() then outcome = 'lost' end
 local links = redis.pcall('HGET', key, 'links')
-if type(links) == 'string' and links ~= '' then drop_silent(links) end
+if type(links) == 'string' and links ~= '' and is_sweep_due() then drop_silent(links) end
 return outcome

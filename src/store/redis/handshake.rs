@@ -56,6 +56,9 @@ impl Redis {
                 return Err(fault(&error));
             }
             (Due::Hello, value) => primary(&value)?,
+            (Due::Create, value) if command::is_answer_lost(&value) => {
+                return Ok(Some(Event::AnswersLost));
+            }
             (Due::Create, value) => self.counter.confirmed(command::origin(&value)?),
             (Due::Read, value) => {
                 self.read_epoch = Some(reply::text(&value).unwrap_or_default().to_owned());
@@ -92,7 +95,9 @@ impl Redis {
         if may_create {
             self.send(&command::info(), Due::Info, out);
         }
-        let create = command::create(&self.key, self.counter.limit, may_create);
+        let place = &self.places[self.last_grant.sequence as usize % self.places.len()];
+        let create =
+            command::create(&self.key, self.counter.limit, may_create, place, self.last_grant);
         self.send(&create, Due::Create, out);
         self.peek(Due::FirstProbe, out);
     }

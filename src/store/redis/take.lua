@@ -52,10 +52,10 @@ if not is_well then
       shown or 'is missing', expected))
   end
   if held[1] ~= '2' then
+    if seen_epoch > 0 then raise_floor() end
     if held[1] or held[2] or held[3] or held[4] then
       return wrong('LAYOUT', 'version', held[1], '2')
     end
-    if seen_epoch > 0 then raise_floor() end
     local seen = floor_taken and floor_taken > 0
       and string.format('; %d taken (epoch %d) were seen', floor_taken, floor_epoch) or ''
     return redis.error_reply('MISSING the counter is gone' .. seen)

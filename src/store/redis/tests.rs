@@ -214,6 +214,19 @@ fn asks_in_flight_have_places_of_their_own_and_a_repeated_one_has_its_old_place(
 }
 
 #[test]
+fn an_answer_that_the_store_has_lost_is_noticed_by_the_next_greeting() {
+    let mut redis = greeting();
+    assert_eq!(read(&mut redis, [GREETED]), Ok(vec![Event::Greeted]));
+    redis.last_grant = LastGrant { sequence: 3, epoch: 5 };
+    let mut out = Vec::new();
+    redis.greet(&mut out);
+    let asked = b"a:0000000000000007:1\r\n$1\r\n3\r\n$1\r\n5\r\n";
+    assert!(out.windows(asked.len()).any(|words| words == asked));
+    let lost: &[u8] = b"%0\r\n+x\r\n+x\r\n+OK\r\n$4\r\nlost\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
+    assert_eq!(read(&mut redis, [lost]), Ok(vec![Event::AnswersLost, Event::Greeted]));
+}
+
+#[test]
 fn a_reply_without_end_is_given_up_before_it_fills_the_memory() {
     let mut redis = asking();
     redis.receive(b"$1000000000\r\n");

@@ -59,9 +59,9 @@ impl Counter {
         }
     }
 
-    /// A handshake that drops what is silent for so long.
+    /// A handshake that drops what is silent for so long, of a link that was granted nothing.
     fn shake_hands(&self, kept_s: u64) {
-        let _ = self.eval(HANDSHAKE, &["0", "10", &kept_s.to_string()]);
+        let _ = self.eval(HANDSHAKE, &["0", "10", &kept_s.to_string(), "a:0:0", "0", "0"]);
     }
 
     fn eval(&self, script: &str, arguments: &[&str]) -> Value {
@@ -156,7 +156,7 @@ fn a_counter_that_is_gone_has_a_floor_once_somebody_looked_for_it() {
     assert_eq!(counter.field("floor"), None, "who has seen nothing knows nothing");
     assert_eq!(counter.ask_as(1, 0, 0, (5, 3)), Err("MISSING".to_owned()));
     assert_eq!(counter.field("floor").as_deref(), Some("5 3"));
-    let _ = counter.eval(HANDSHAKE, &["1", "10", "60"]);
+    let _ = counter.eval(HANDSHAKE, &["1", "10", "60", "a:0:0", "0", "0"]);
     assert_eq!(counter.field("taken"), None, "it was begun anew");
 }
 
@@ -176,6 +176,40 @@ fn answers_of_links_that_are_silent_are_dropped_by_a_handshake() {
     assert_eq!(fields(), with_answers - 4);
     assert_eq!(counter.ask_as(1, 3, 1, (5, 0)), Ok((5, 1)), "a silent link may speak again");
     assert_eq!(counter.field("links").map(|links| links.len()), Some(17));
+}
+
+/// Thousands of answers take Redis milliseconds to look through, and a failover brings thousands
+/// of handshakes.
+#[test]
+fn answers_are_looked_through_once_a_minute_however_many_handshakes_there_are() {
+    let counter = Counter::create();
+    assert!(counter.ask_as(1, 1, 1, (5, 0)).is_ok());
+    counter.shake_hands(60);
+    counter.set(&["a:0000000000000001:1", "1 1 1 5 1000"]);
+    counter.shake_hands(60);
+    assert!(counter.field("a:0000000000000001:1").is_some(), "it was looked at again");
+    counter.set(&["swept", "1000"]);
+    counter.shake_hands(60);
+    assert_eq!(counter.field("a:0000000000000001:1"), None);
+}
+
+#[test]
+fn a_link_learns_that_its_last_answer_is_lost() {
+    let counter = Counter::create();
+    assert!(counter.ask(3, 1).is_ok());
+    let shake_hands = |sequence: &str, epoch: &str| {
+        let last = ["0", "10", "60", "a:0000000000000001:1", sequence, epoch];
+        match counter.eval(HANDSHAKE, &last) {
+            Value::BulkString(text) => String::from_utf8(text).expect("text"),
+            value => panic!("{value:?}"),
+        }
+    };
+    assert_eq!(shake_hands("0", "0"), "found");
+    assert_eq!(shake_hands("3", "5"), "found");
+    assert_eq!(shake_hands("1", "5"), "found", "it is that of a later request");
+    for (sequence, epoch) in [("5", "5"), ("3", "6")] {
+        assert_eq!(shake_hands(sequence, epoch), "lost");
+    }
 }
 
 #[test]

@@ -184,6 +184,10 @@ impl Script {
             self.is_honest &= command != Command::Disconnect;
         }
         while let Some(reply) = self.link.poll() {
+            if reply == Reply::AnswersLost {
+                assert!(!self.is_honest, "an honest store loses no answer");
+                continue;
+            }
             let count = self.asked.pop_front().expect("a reply belongs to an ask");
             match reply {
                 // A halt that the store has told of may be told again without asking.
@@ -195,7 +199,7 @@ impl Script {
                     assert!(granted == 0 || first + granted - 1 <= limit, "{reply:?}");
                     assert!(limit <= LIMIT_MAX, "{reply:?}");
                 }
-                Reply::NotRun | Reply::Failed(_) => {}
+                Reply::NotRun | Reply::Failed(_) | Reply::AnswersLost => {}
             }
         }
         let unsent = self.link.outbound().unsent().len();

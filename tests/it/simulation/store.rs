@@ -16,6 +16,7 @@ pub struct ModelStore {
     pub oracle: Oracle,
     data: Rc<RefCell<Data>>,
     interpreter: Interpreter,
+    handshake_hash: String,
     are_scripts_loaded: bool,
     /// The processes by their links.
     processes: HashMap<u64, usize>,
@@ -43,6 +44,7 @@ impl ModelStore {
             oracle: Oracle::default(),
             interpreter: Interpreter::new(Rc::clone(&data), &scripts),
             data,
+            handshake_hash: redis::Script::new(HANDSHAKE).get_hash().to_owned(),
             are_scripts_loaded: false,
             processes: HashMap::new(),
             calls: HashMap::new(),
@@ -157,7 +159,7 @@ impl ModelStore {
             }
             ["EVAL", CHANGE, "1", _, arguments @ ..] => self.script("change", arguments),
             ["EVALSHA", ..] if !self.are_scripts_loaded => "-NOSCRIPT none\r\n".to_owned(),
-            ["EVALSHA", _, "1", _, arguments @ ..] if arguments.len() == 3 => {
+            ["EVALSHA", hash, "1", _, arguments @ ..] if *hash == self.handshake_hash => {
                 self.script("handshake", arguments)
             }
             ["EVALSHA", _, "1", _, arguments @ ..] => self.take(arguments),

@@ -24,7 +24,7 @@ use crate::store::change::ChangeProgress;
 use crate::store::counter::Counter;
 use crate::store::protocol::{Answer, Ask, Event, LastGrant};
 use crate::store::{Fault, StoreError};
-use reply::{fault, grant, not_redis};
+use reply::{Reply, fault, not_redis};
 
 /// A command that was sent, and so a reply that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,14 +139,17 @@ impl Redis {
     /// The next event in the bytes received, or `None` until more come. What there is to send for
     /// it is written to `out`. After an error the connection must be given up.
     pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
-        while let Some(value) = self.value()? {
-            match value {
-                Value::Push { kind: PushKind::Invalidate, .. } => return Ok(Some(Event::Changed)),
-                Value::Push { .. } => continue, // Out of band, and none that we subscribed to.
+        while let Some(reply) = self.reply()? {
+            match reply {
+                Reply::Value(Value::Push { kind: PushKind::Invalidate, .. }) => {
+                    return Ok(Some(Event::Changed));
+                }
+                // Out of band, and none that we subscribed to.
+                Reply::Value(Value::Push { .. }) => continue,
                 _ => {}
             }
             let due = self.due.pop_front().ok_or_else(|| not_redis("a reply too many"))?;
-            if let Some(event) = self.understand(due, value, out)? {
+            if let Some(event) = self.understand(due, reply, out)? {
                 return Ok(Some(event));
             }
         }
@@ -156,58 +159,52 @@ impl Redis {
     fn understand(
         &mut self,
         due: Due,
-        value: Value,
+        reply: Reply,
         out: &mut Vec<u8>,
     ) -> Result<Option<Event>, Fault> {
-        match (due, value) {
-            (Due::Ask, value) => {
-                let answer = self.answer(value)?.map_or_else(Answer::Refused, Answer::Granted);
+        match due {
+            Due::Ask => {
+                let answer = self.answer(reply)?.map_or_else(Answer::Refused, Answer::Granted);
                 Ok(Some(Event::Replied(answer)))
             }
-            (Due::Probe, value) => Ok(Some(Event::Probed(self.answer(value)?))),
-            (Due::Tracking | Due::Caching, Value::ServerError(error)) => {
-                self.not_tracked(error.code());
-                Ok(None)
-            }
-            (Due::Caching, _) => {
-                self.is_tracked = true;
-                Ok(None)
-            }
-            (due, value) => self.greeted(due, value, out),
+            Due::Probe => Ok(Some(Event::Probed(self.answer(reply)?))),
+            due => self.greeted(due, reply, out),
         }
     }
 
     /// What the script said, or why it was refused. After an outer error the connection must be
     /// given up.
-    fn answer(&self, value: Value) -> Result<Result<Grant, Fault>, Fault> {
-        match value {
+    fn answer(&self, reply: Reply) -> Result<Result<Grant, Fault>, Fault> {
+        match reply {
             // The greeting loads it; and what is in flight is asked again in order after one.
-            Value::ServerError(error) if error.code() == "NOSCRIPT" => {
+            Reply::Value(Value::ServerError(error)) if error.code() == "NOSCRIPT" => {
                 Err(Fault { error: StoreError::Connecting, words: "no script any more".to_owned() })
             }
             // The greeting makes room.
-            Value::ServerError(error) if error.code() == "LINKS" => Err(fault(&error)),
-            Value::ServerError(error) => Ok(Err(fault(&error))),
-            value => self.granted(&value).map(Ok),
+            Reply::Value(Value::ServerError(error)) if error.code() == "LINKS" => {
+                Err(fault(&error))
+            }
+            Reply::Value(Value::ServerError(error)) => Ok(Err(fault(&error))),
+            reply => self.granted(&reply).map(Ok),
         }
     }
 
     /// The next whole reply.
-    fn value(&mut self) -> Result<Option<Value>, Fault> {
+    fn reply(&mut self) -> Result<Option<Reply>, Fault> {
         let Some(length) = resp::length(&self.unread)? else {
             return Ok(None);
         };
-        let reply = &self.unread[..length];
-        let value = match resp::numbers::<4>(reply) {
-            Some(numbers) => Ok(Value::Array(numbers.map(Value::Int).into())),
-            None => parse_redis_value(reply).map_err(|_| not_redis("bytes that are no RESP")),
+        let bytes = &self.unread[..length];
+        let reply = match resp::numbers::<4>(bytes) {
+            Some(numbers) => Ok(Reply::Numbers(numbers)),
+            None => parse_redis_value(bytes).map(Reply::Value),
         };
         self.unread.drain(..length);
-        value.map(Some)
+        reply.map(Some).map_err(|_| not_redis("bytes that are no RESP"))
     }
 
-    fn granted(&self, value: &Value) -> Result<Grant, Fault> {
-        let grant = grant(value).ok_or_else(|| not_redis("a grant that makes no sense"))?;
+    fn granted(&self, reply: &Reply) -> Result<Grant, Fault> {
+        let grant = reply.grant().ok_or_else(|| not_redis("a grant that makes no sense"))?;
         self.counter.observe(grant);
         Ok(grant)
     }

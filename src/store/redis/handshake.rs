@@ -11,7 +11,7 @@ use log::{info, warn};
 use redis::Value;
 
 use super::durability::weaknesses;
-use super::reply::{self, fault, primary};
+use super::reply::{self, Reply, fault, not_redis, primary};
 use super::{Due, Redis, TAKE, command};
 use crate::store::Fault;
 use crate::store::change::Change;
@@ -39,45 +39,66 @@ impl Redis {
     pub(super) fn greeted(
         &mut self,
         due: Due,
-        value: Value,
+        reply: Reply,
         out: &mut Vec<u8>,
     ) -> Result<Option<Event>, Fault> {
-        match (due, value) {
-            (Due::Info, value) => self.warn_of_weaknesses(&value),
-            (Due::Hello, Value::ServerError(error)) => {
-                let words = format!("{}, in reply to HELLO", error.code());
-                // Its details may repeat the password: an old Redis does.
-                return Err(Fault { words, ..fault(&error) });
-            }
-            (due, Value::ServerError(error)) => {
-                if due == Due::Change {
-                    self.change_progress.refused();
-                }
-                return Err(fault(&error));
-            }
-            (Due::Hello, value) => primary(&value)?,
-            (Due::Create, value) if command::is_answer_lost(&value) => {
-                return Ok(Some(Event::AnswersLost));
-            }
-            (Due::Create, value) => self.counter.confirmed(command::origin(&value)?),
-            (Due::Read, value) => {
+        if due == Due::FirstProbe && reply.grant().is_some() {
+            self.granted(&reply)?;
+            return Ok(Some(Event::Greeted));
+        }
+        let value = match reply {
+            Reply::Numbers(numbers) => Value::Array(numbers.map(Value::Int).into()),
+            Reply::Value(value) => value,
+        };
+        if let Value::ServerError(error) = &value {
+            return self.step_refused(due, error);
+        }
+        match due {
+            Due::Hello => primary(&value)?,
+            Due::Caching => self.is_tracked = true,
+            Due::Info => self.warn_of_weaknesses(&value),
+            Due::Create if command::is_answer_lost(&value) => return Ok(Some(Event::AnswersLost)),
+            Due::Create => self.counter.confirmed(command::origin(&value)?),
+            Due::Read => {
                 self.read_epoch = Some(reply::text(&value).unwrap_or_default().to_owned());
                 if let Some(change) = self.counter.change.clone() {
                     self.change(&change, out);
                 }
             }
-            (Due::Change, value) => self.change_progress.done(command::changed(&value)?),
-            (Due::FirstProbe, value) => {
-                self.granted(&value)?;
-                return Ok(Some(Event::Greeted));
-            }
-            (Due::Step | Due::Tracking | Due::Caching | Due::Probe | Due::Ask, _) => {}
+            Due::Change => self.change_progress.done(command::changed(&value)?),
+            Due::FirstProbe => return Err(not_redis("a grant that makes no sense")),
+            Due::Step | Due::Tracking | Due::Probe | Due::Ask => {}
         }
         Ok(None)
     }
 
+    /// An error in reply to a step: without some of them it goes on.
+    fn step_refused(
+        &mut self,
+        due: Due,
+        error: &redis::ServerError,
+    ) -> Result<Option<Event>, Fault> {
+        match due {
+            Due::Info => Ok(None),
+            Due::Tracking | Due::Caching => {
+                self.not_tracked(error.code());
+                Ok(None)
+            }
+            Due::Hello => {
+                let words = format!("{}, in reply to HELLO", error.code());
+                // Its details may repeat the password: an old Redis does.
+                Err(Fault { words, ..fault(error) })
+            }
+            Due::Change => {
+                self.change_progress.refused();
+                Err(fault(error))
+            }
+            _ => Err(fault(error)),
+        }
+    }
+
     /// Tracking is refused: for good, or for once.
-    pub(super) fn not_tracked(&mut self, code: &str) {
+    fn not_tracked(&mut self, code: &str) {
         // NOPERM: no right. ERR: no such command. Others, such as BUSY, pass: the next probe tries
         // again.
         if matches!(code, "NOPERM" | "ERR") {

@@ -200,7 +200,7 @@ impl Service {
                     self.queue.requeue(waiters, now + ASK_REST);
                 }
                 Reply::Failed(error) => self.fail(error),
-                Reply::AnswersLost => self.give_up_unclaimed("the store has lost them"),
+                Reply::AnswersLost => self.give_up_unclaimed("the store no longer has their grant"),
             }
         }
     }

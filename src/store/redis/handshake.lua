@@ -55,7 +55,9 @@ end
 
 local function is_sweep_due()
   local swept = redis.pcall('HGET', key, 'swept')
-  return not (type(swept) == 'string' and now[1] - (tonumber(swept) or 0) < tonumber(ARGV[3]))
+  local age = now[1] - (type(swept) == 'string' and tonumber(swept) or 0)
+  -- Before 0: the clock of another server, after a failover.
+  return age < 0 or age >= tonumber(ARGV[3])
 end
 
 local function has_last_answer()

@@ -15,9 +15,8 @@
 local key, wanted, sequence = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 local seen_epoch, seen_taken = tonumber(ARGV[5]), tonumber(ARGV[6])
 local held = wanted > 0
-  and redis.pcall('HMGET', key, 'version', 'taken', 'limit', 'epoch', 'made', 'floor', ARGV[3],
-    ARGV[4])
-  or redis.pcall('HMGET', key, 'version', 'taken', 'limit', 'epoch', 'made', 'floor')
+  and redis.pcall('HMGET', key, 'version', 'taken', 'limit', 'epoch', 'floor', ARGV[3], ARGV[4])
+  or redis.pcall('HMGET', key, 'version', 'taken', 'limit', 'epoch', 'floor')
 if held.err then return held end
 
 -- Digits alone, and no more of them than a double counts without a gap: 2^53 - 1 is the bound.
@@ -29,11 +28,12 @@ local taken, limit, epoch = count(held[2]), count(held[3]), count(held[4])
 -- The fast path: nothing has changed but the count since the asker's last reply. What the checks
 -- below need is made only otherwise.
 local is_well = held[1] == '2' and taken and limit and epoch == seen_epoch and taken >= seen_taken
-  and not held[6]
+  and not held[5]
 if not is_well then
-  local made, floor_epoch, floor_taken = held[5], 0, 0
-  if held[6] then
-    local epoch_text, taken_text = held[6]:match('^(%d+) (%d+)$')
+  local made = redis.call('HGET', key, 'made')
+  local floor_epoch, floor_taken = 0, 0
+  if held[5] then
+    local epoch_text, taken_text = held[5]:match('^(%d+) (%d+)$')
     floor_epoch, floor_taken = count(epoch_text), count(taken_text)
   end
 
@@ -68,7 +68,7 @@ if not is_well then
     return wrong('DAMAGED', 'made', made, 'created, reset or set')
   end
   if not (floor_epoch and floor_taken) then
-    return wrong('DAMAGED', 'floor', held[6], 'two integers')
+    return wrong('DAMAGED', 'floor', held[5], 'two integers')
   end
 
   -- Why nothing may be taken after so many were taken in such an epoch, if so.
@@ -93,10 +93,10 @@ end
 local granted = math.max(0, math.min(wanted, limit - taken))
 if epoch ~= seen_epoch then granted = 0 end
 if wanted > 0 and epoch == seen_epoch then
-  local last = held[7] and tonumber(held[7]:match('^%d+')) or 0
-  local last_other = held[8] and tonumber(held[8]:match('^%d+')) or 0
+  local last = held[6] and tonumber(held[6]:match('^%d+')) or 0
+  local last_other = held[7] and tonumber(held[7]:match('^%d+')) or 0
   if last == sequence then
-    local first, again = held[7]:match('^%d+ (%d+) (%d+)')
+    local first, again = held[6]:match('^%d+ (%d+) (%d+)')
     first, again = tonumber(first), tonumber(again)
     -- The limit may have been lowered since.
     return {first, math.max(0, math.min(again, limit - first + 1)), limit, epoch}
@@ -109,7 +109,7 @@ if granted > 0 then
   local answer = string.format('%d %d %d %d %s', sequence, taken + 1, granted, epoch,
     redis.call('TIME')[1])
   local total, written = string.format('%d', taken + granted), nil
-  if held[7] or held[8] then
+  if held[6] or held[7] then
     written = redis.pcall('HSET', key, 'taken', total, ARGV[3], answer)
   else
     local links = redis.call('HGET', key, 'links') or ''

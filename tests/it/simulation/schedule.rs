@@ -30,6 +30,7 @@ pub enum Action {
     BackUp,
     RollBack,
     Flush,
+    Fill,
     SetLimit,
     RaiseLimit,
     CloseAtTaken,
@@ -46,6 +47,7 @@ pub enum Action {
 struct Rare {
     kills: bool,
     losses: bool,
+    fills: bool,
     limits: bool,
     raises: bool,
     resets: bool,
@@ -60,6 +62,7 @@ pub fn schedule(random: &mut Rng, length: usize) -> Vec<Step> {
     let rare = Rare {
         kills: or_calm(3),
         losses: or_calm(3),
+        fills: or_calm(4),
         limits: or_calm(4),
         raises,
         resets: or_calm(2),
@@ -120,6 +123,7 @@ fn action(random: &mut Rng, rare: Rare) -> Action {
         100..=103 if rare.resets => Action::StepReset,
         104..=105 if rare.resets => Action::AnswerReset,
         106 if rare.resets => Action::CutReset,
+        108 if rare.fills => Action::Fill,
         93..=108 => Action::Pass,
         _ => Action::PassLong,
     }

@@ -37,15 +37,17 @@ impl Data {
     }
 }
 
-/// An interpreter, with the scripts it was given.
+/// An interpreter, with the scripts it was given; a clone is the same one.
+#[derive(Clone)]
 pub struct Interpreter {
     lua: Lua,
-    data: Rc<RefCell<Data>>,
+    pub data: Rc<RefCell<Data>>,
     compiled: HashMap<&'static str, Function>,
 }
 
 impl Interpreter {
-    pub fn new(data: Rc<RefCell<Data>>, scripts: &[(&'static str, &str)]) -> Interpreter {
+    pub fn new(scripts: &[(&'static str, &str)]) -> Interpreter {
+        let data = Rc::new(RefCell::new(Data::new(Fields::new(), 0)));
         let lua = Lua::new();
         let redis = lua.create_table().expect("a table");
         let error_reply =

@@ -73,6 +73,10 @@ pub fn schedule(random: &mut Rng, length: usize) -> Vec<Step> {
             let random = random.fork();
             let step = |action| Step { action, random: random.clone() };
             steps.extend(RAISED_BETWEEN_TWO_ASKS.map(step));
+        } else if rare.resets && random.u8(..60) == 0 {
+            let random = random.fork();
+            let step = |action| Step { action, random: random.clone() };
+            steps.extend(SET_AT_ONCE.map(step));
         } else {
             steps.push(Step { action: action(random, rare), random: random.fork() });
         }
@@ -97,6 +101,10 @@ const RAISED_BETWEEN_TWO_ASKS: [Action; 11] = [
     Action::RunStore,
     Action::Cut,
 ];
+
+/// A set for which little time is left to be hindered in: by itself it mostly is.
+const SET_AT_ONCE: [Action; 5] =
+    [Action::Set, Action::StepReset, Action::AnswerReset, Action::StepReset, Action::AnswerReset];
 
 fn action(random: &mut Rng, rare: Rare) -> Action {
     match random.u8(..110) {

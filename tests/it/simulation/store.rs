@@ -11,6 +11,12 @@ const TAKE: &str = include_str!("../../../src/store/redis/take.lua");
 const HANDSHAKE: &str = include_str!("../../../src/store/redis/handshake.lua");
 const CHANGE: &str = include_str!("../../../src/store/redis/change.lua");
 
+thread_local! {
+    /// One for all stores, one after the other: to compile the scripts takes long.
+    static INTERPRETER: Interpreter =
+        Interpreter::new(&[("take", TAKE), ("handshake", HANDSHAKE), ("change", CHANGE)]);
+}
+
 /// What survives a restart with an append-only file: the counter; what does not: the scripts.
 pub struct ModelStore {
     pub oracle: Oracle,
@@ -38,12 +44,12 @@ pub struct Tracking {
 
 impl ModelStore {
     pub fn new() -> ModelStore {
-        let data = Rc::new(RefCell::new(Data::new(Fields::new(), 1 << 50)));
-        let scripts = [("take", TAKE), ("handshake", HANDSHAKE), ("change", CHANGE)];
+        let interpreter = INTERPRETER.with(Interpreter::clone);
+        *interpreter.data.borrow_mut() = Data::new(Fields::new(), 1 << 50);
         ModelStore {
             oracle: Oracle::default(),
-            interpreter: Interpreter::new(Rc::clone(&data), &scripts),
-            data,
+            data: Rc::clone(&interpreter.data),
+            interpreter,
             are_scripts_loaded: false,
             processes: HashMap::new(),
             calls: HashMap::new(),
@@ -243,7 +249,7 @@ fn command(bytes: &[u8]) -> Option<(Vec<String>, usize)> {
         if at > bytes.len() {
             return None;
         }
-        words.push(String::from_utf8_lossy(word).into_owned());
+        words.push(String::from_utf8(word.to_vec()).expect("headcount sends text"));
     }
     Some((words, at))
 }

@@ -82,6 +82,8 @@ pub struct Oracle {
     grants: Vec<Grant>,
     /// Rollbacks and deletions so far.
     losses: u64,
+    /// Those before the state that may be restored.
+    losses_at_backup: u64,
     /// The furthest that those had seen who have spoken since the last loss, and had seen more than
     /// the store holds.
     floor: Option<(u64, u64)>,
@@ -140,16 +142,23 @@ impl Oracle {
         }
     }
 
+    /// What the store holds now may be restored later.
+    pub fn backed_up(&mut self) {
+        self.losses_at_backup = self.losses;
+    }
+
     /// The store has lost what it held, and holds this.
     pub fn lost(&mut self, held: Option<&Held>) {
         self.losses += 1;
         self.floor = None;
         self.handed_out_at_loss.clone_from(&self.handed_out);
-        let is_held = |grant: &Grant| {
-            held.is_some_and(|it| it.epoch == grant.epoch && *grant.numbers.end() <= it.taken)
-        };
-        for grant in self.grants.iter_mut().filter(|grant| !is_held(grant)) {
-            grant.lost_in.get_or_insert(self.losses);
+        for grant in &mut self.grants {
+            let was_backed_up = grant.lost_in.is_none_or(|loss| loss > self.losses_at_backup);
+            let is_held = |it: &Held| it.epoch == grant.epoch && *grant.numbers.end() <= it.taken;
+            grant.lost_in = match was_backed_up && held.is_some_and(is_held) {
+                true => None,
+                false => grant.lost_in.or(Some(self.losses)),
+            };
         }
         if let Some(place) = held.and_then(|held| self.epoch_index(held.epoch)) {
             self.sale = self.epochs[place].sale;

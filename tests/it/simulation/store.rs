@@ -98,6 +98,7 @@ impl ModelStore {
     /// What is there now may be restored later.
     pub fn back_up(&mut self) {
         self.backup = self.held().map(|_| self.data.borrow().fields.clone());
+        self.oracle.backed_up();
     }
 
     /// A replica that is as old as the backup, if there is one, takes over, with its own clock.

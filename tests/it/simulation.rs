@@ -3,10 +3,10 @@
 //!
 //! One seed decides everything: splits of bytes, closes, losses of the link (before or after the
 //! store has run what was sent, or so that it runs it twice), restarts of processes and of the
-//! store, failovers to an older copy, loss of all data, resets, sets, limits written by hand, jumps
-//! of the clock. The store's scripts are the real ones. A failure prints its seed and the
-//! shortest schedule that still fails; `SIMULATION_SEED=N cargo test --test it simulation` runs
-//! that seed alone.
+//! store, failovers to an older copy, loss of all data, a store out of memory, resets, sets,
+//! limits written by hand, jumps of the clock. The store's scripts are the real ones. A failure
+//! prints its seed and the shortest schedule that still fails; `SIMULATION_SEED=N cargo test --test
+//! it simulation` runs that seed alone.
 
 mod client;
 mod lua;

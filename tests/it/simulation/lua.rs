@@ -11,33 +11,49 @@ use mlua::{Function, Lua, MultiValue, Table, Value};
 pub type Fields = BTreeMap<String, String>;
 
 /// What the scripts read and write.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct Data {
     pub fields: Fields,
     pub clock_us: u64,
+    /// It is out of memory.
+    pub is_full: bool,
+    /// The script that runs has written something.
+    has_written: bool,
 }
 
-/// An interpreter, with the scripts it was given.
+const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+
+impl Data {
+    pub fn new(fields: Fields, clock_us: u64) -> Data {
+        Data { fields, clock_us, is_full: false, has_written: false }
+    }
+
+    /// Whether a command of a script is refused. Where memory is full, that is a write which needs
+    /// some, unless the script has written before: it must not be left half done.
+    fn refuses(&mut self, command: &str) -> bool {
+        let is_refused = self.is_full && command == "HSET" && !self.has_written;
+        self.has_written |= !is_refused && matches!(command, "HSET" | "HDEL" | "UNLINK");
+        is_refused
+    }
+}
+
+/// An interpreter, with the scripts it was given; a clone is the same one.
+#[derive(Clone)]
 pub struct Interpreter {
     lua: Lua,
-    data: Rc<RefCell<Data>>,
+    pub data: Rc<RefCell<Data>>,
     compiled: HashMap<&'static str, Function>,
 }
 
 impl Interpreter {
-    pub fn new(data: Rc<RefCell<Data>>, scripts: &[(&'static str, &str)]) -> Interpreter {
+    pub fn new(scripts: &[(&'static str, &str)]) -> Interpreter {
+        let data = Rc::new(RefCell::new(Data::new(Fields::new(), 0)));
         let lua = Lua::new();
         let redis = lua.create_table().expect("a table");
-        let commands = Rc::clone(&data);
-        let call = lua.create_function(move |lua, words: MultiValue| {
-            let words: Vec<String> = words.iter().map(text).collect();
-            command(lua, &mut commands.borrow_mut(), &words)
-        });
-        let call = call.expect("a function");
         let error_reply =
             lua.create_function(|lua, text: String| lua.create_table_from([("err", text)]));
-        redis.set("call", &call).expect("a new table");
-        redis.set("pcall", call).expect("a new table");
+        redis.set("call", caller(&lua, &data, true)).expect("a new table");
+        redis.set("pcall", caller(&lua, &data, false)).expect("a new table");
         redis.set("error_reply", error_reply.expect("a function")).expect("a new table");
         lua.globals().set("redis", redis).expect("no other has the name");
         let compile = |source: &str| lua.load(source).into_function().expect("the script is Lua");
@@ -52,9 +68,32 @@ impl Interpreter {
         globals.set("KEYS", list(&["counter"]).expect("a table")).expect("a global");
         globals.set("ARGV", list(arguments).expect("a table")).expect("a global");
         self.data.borrow_mut().clock_us += 1;
-        let reply: Value = self.compiled[script].call(()).expect("the script has no fault");
-        resp(&reply)
+        self.data.borrow_mut().has_written = false;
+        match self.compiled[script].call(()) {
+            Ok(reply) => resp(&reply),
+            Err(error) if error.to_string().contains(OUT_OF_MEMORY) => {
+                format!("-{OUT_OF_MEMORY}\r\n")
+            }
+            Err(error) => panic!("the script has a fault: {error}"),
+        }
     }
+}
+
+/// `redis.call`, which raises an error, or `redis.pcall`, which returns it.
+fn caller(lua: &Lua, data: &Rc<RefCell<Data>>, raises: bool) -> Function {
+    let data = Rc::clone(data);
+    let caller = lua.create_function(move |lua, words: MultiValue| {
+        let words: Vec<String> = words.iter().map(text).collect();
+        let mut data = data.borrow_mut();
+        if !data.refuses(&words[0]) {
+            return command(lua, &mut data, &words);
+        }
+        match raises {
+            true => Err(mlua::Error::runtime(OUT_OF_MEMORY)),
+            false => Ok(Value::Table(lua.create_table_from([("err", OUT_OF_MEMORY)])?)),
+        }
+    });
+    caller.expect("a function")
 }
 
 /// A word of a command: Redis takes numbers for their digits.

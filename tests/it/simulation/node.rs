@@ -1,4 +1,4 @@
-//! One process of the simulation: its mind, and its end of the wire to the store.
+//! One reactor of the simulation: its mind, and its end of the wire to the store.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,8 +17,11 @@ use super::store::{ModelStore, Tracking};
 pub const STORE_TIMEOUT: Duration = Duration::from_millis(500);
 
 pub struct Node {
-    /// No other process has it, be it in this node's place.
+    /// Its process: no other one has this number, be it in this node's place. The nodes of a
+    /// process share what they have seen of the counter.
     pub process: usize,
+    /// The id of its link.
+    pub link: u64,
     pub service: Service,
     pub wire: Option<Wire>,
 }
@@ -43,12 +46,12 @@ impl Wire {
 }
 
 impl Node {
-    pub fn new(process: usize, limit: u64, seed: u64, now: Instant) -> Node {
-        let link = link(Counter::new("default", limit), seed, now);
+    pub fn new(process: usize, counter: Counter, id: u64, now: Instant) -> Node {
+        let link = link(counter, id, now);
         let settings = Settings { halted_status: Status::Ok, store_timeout: STORE_TIMEOUT };
         let store = Store::Link(Box::new(link));
         let service = Service::new(store, settings, Arc::default(), now);
-        Node { process, service, wire: None }
+        Node { process, link: id, service, wire: None }
     }
 
     /// What the uplink does for a link.

@@ -2,11 +2,16 @@
 //!
 //! - The store grants nothing past its limit, no number twice in the same sale unless it has lost
 //!   some in between, and nothing to one who has seen more of the counter than it holds. Once one
-//!   of those has spoken, it grants nothing to anybody, until a reset, a set or another loss.
-//! - A number is handed out once for each time that it was granted, by the process that it was
-//!   granted to, for a request that was open while the store was in the number's epoch with a limit
-//!   no lower than it.
-//! - A reset or a set begins one epoch at most, however often it is sent, unless that was lost.
+//!   of those has spoken, and the store could write that, it grants nothing to anybody, until a
+//!   reset, another loss, or a set to no less than they had seen.
+//! - A sale is begun by a reset, not by a set: it goes on with the numbers of the sale.
+//! - A number is handed out once for each time that it was granted, by the link that it was granted
+//!   to, for a request that was open while the store was in the number's epoch with a limit no
+//!   lower than it.
+//! - A grant that the store has lost is given up once its link has called the store again.
+//! - After a loss a process says that it has seen all that any of its links had handed out before.
+//! - A reset or a set begins one epoch at most, however often it is sent, unless that was lost. Who
+//!   is told that it is done can rely on that, and who is told that it is declined, too.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -30,6 +35,17 @@ pub struct Asker {
     pub seen: (u64, u64),
 }
 
+/// A run of the script that takes.
+pub struct Take<'a> {
+    pub asker: Asker,
+    pub before: Option<&'a Held>,
+    pub after: Option<&'a Held>,
+    /// The first of the numbers that the reply grants, and how many they are.
+    pub granted: Option<(u64, u64)>,
+    /// The store was out of memory.
+    pub is_full: bool,
+}
+
 /// An epoch, in the order in which they began.
 #[derive(Debug)]
 struct Epoch {
@@ -46,7 +62,10 @@ struct Grant {
     epoch: u64,
     sale: usize,
     numbers: RangeInclusive<u64>,
+    /// Losses before it.
     losses: u64,
+    /// The loss, from 1, that it fell to.
+    lost_in: Option<u64>,
     handed_out: Vec<u64>,
 }
 
@@ -59,10 +78,21 @@ pub struct Oracle {
     grants: Vec<Grant>,
     /// Rollbacks and deletions so far.
     losses: u64,
-    /// One who has seen more than the store holds has spoken since the last loss.
-    is_loss_noticed: bool,
+    /// Those before the state that may be restored.
+    losses_at_backup: u64,
+    /// The furthest that those had seen who have spoken since the last loss, and had seen more than
+    /// the store holds.
+    floor: Option<(u64, u64)>,
+    /// Losses so far when each link called the store last.
+    losses_by_link: HashMap<u64, u64>,
+    /// The furthest number that each process has handed out, after its epoch: now, and at the last
+    /// loss.
+    handed_out: HashMap<usize, (u64, u64)>,
+    handed_out_at_loss: HashMap<usize, (u64, u64)>,
     /// Losses so far when each reset or set was done last.
     losses_by_token: HashMap<String, u64>,
+    /// The token of the last one that was done.
+    last_token: String,
 }
 
 impl Oracle {
@@ -93,40 +123,67 @@ impl Oracle {
         if self.epoch_index(held.epoch).is_none() || held.token.as_ref().is_some_and(is_new_change)
         {
             let is_followed = held.made != "created";
-            self.sale += usize::from(is_followed);
-            self.is_loss_noticed &= !is_followed;
+            self.sale += usize::from(held.made == "reset");
+            if is_followed {
+                let least = self.floor.take().map_or(0, |(_, taken)| taken);
+                let is_enough = held.made == "reset" || held.taken >= least;
+                assert!(is_enough, "a set below what one has seen, who said so: {least}, {held:?}");
+            }
             self.epochs.push(Epoch { number: held.epoch, is_followed, sale: self.sale });
             if let (true, Some(token)) = (is_followed, &held.token) {
                 let before = self.losses_by_token.insert(token.clone(), self.losses);
                 assert_ne!(before, Some(self.losses), "one reset has begun two epochs");
+                self.last_token.clone_from(token);
             }
         }
+    }
+
+    /// What the store holds now may be restored later.
+    pub fn backed_up(&mut self) {
+        self.losses_at_backup = self.losses;
     }
 
     /// The store has lost what it held, and holds this.
     pub fn lost(&mut self, held: Option<&Held>) {
         self.losses += 1;
-        self.is_loss_noticed = false;
+        self.floor = None;
+        self.handed_out_at_loss.clone_from(&self.handed_out);
+        for grant in &mut self.grants {
+            let was_backed_up = grant.lost_in.is_none_or(|loss| loss > self.losses_at_backup);
+            let is_held = |it: &Held| it.epoch == grant.epoch && *grant.numbers.end() <= it.taken;
+            grant.lost_in = match was_backed_up && held.is_some_and(is_held) {
+                true => None,
+                false => grant.lost_in.or(Some(self.losses)),
+            };
+        }
         if let Some(place) = held.and_then(|held| self.epoch_index(held.epoch)) {
             self.sale = self.epochs[place].sale;
         }
         self.changed(held);
     }
 
-    /// The store has run a take. It is answered with numbers from `told`'s first on, so many.
-    pub fn took(
-        &mut self,
-        asker: Asker,
-        before: Option<&Held>,
-        after: Option<&Held>,
-        told: Option<(u64, u64)>,
-    ) {
+    /// Who sent a reset or a set with this token is told that it is done, or that it is declined.
+    pub fn told_of_change(&self, token: &str, is_done: bool) {
+        let losses = self.losses_by_token.get(token);
+        let is_last = self.last_token == token && losses == Some(&self.losses);
+        assert!(!is_done || losses.is_some(), "a reset is said to be done, and never was");
+        assert!(is_done || !is_last, "a reset is said to be declined, and was done");
+    }
+
+    /// The store has run a take.
+    pub fn took(&mut self, take: &Take) {
+        let Take { asker, before, after, .. } = *take;
+        self.losses_by_link.insert(asker.link, self.losses);
+        let handed_out = self.handed_out_at_loss.get(&asker.process);
+        assert!(handed_out <= Some(&asker.seen), "{asker:?} had handed out {handed_out:?}");
         let has_seen_more = self.has_seen_more(asker.seen, before);
-        self.is_loss_noticed |= has_seen_more;
-        let told = told.filter(|(_, count)| *count > 0);
-        if let Some((first, count)) = told {
+        if has_seen_more && !take.is_full {
+            self.floor = self.floor.max(Some(asker.seen));
+        }
+        if let Some((first, count)) = take.granted.filter(|(_, count)| *count > 0) {
             let before = before.expect("numbers of a counter that is not there");
-            assert!(!self.is_loss_noticed, "granted below what one has seen: {asker:?} {before:?}");
+            let is_fit = !has_seen_more && self.floor.is_none();
+            assert!(is_fit, "granted below what one has seen: {asker:?} {before:?}");
             let last = first + count - 1;
             assert!(last <= before.limit, "past the limit: {before:?}");
             match after.is_some_and(|after| after.taken > before.taken) {
@@ -136,30 +193,31 @@ impl Oracle {
         }
     }
 
-    /// A process has handed a number out, for a request that was sent in this moment.
-    pub fn handed_out(&mut self, number: u64, process: usize, sent: usize) {
-        let Oracle { grants, history, .. } = self;
+    /// A link has handed a number out, for a request that was sent in this moment.
+    pub fn handed_out(&mut self, number: u64, link: u64, sent: usize) {
+        let since = &self.history[sent.min(self.history.len())..];
         let is_open = |grant: &Grant| {
-            let mut moments = history[sent.min(history.len())..].iter().flatten();
+            let mut moments = since.iter().flatten();
             moments.any(|(epoch, limit)| *epoch == grant.epoch && number <= *limit)
         };
-        let is_its = |grant: &&mut Grant| {
-            grant.asker.process == process
+        let last_call = self.losses_by_link.get(&link).copied().unwrap_or_default();
+        let is_given_up = |grant: &Grant| grant.lost_in.is_some_and(|loss| loss <= last_call);
+        let is_its = |grant: &Grant| {
+            grant.asker.link == link
                 && grant.numbers.contains(&number)
                 && !grant.handed_out.contains(&number)
+                && !is_given_up(grant)
                 && is_open(grant)
         };
-        match grants.iter_mut().find(is_its) {
-            Some(grant) => grant.handed_out.push(number),
-            None => {
-                let of_it = grants.iter().filter(|grant| grant.numbers.contains(&number));
-                let of_it: Vec<&Grant> = of_it.collect();
-                let since = &history[sent.min(history.len())..];
-                panic!(
-                    "{process} handed {number} out, of {of_it:?}, while the store held {since:?}"
-                );
-            }
-        }
+        let Some(place) = self.grants.iter().position(is_its) else {
+            let of_it = self.grants.iter().filter(|grant| grant.numbers.contains(&number));
+            let of_it: Vec<&Grant> = of_it.collect();
+            panic!("{link} handed {number} out, of {of_it:?}, while the store held {since:?}");
+        };
+        let grant = &mut self.grants[place];
+        grant.handed_out.push(number);
+        let furthest = self.handed_out.entry(grant.asker.process).or_default();
+        *furthest = (*furthest).max((grant.epoch, number));
     }
 
     fn has_seen_more(&self, (epoch, taken): (u64, u64), held: Option<&Held>) -> bool {
@@ -186,7 +244,8 @@ impl Oracle {
         };
         let twice = self.grants.iter().find(overlaps);
         assert!(twice.is_none(), "granted twice: {numbers:?} to {asker:?}, and {twice:?}");
-        self.grants.push(Grant { asker, epoch, sale, numbers, losses, handed_out: Vec::new() });
+        let (lost_in, handed_out) = (None, Vec::new());
+        self.grants.push(Grant { asker, epoch, sale, numbers, losses, lost_in, handed_out });
     }
 
     /// A request came again: it gets what it got, in the same epoch, or as much of that as a limit

@@ -13,19 +13,28 @@ use super::store::ModelStore;
 /// How long it tries.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Of a counter that is not there. No other limit is as high, so that it shows where it is taken
+/// for the one that was there.
+const LIMIT_DEFAULT: u64 = 1_000;
+
 pub struct ResetRun {
+    token: String,
     link: Link,
     wire: Option<Wire>,
     until: Instant,
 }
 
 impl ResetRun {
-    /// A set, if `taken` says to how many, else a reset.
-    pub fn new(id: u64, limit: u64, taken: Option<u64>, now: Instant) -> ResetRun {
-        let mut counter = Counter::new("default", limit);
+    /// A set, if `taken` says to how many, else a reset. Without a `limit` it keeps the stored one.
+    pub fn new(id: u64, limit: Option<u64>, taken: Option<u64>, now: Instant) -> ResetRun {
+        let mut counter = Counter::new("default", LIMIT_DEFAULT);
         let token = format!("{id:016x}");
-        counter.change = Some(Change { token, limit: Some(limit), taken });
-        ResetRun { link: link(counter, id, now), wire: None, until: now + PATIENCE }
+        counter.change = Some(Change { token: token.clone(), limit, taken });
+        ResetRun { token, link: link(counter, id, now), wire: None, until: now + PATIENCE }
+    }
+
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     /// The connection gets a step further: what is sent runs, and what is replied comes.
@@ -54,7 +63,11 @@ impl ResetRun {
 
     /// Whether it has ended: done, declined, or out of patience.
     pub fn has_ended(&self, now: Instant) -> bool {
-        self.is_done() || self.link.trouble().error == StoreError::Declined || now >= self.until
+        self.is_done() || self.is_declined() || now >= self.until
+    }
+
+    pub fn is_declined(&self) -> bool {
+        !self.is_done() && self.link.trouble().error == StoreError::Declined
     }
 
     pub fn is_done(&self) -> bool {

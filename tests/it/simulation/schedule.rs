@@ -30,6 +30,7 @@ pub enum Action {
     BackUp,
     RollBack,
     Flush,
+    Fill,
     SetLimit,
     RaiseLimit,
     CloseAtTaken,
@@ -46,6 +47,7 @@ pub enum Action {
 struct Rare {
     kills: bool,
     losses: bool,
+    fills: bool,
     limits: bool,
     raises: bool,
     resets: bool,
@@ -60,28 +62,35 @@ pub fn schedule(random: &mut Rng, length: usize) -> Vec<Step> {
     let rare = Rare {
         kills: or_calm(3),
         losses: or_calm(3),
+        fills: or_calm(4),
         limits: or_calm(4),
         raises,
         resets: or_calm(2),
     };
     let mut steps = Vec::with_capacity(length);
     while steps.len() < length {
-        if rare.raises && random.u8(..30) == 0 {
+        let hardly_ever: &[&[Action]] = match random.u8(..60) {
+            0 | 1 if rare.raises => RAISED_BETWEEN_TWO_ASKS,
+            2 if rare.resets => SET_AT_ONCE,
+            3 if rare.losses && rare.resets => LOST_TOLD_AND_SET,
+            4..=7 if rare.losses => LOST_AND_TAKEN_BY_ANOTHER,
+            _ => &[],
+        };
+        for actions in hardly_ever {
             let random = random.fork();
-            let step = |action| Step { action, random: random.clone() };
-            steps.extend(RAISED_BETWEEN_TWO_ASKS.map(step));
-        } else {
-            steps.push(Step { action: action(random, rare), random: random.fork() });
+            steps.extend(actions.iter().map(|it| Step { action: *it, random: random.clone() }));
         }
+        steps.push(Step { action: action(random, rare), random: random.fork() });
     }
     steps
 }
 
-/// What hardly ever happens by itself: a request finds a halt that its process does not know of,
-/// the limit is raised, the next one is granted something, and both answers are lost. With the same
-/// random numbers in all steps it happens to one client and one process, if the client is that
-/// process's.
-const RAISED_BETWEEN_TWO_ASKS: [Action; 11] = [
+// What hardly ever happens by itself. Steps in one pair of brackets have the same random numbers:
+// they happen to one client and one process, if the client is that process's.
+
+/// A request finds a halt that its process does not know of, the limit is raised, the next one is
+/// granted something, and both answers are lost.
+const RAISED_BETWEEN_TWO_ASKS: &[&[Action]] = &[&[
     Action::CloseAtTaken,
     Action::Write,
     Action::Deliver,
@@ -93,6 +102,61 @@ const RAISED_BETWEEN_TWO_ASKS: [Action; 11] = [
     Action::Turn,
     Action::RunStore,
     Action::Cut,
+]];
+
+/// A set that nothing hinders, if no other is under way.
+const SET_AT_ONCE: &[&[Action]] =
+    &[&[Action::Set, Action::StepReset, Action::AnswerReset, Action::StepReset]];
+
+/// A grant is lost, the process that had it tells the store, and the counter is set.
+const LOST_TOLD_AND_SET: &[&[Action]] = &[
+    &[
+        Action::BackUp,
+        Action::Write,
+        Action::Deliver,
+        Action::Turn,
+        Action::RunStore,
+        Action::Reply,
+        Action::RollBack,
+        Action::PassLong,
+        Action::RunStore,
+    ],
+    &[Action::Set, Action::StepReset, Action::AnswerReset, Action::StepReset],
+];
+
+/// A grant is lost while its numbers are unclaimed, and another process takes them, before the one
+/// that had it speaks.
+const LOST_AND_TAKEN_BY_ANOTHER: &[&[Action]] = &[
+    &[
+        Action::BackUp,
+        Action::Write,
+        Action::Deliver,
+        Action::Turn,
+        Action::RunStore,
+        Action::Leave,
+        Action::Reply,
+        Action::Turn,
+        Action::RollBack,
+        Action::PassLong,
+    ],
+    &[
+        Action::RunStore,
+        Action::Reply,
+        Action::Write,
+        Action::Deliver,
+        Action::Turn,
+        Action::RunStore,
+    ],
+    &[
+        Action::RunStore,
+        Action::Reply,
+        Action::Write,
+        Action::Deliver,
+        Action::Turn,
+        Action::RunStore,
+        Action::Reply,
+        Action::Turn,
+    ],
 ];
 
 fn action(random: &mut Rng, rare: Rare) -> Action {
@@ -120,6 +184,7 @@ fn action(random: &mut Rng, rare: Rare) -> Action {
         100..=103 if rare.resets => Action::StepReset,
         104..=105 if rare.resets => Action::AnswerReset,
         106 if rare.resets => Action::CutReset,
+        108 if rare.fills => Action::Fill,
         93..=108 => Action::Pass,
         _ => Action::PassLong,
     }

@@ -5,11 +5,17 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::lua::{Data, Fields, Interpreter, bulk};
-use super::oracle::{Asker, Held, Oracle};
+use super::oracle::{Asker, Held, Oracle, Take};
 
 const TAKE: &str = include_str!("../../../src/store/redis/take.lua");
 const HANDSHAKE: &str = include_str!("../../../src/store/redis/handshake.lua");
 const CHANGE: &str = include_str!("../../../src/store/redis/change.lua");
+
+thread_local! {
+    /// One for all stores, one after the other: to compile the scripts takes long.
+    static INTERPRETER: Interpreter =
+        Interpreter::new(&[("take", TAKE), ("handshake", HANDSHAKE), ("change", CHANGE)]);
+}
 
 /// What survives a restart with an append-only file: the counter; what does not: the scripts.
 pub struct ModelStore {
@@ -20,7 +26,8 @@ pub struct ModelStore {
     are_scripts_loaded: bool,
     /// The processes by their links.
     processes: HashMap<u64, usize>,
-    /// Calls by what came of them: `granted`, `again`, or the code of an error.
+    /// Takes and changes by what came of them: `granted`, `again`, `changed`, or the code of an
+    /// error.
     pub calls: HashMap<String, u64>,
     /// Changes of the counter so far, by whomever.
     changes: u64,
@@ -38,12 +45,12 @@ pub struct Tracking {
 
 impl ModelStore {
     pub fn new() -> ModelStore {
-        let data = Rc::new(RefCell::new(Data { fields: Fields::new(), clock_us: 1 << 50 }));
-        let scripts = [("take", TAKE), ("handshake", HANDSHAKE), ("change", CHANGE)];
+        let interpreter = INTERPRETER.with(Interpreter::clone);
+        *interpreter.data.borrow_mut() = Data::new(Fields::new(), 1 << 50);
         ModelStore {
             oracle: Oracle::default(),
-            interpreter: Interpreter::new(Rc::clone(&data), &scripts),
-            data,
+            data: Rc::clone(&interpreter.data),
+            interpreter,
             handshake_hash: redis::Script::new(HANDSHAKE).get_hash().to_owned(),
             are_scripts_loaded: false,
             processes: HashMap::new(),
@@ -76,6 +83,15 @@ impl ModelStore {
         })
     }
 
+    /// It is out of memory, or is not any more.
+    pub fn fill(&mut self, is_full: bool) {
+        self.data.borrow_mut().is_full = is_full;
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.data.borrow().is_full
+    }
+
     /// All but the data is forgotten.
     pub fn restart(&mut self) {
         self.are_scripts_loaded = false;
@@ -84,6 +100,7 @@ impl ModelStore {
     /// What is there now may be restored later.
     pub fn back_up(&mut self) {
         self.backup = self.held().map(|_| self.data.borrow().fields.clone());
+        self.oracle.backed_up();
     }
 
     /// A replica that is as old as the backup, if there is one, takes over, with its own clock.
@@ -101,15 +118,15 @@ impl ModelStore {
     }
 
     fn lose(&mut self, fields: Fields, clock_us: u64) {
-        *self.data.borrow_mut() = Data { fields, clock_us };
+        *self.data.borrow_mut() = Data::new(fields, clock_us);
         self.changes += 1;
         let held = self.held();
         self.oracle.lost(held.as_ref());
     }
 
-    /// An operator writes the field by hand, if there is a counter.
+    /// An operator writes the field by hand, if there is a counter, and room.
     pub fn set_limit(&mut self, limit: u64) -> bool {
-        if self.held().is_none() {
+        if self.held().is_none() || self.is_full() {
             return false;
         }
         self.data.borrow_mut().fields.insert("limit".to_owned(), limit.to_string());
@@ -157,7 +174,7 @@ impl ModelStore {
                 let value = self.data.borrow().fields.get(*name).cloned();
                 value.map_or("_\r\n".to_owned(), |value| bulk(&value))
             }
-            ["EVAL", CHANGE, "1", _, arguments @ ..] => self.script("change", arguments),
+            ["EVAL", CHANGE, "1", _, arguments @ ..] => self.change(arguments),
             ["EVALSHA", ..] if !self.are_scripts_loaded => "-NOSCRIPT none\r\n".to_owned(),
             ["EVALSHA", hash, "1", _, arguments @ ..] if *hash == self.handshake_hash => {
                 self.script("handshake", arguments)
@@ -176,16 +193,34 @@ impl ModelStore {
         let before = self.held();
         let reply = self.script("take", arguments);
         let after = self.held();
-        let told = told(&reply);
-        let is_taken = before.as_ref().map(|held| held.taken) < after.as_ref().map(|it| it.taken);
-        let outcome = match told {
-            Some((_, granted)) if granted > 0 && !is_taken => "again",
-            Some(_) => "granted",
-            None => reply[1..].split(' ').next().unwrap_or_default(),
-        };
-        *self.calls.entry(outcome.to_owned()).or_default() += 1;
-        self.oracle.took(asker, before.as_ref(), after.as_ref(), told);
+        let (before, after, granted) = (before.as_ref(), after.as_ref(), granted(&reply));
+        let is_taken = before.map(|held| held.taken) < after.map(|held| held.taken);
+        let is_again = granted.is_some_and(|(_, count)| count > 0) && !is_taken;
+        self.count(&reply, if is_again { "again" } else { "granted" });
+        let is_full = self.is_full();
+        self.oracle.took(&Take { asker, before, after, granted, is_full });
         reply
+    }
+
+    /// A reset or a set. One that is done leaves the limit that it names, or else the one that was
+    /// there, or else its own default.
+    fn change(&mut self, arguments: &[&str]) -> String {
+        let before = self.held();
+        let reply = self.script("change", arguments);
+        self.count(&reply, "changed");
+        let after = self.held();
+        if after != before {
+            let number = |place: usize| arguments[place].parse().ok();
+            let limit = number(2).or(before.map(|held| held.limit)).or(number(4));
+            assert_eq!(after.map(|held| held.limit), limit, "the limit after {arguments:?}");
+        }
+        reply
+    }
+
+    /// A call had this outcome, unless it was refused.
+    fn count(&mut self, reply: &str, outcome: &str) {
+        let code = reply.strip_prefix('-').and_then(|words| words.split(' ').next());
+        *self.calls.entry(code.unwrap_or(outcome).to_owned()).or_default() += 1;
     }
 
     fn script(&mut self, name: &str, arguments: &[&str]) -> String {
@@ -199,8 +234,8 @@ impl ModelStore {
     }
 }
 
-/// First and granted, of a grant.
-fn told(reply: &str) -> Option<(u64, u64)> {
+/// The first number of a grant, and how many there are.
+fn granted(reply: &str) -> Option<(u64, u64)> {
     let mut numbers = reply.strip_prefix("*4\r\n")?.split("\r\n").map(|it| it.strip_prefix(':'));
     let mut next = || numbers.next()??.parse().ok();
     Some((next()?, next()?))
@@ -217,7 +252,7 @@ fn command(bytes: &[u8]) -> Option<(Vec<String>, usize)> {
         if at > bytes.len() {
             return None;
         }
-        words.push(String::from_utf8_lossy(word).into_owned());
+        words.push(String::from_utf8(word.to_vec()).expect("headcount sends text"));
     }
     Some((words, at))
 }

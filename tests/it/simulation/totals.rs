@@ -2,6 +2,11 @@
 
 use std::collections::HashMap;
 
+/// What comes of a take or a change. No schedule has so many links, nor a counter so damaged, that
+/// there are others.
+const OUTCOMES: [&str; 8] =
+    ["granted", "again", "changed", "DECLINED", "MISSING", "BACKWARDS", "RECREATED", "OOM"];
+
 /// What happened, so that a simulation in which nothing does cannot pass.
 #[derive(Debug, Default)]
 pub struct Totals {
@@ -10,7 +15,7 @@ pub struct Totals {
     pub unavailable: u64,
     /// Resets and sets that were done.
     pub changes: u64,
-    /// Takes by what came of them.
+    /// Takes and changes by what came of them.
     pub calls: HashMap<String, u64>,
 }
 
@@ -25,11 +30,10 @@ impl Totals {
         }
     }
 
-    /// Whether there was some of everything.
+    /// Whether there was some of everything that may happen, and nothing else.
     pub fn is_plenty(&self) -> bool {
-        let outcomes = ["granted", "again", "MISSING", "BACKWARDS", "RECREATED"];
-        let calls = outcomes.map(|outcome| self.calls.get(outcome).copied().unwrap_or_default());
         let least = self.numbers.min(self.sent_away).min(self.unavailable).min(self.changes);
-        calls.into_iter().fold(least, u64::min) > 0
+        let have_all_happened = OUTCOMES.iter().all(|outcome| self.calls.contains_key(*outcome));
+        least > 0 && have_all_happened && self.calls.len() == OUTCOMES.len()
     }
 }

@@ -1,5 +1,6 @@
 //! Several services, their clients and one store, in one thread and in virtual time.
 
+mod faults;
 mod network;
 mod resets;
 mod rest;
@@ -8,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use headcount::client::CloseReason;
-use headcount::store::{Store, StoreError};
+use headcount::store::Store;
+use headcount::store::counter::Counter;
 
 use super::client::SimulatedClient;
 use super::node::{Node, STORE_TIMEOUT};
@@ -25,14 +27,16 @@ pub struct World {
     is_store_up: bool,
     /// What the store has not read yet of connections that were given up.
     late: Vec<Vec<u8>>,
+    /// What it has run of such connections, and a proxy sends once more.
+    replays: Vec<Vec<u8>>,
     nodes: Vec<Node>,
     /// Processes started so far.
     processes: usize,
     clients: Vec<SimulatedClient>,
     /// Resets and sets under way.
     resets: Vec<ResetRun>,
-    /// Numbers may be lost: a process was killed, the store has forgotten some, or the limit fell
-    /// below them.
+    /// Numbers may be lost: a process was killed, the store has forgotten some, the limit fell
+    /// below them, or a replay has taken some.
     has_losses: bool,
     totals: Totals,
 }
@@ -51,6 +55,7 @@ impl World {
             store: ModelStore::new(),
             is_store_up: true,
             late: Vec::new(),
+            replays: Vec::new(),
             nodes: Vec::new(),
             processes: 0,
             clients: Vec::new(),
@@ -59,18 +64,23 @@ impl World {
             totals: Totals::default(),
         };
         for _ in 0..processes {
-            let node = world.start();
-            world.nodes.push(node);
+            let links = 1 + usize::from(world.random.u8(..4) == 0);
+            let nodes = world.start(links);
+            world.nodes.extend(nodes);
         }
         world
     }
 
-    /// One more process.
-    fn start(&mut self) -> Node {
-        let (process, id) = (self.processes, self.random.u64(..));
+    /// One more process, with so many links that share what was seen of the counter.
+    fn start(&mut self, links: usize) -> Vec<Node> {
+        let (process, counter) = (self.processes, Counter::new("default", self.limit));
         self.processes += 1;
-        self.store.introduce(id, process);
-        Node::new(process, self.limit, id, self.now)
+        let start = |_| {
+            let id = self.random.u64(..);
+            self.store.introduce(id, process);
+            Node::new(process, counter.clone(), id, self.now)
+        };
+        (0..links).map(start).collect()
     }
 
     /// One thing happens, somewhere.
@@ -96,11 +106,12 @@ impl World {
             Action::BackUp => self.store.back_up(),
             Action::RollBack => self.roll_back(),
             Action::Flush => self.flush_store(),
+            Action::Fill => self.store.fill(!self.store.is_full()),
             Action::SetLimit | Action::CloseAtTaken | Action::RaiseLimit => {
                 self.write_limit(step.action);
             }
-            Action::Reset => self.operate(None),
-            Action::Set => self.operate(Some(self.store.oracle.highest())),
+            Action::Reset => self.change(None),
+            Action::Set => self.set(),
             Action::StepReset => self.step_reset(),
             Action::AnswerReset => self.answer_reset(),
             Action::CutReset => self.cut_reset(),
@@ -201,49 +212,6 @@ impl World {
             link.received(&bytes, self.now);
         }
         self.nodes[node].obey(self.is_store_up, self.now);
-    }
-
-    /// The connection breaks, with whatever is on its way: run by the store or not.
-    fn cut(&mut self, node: usize) {
-        if let Some(wire) = self.nodes[node].wire.take()
-            && let Store::Link(link) = &mut self.nodes[node].service.store
-        {
-            link.lost(StoreError::Unreachable, "cut", self.now);
-            self.late.push(wire.to_store);
-            self.nodes[node].obey(self.is_store_up, self.now);
-        }
-    }
-
-    /// The same, and a proxy sends the store once more what it has run already.
-    fn cut_and_replay(&mut self, node: usize) {
-        if let Some(wire) = &self.nodes[node].wire {
-            self.late.push(wire.run.clone());
-        }
-        self.cut(node);
-    }
-
-    /// A process dies, with its clients, and another one starts in its place.
-    fn kill(&mut self, node: usize) {
-        self.cut(node);
-        self.clients.retain(|client| client.node != node);
-        self.nodes[node] = self.start();
-        self.has_losses = true;
-    }
-
-    fn roll_back(&mut self) {
-        let clock_us = self.other_clock();
-        self.has_losses |= self.store.roll_back(clock_us);
-    }
-
-    fn flush_store(&mut self) {
-        let clock_us = self.other_clock();
-        self.store.flush(clock_us);
-        self.has_losses = true;
-    }
-
-    /// Of another machine: up to two hours before or after.
-    fn other_clock(&mut self) -> u64 {
-        (1 << 50) + self.random.u64(..4 * 3_600 * 1_000_000)
     }
 
     fn write_limit(&mut self, action: Action) {

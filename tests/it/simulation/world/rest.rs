@@ -17,10 +17,10 @@ impl World {
     /// were, the counter is reset, and that is held against its next epoch.
     pub fn come_to_rest(mut self) -> Totals {
         self.is_store_up = true;
+        self.store.fill(false);
         self.resets.clear();
         self.run_undisturbed();
         if self.has_losses || self.store.oracle.changes() > 0 {
-            self.late.clear();
             let is_followed = (0..RESETS_MAX).any(|_| self.reset_undisturbed());
             assert!(is_followed, "a reset is not followed");
         }
@@ -45,7 +45,7 @@ impl World {
             service.disconnect(client.token, CloseReason::Reset);
         }
         self.run_undisturbed();
-        let mut reset = ResetRun::new(self.random.u64(..), self.limit, None, self.now);
+        let mut reset = ResetRun::new(self.random.u64(..), Some(self.limit), None, self.now);
         while !reset.is_done() {
             assert!(!reset.has_ended(self.now), "nothing hinders the reset");
             reset.step(&mut self.store, true, self.now);

@@ -1,0 +1,76 @@
+//! What goes wrong: connections break, processes die, and the store forgets.
+
+use headcount::store::{Store, StoreError};
+
+use super::World;
+
+impl World {
+    /// The connection breaks, with whatever is on its way: run by the store or not.
+    pub(super) fn cut(&mut self, node: usize) {
+        if let Some(wire) = self.nodes[node].wire.take()
+            && let Store::Link(link) = &mut self.nodes[node].service.store
+        {
+            link.lost(StoreError::Unreachable, "cut", self.now);
+            self.late.push(wire.to_store);
+            self.nodes[node].obey(self.is_store_up, self.now);
+        }
+    }
+
+    /// The same, and a proxy sends the store once more what it has run already.
+    pub(super) fn cut_and_replay(&mut self, node: usize) {
+        if let Some(wire) = &self.nodes[node].wire {
+            self.replays.push(wire.run.clone());
+        }
+        self.cut(node);
+    }
+
+    /// Another server is the store: every connection breaks, and what was on its way is lost.
+    fn cut_all(&mut self) {
+        (0..self.nodes.len()).for_each(|node| self.cut(node));
+        for reset in &mut self.resets {
+            reset.cut(self.now);
+        }
+        self.late.clear();
+        self.replays.clear();
+    }
+
+    pub(super) fn restart_store(&mut self) {
+        self.cut_all();
+        self.store.restart();
+    }
+
+    /// A process dies, with its clients, and another one starts in its place.
+    pub(super) fn kill(&mut self, node: usize) {
+        let process = self.nodes[node].process;
+        let is_its = |place: &usize| self.nodes[*place].process == process;
+        let places: Vec<usize> = (0..self.nodes.len()).filter(is_its).collect();
+        let nodes = self.start(places.len());
+        for (place, node) in places.into_iter().zip(nodes) {
+            self.cut(place);
+            self.clients.retain(|client| client.node != place);
+            self.nodes[place] = node;
+        }
+        self.has_losses = true;
+    }
+
+    /// A replica that is behind takes over, if there is one.
+    pub(super) fn roll_back(&mut self) {
+        let clock_us = self.other_clock();
+        if self.store.roll_back(clock_us) {
+            self.cut_all();
+            self.has_losses = true;
+        }
+    }
+
+    pub(super) fn flush_store(&mut self) {
+        let clock_us = self.other_clock();
+        self.store.flush(clock_us);
+        self.cut_all();
+        self.has_losses = true;
+    }
+
+    /// Of another machine: up to two hours before or after.
+    fn other_clock(&mut self) -> u64 {
+        (1 << 50) + self.random.u64(..4 * 3_600 * 1_000_000)
+    }
+}

@@ -74,6 +74,7 @@ pub fn schedule(random: &mut Rng, length: usize) -> Vec<Step> {
             2 if rare.resets => SET_AT_ONCE,
             3 if rare.losses && rare.resets => LOST_TOLD_AND_SET,
             4..=7 if rare.losses => LOST_AND_TAKEN_BY_ANOTHER,
+            8 | 9 if rare.limits => LOWERED_BELOW_THE_UNCLAIMED,
             _ => &[],
         };
         for actions in hardly_ever {
@@ -107,6 +108,29 @@ const RAISED_BETWEEN_TWO_ASKS: &[&[Action]] = &[&[
 /// A set that nothing hinders, if no other is under way.
 const SET_AT_ONCE: &[&[Action]] =
     &[&[Action::Set, Action::StepReset, Action::AnswerReset, Action::StepReset]];
+
+/// Numbers are unclaimed, and the limit falls below them before the next take.
+const LOWERED_BELOW_THE_UNCLAIMED: &[&[Action]] = &[
+    &[
+        Action::Write,
+        Action::Deliver,
+        Action::Turn,
+        Action::RunStore,
+        Action::Leave,
+        Action::Reply,
+        Action::Turn,
+    ],
+    &[
+        Action::SetLimit,
+        Action::Connect,
+        Action::Write,
+        Action::Deliver,
+        Action::Turn,
+        Action::RunStore,
+        Action::Reply,
+        Action::Turn,
+    ],
+];
 
 /// A grant is lost, the process that had it tells the store, and the counter is set.
 const LOST_TOLD_AND_SET: &[&[Action]] = &[

@@ -28,7 +28,7 @@ use log::info;
 use crate::counter::Grant;
 use crate::limits::PROBE_TIMEOUT;
 use crate::outbound::Outbound;
-use crate::store::protocol::{Answer, Event, LastGrant, Protocol};
+use crate::store::protocol::{Answer, Event, Protocol};
 use crate::store::{Fault, Reply, StoreError};
 use backoff::Backoff;
 use complaints::Troubles;
@@ -45,8 +45,6 @@ pub struct Link {
     commands: VecDeque<Command>,
     outbound: Outbound,
     in_flight: InFlight,
-    /// The last number granted, after its epoch.
-    granted_last: (u64, u64),
     replies: VecDeque<Reply>,
     watch: Watch,
     timeout: Duration,
@@ -64,7 +62,6 @@ impl Link {
             commands: VecDeque::new(),
             outbound: Outbound::default(),
             in_flight: InFlight::default(),
-            granted_last: (0, 0),
             replies: VecDeque::new(),
             timeout,
             backoff: Backoff::new(seed),
@@ -93,7 +90,8 @@ impl Link {
             return self.replies.push_back(Reply::Granted(halt));
         }
         let seen = self.protocol.counter().high_water.position();
-        let ask = self.in_flight.push(count, seen, now, now + self.timeout);
+        let has_unclaimed = unclaimed.is_some();
+        let ask = self.in_flight.push(count, seen, has_unclaimed, now, now + self.timeout);
         self.protocol.ask(ask, self.outbound.writer());
     }
 
@@ -259,15 +257,15 @@ impl Link {
     /// Asks are answered in order, and so are numbers, unless the store went backwards between two
     /// that were in flight: neither had seen the other's.
     fn granted(&mut self, sequence: u64, grant: Grant, now: Instant) -> Reply {
-        if grant.granted > 0 && (grant.epoch, grant.first) <= self.granted_last {
+        if grant.granted > 0 && self.in_flight.has_granted(grant) {
             let words = format!("{} was granted again", grant.first);
             let fault = Fault { error: StoreError::Backwards, words };
             self.troubles.refused(&fault, &self.protocol, now);
+            self.replies.push_back(Reply::AnswersLost);
             return Reply::Failed(StoreError::Backwards);
         }
         if grant.granted > 0 {
-            self.granted_last = (grant.epoch, grant.count().taken);
-            self.protocol.granted(LastGrant { sequence, epoch: grant.epoch });
+            self.protocol.granted(self.in_flight.granted(sequence, grant));
             self.troubles.granted();
         }
         self.troubles.answered();

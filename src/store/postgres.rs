@@ -24,12 +24,13 @@ use log::debug;
 use postgres_protocol::message::backend::Message;
 
 use crate::config::PostgresUrl;
+use crate::counter::Grant;
 use crate::limits::{HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX};
 use crate::store::Fault;
 use crate::store::change::ChangeProgress;
 use crate::store::counter::Counter;
 use crate::store::high_water::Position;
-use crate::store::protocol::{Ask, Event, LastGrant};
+use crate::store::protocol::{Answer, Ask, Event, LastGrant};
 use authentication::Authentication;
 use error::ServerError;
 pub use error::advice;
@@ -58,7 +59,9 @@ enum Due {
     Look(Position),
     /// An ask for so many, likewise.
     Ask(u64, Position),
-    /// The answer that this ask may have been given before.
+    /// An ask that was sent before.
+    Again(Ask),
+    /// The answer that it may have been given before.
     Answer(Ask),
     /// What was seen of a counter that is missing.
     Lost,
@@ -83,6 +86,8 @@ pub struct Postgres {
     change_progress: ChangeProgress,
     /// The answer to it must be there at the next greeting.
     pub(super) last_grant: LastGrant,
+    /// What an ask that was sent before is answered now, if it was not granted anything before.
+    answer_now: Option<Answer>,
 }
 
 impl Postgres {
@@ -107,6 +112,7 @@ impl Postgres {
             read_epoch: None,
             change_progress: ChangeProgress::default(),
             last_grant: LastGrant::default(),
+            answer_now: None,
         }
     }
 
@@ -147,13 +153,14 @@ impl Postgres {
         self.send(Due::Ask(ask.count, ask.seen), out);
     }
 
-    /// Writes one ask that was sent before: first it looks for the answer.
+    /// Writes one ask that was sent before. Its sequence number keeps it from taking twice; where
+    /// it is granted nothing, it may have been granted something before.
     pub fn ask_again(&mut self, ask: Ask, out: &mut Vec<u8>) {
         if ask.count == 0 {
             return self.ask(ask, out);
         }
-        message::answer(&self.counter.name, self.id, ask, &mut self.unsent);
-        self.send(Due::Answer(ask), out);
+        message::take(&self.counter.name, self.id, ask, &mut self.unsent);
+        self.send(Due::Again(ask), out);
     }
 
     /// Bytes came; [`Postgres::next`] says what they mean.
@@ -233,13 +240,20 @@ impl Postgres {
                 let answer = outcome.answer(&self.counter, count, seen)?;
                 Ok(Some(Event::Replied(answer)))
             }
-            Due::Answer(ask) if outcome.is_empty() => {
-                self.ask(ask, out);
+            Due::Again(ask) => {
+                let answer = outcome.answer(&self.counter, ask.count, ask.seen)?;
+                if matches!(answer, Answer::Granted(Grant { granted: 1.., .. })) {
+                    return Ok(Some(Event::Replied(answer)));
+                }
+                self.answer_now = Some(answer);
+                message::answer(&self.counter.name, self.id, ask, &mut self.unsent);
+                self.send(Due::Answer(ask), out);
                 Ok(None)
             }
             Due::Answer(ask) => {
-                let answer = outcome.answer(&self.counter, ask.count, ask.seen)?;
-                Ok(Some(Event::Replied(answer)))
+                let now = self.answer_now.take().filter(|_| outcome.is_empty());
+                let before = || outcome.answer(&self.counter, ask.count, ask.seen);
+                Ok(Some(Event::Replied(now.map_or_else(before, Ok)?)))
             }
             // Where it may not be written, this process refuses all the same.
             Due::Lost => Ok(None),

@@ -31,12 +31,15 @@ pub struct Ask {
     pub count: u64,
     /// What the asker has seen of the counter. It runs in that epoch and in no other.
     pub seen: Position,
+    /// The last ask that was granted something, if the asker has unclaimed numbers: where the store
+    /// no longer has the answer to it, it answers no more than that. 0: nothing is to be confirmed.
+    pub confirm: u64,
 }
 
 impl Ask {
     /// A probe of the count, of which no reply is due to anybody.
     pub fn probe(seen: Position) -> Ask {
-        Ask { sequence: 0, count: 0, seen }
+        Ask { sequence: 0, count: 0, seen, confirm: 0 }
     }
 }
 

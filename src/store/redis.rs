@@ -180,8 +180,10 @@ impl Redis {
             Reply::Value(Value::ServerError(error)) if error.code() == "NOSCRIPT" => {
                 Err(Fault { error: StoreError::Connecting, words: "no script any more".to_owned() })
             }
-            // The greeting makes room.
-            Reply::Value(Value::ServerError(error)) if error.code() == "LINKS" => {
+            // The greeting makes room, or finds out that answers are lost.
+            Reply::Value(Value::ServerError(error))
+                if matches!(error.code(), "LINKS" | "UNCONFIRMED") =>
+            {
                 Err(fault(&error))
             }
             Reply::Value(Value::ServerError(error)) => Ok(Err(fault(&error))),
@@ -222,6 +224,7 @@ impl Redis {
         resp::write_word(self.places[1 - place].as_bytes(), out);
         resp::write_number(ask.seen.epoch, out);
         resp::write_number(ask.seen.taken, out);
+        resp::write_number(ask.confirm, out);
         self.due.push_back(due);
     }
 
@@ -241,7 +244,7 @@ impl std::fmt::Debug for Redis {
 /// The first words of EVALSHA, which names the script by its SHA-1 and the counter by its key.
 fn take_head(key: &str) -> Vec<u8> {
     let mut words = Vec::new();
-    resp::write_count(10, &mut words);
+    resp::write_count(11, &mut words);
     resp::write_word(b"EVALSHA", &mut words);
     resp::write_word(redis::Script::new(TAKE).get_hash().as_bytes(), &mut words);
     resp::write_number(1, &mut words);

@@ -7,9 +7,10 @@ use std::time::Instant;
 use log::warn;
 
 use super::complaints::LOG_TARGET;
+use crate::counter::Grant;
 use crate::limits::ASK_AGAIN_MAX;
 use crate::store::high_water::Position;
-use crate::store::protocol::Ask;
+use crate::store::protocol::{Ask, LastGrant};
 
 /// An ask without a reply.
 #[derive(Clone, Copy, Debug)]
@@ -30,15 +31,42 @@ pub struct InFlight {
     sent: VecDeque<Sent>,
     /// Asks so far.
     sequence: u64,
+    last_grant: LastGrant,
+    /// The last number of the last grant.
+    last_number: u64,
 }
 
 impl InFlight {
-    /// A new ask, which is sent now.
-    pub fn push(&mut self, count: u64, seen: Position, now: Instant, deadline: Instant) -> Ask {
+    /// A new ask, which gets its sequence number and is sent now.
+    ///
+    /// `has_unclaimed`: the asker has numbers at hand, and the store is to confirm that they are.
+    pub fn push(
+        &mut self,
+        count: u64,
+        seen: Position,
+        has_unclaimed: bool,
+        now: Instant,
+        deadline: Instant,
+    ) -> Ask {
         self.sequence += 1;
-        let ask = Ask { sequence: self.sequence, count, seen };
+        let is_to_confirm = has_unclaimed && self.last_grant.epoch == seen.epoch;
+        let confirm = if is_to_confirm { self.last_grant.sequence } else { 0 };
+        let ask = Ask { sequence: self.sequence, count, seen, confirm };
         self.sent.push_back(Sent { ask, is_again: false, since: now, deadline });
         ask
+    }
+
+    /// An ask was granted something.
+    pub fn granted(&mut self, sequence: u64, grant: Grant) -> LastGrant {
+        self.last_grant = LastGrant { sequence, epoch: grant.epoch };
+        self.last_number = grant.count().taken;
+        self.last_grant
+    }
+
+    /// Whether this was granted before, or numbers behind it in its epoch: asks are answered in
+    /// order, and so are numbers, unless the store has lost some.
+    pub fn has_granted(&self, grant: Grant) -> bool {
+        (grant.epoch, grant.first) <= (self.last_grant.epoch, self.last_number)
     }
 
     /// How many there are.
@@ -73,7 +101,9 @@ impl InFlight {
         deadline: Instant,
     ) -> impl Iterator<Item = Ask> + '_ {
         self.sent.iter_mut().map(move |sent| {
-            (sent.is_again, sent.deadline, sent.ask.seen) = (true, deadline, seen);
+            (sent.is_again, sent.deadline) = (true, deadline);
+            // The handshake has confirmed what was to be confirmed.
+            sent.ask = Ask { seen, confirm: 0, ..sent.ask };
             sent.ask
         })
     }

@@ -128,7 +128,9 @@ pub fn advice(error: StoreError) -> &'static str {
         StoreError::ReadOnly => "point --store at the primary, or see why it is read-only",
         StoreError::Memory => "give the server more memory, then see its own log",
         StoreError::Authentication => "check user, password and db in --store, and pg_hba.conf",
-        StoreError::Permission => "let one who may run the SQL in words, or grant select, update",
+        StoreError::Permission => {
+            "have a privileged role run the SQL in words, or grant select, insert, update"
+        }
         StoreError::Type => "the table headcount is another one: rename it, or use another db",
         StoreError::Version => "use PostgreSQL 12 or newer",
         error => error.advice(),

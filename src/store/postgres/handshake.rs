@@ -44,8 +44,13 @@ impl Postgres {
             Due::Read => self.read(outcome, out)?,
             Due::ReadChanged => self.read_changed(outcome)?,
             Due::Look(seen) => return self.looked(outcome, seen, out),
-            Due::Change => self.changed(outcome.error)?,
-            Due::Settings | Due::Create | Due::Ask(..) | Due::Answer(_) | Due::Lost => {
+            Due::Change => self.changed(outcome)?,
+            Due::Settings
+            | Due::Create
+            | Due::Ask(..)
+            | Due::Again(_)
+            | Due::Answer(_)
+            | Due::Lost => {
                 self.stepped(outcome.error)?;
             }
         }
@@ -204,15 +209,21 @@ impl Postgres {
         Ok(())
     }
 
-    fn changed(&mut self, error: Option<ServerError>) -> Result<(), Fault> {
-        if error.is_some() {
+    /// It was done if it gives a row.
+    fn changed(&mut self, outcome: Outcome) -> Result<(), Fault> {
+        if let Some(row) = &outcome.row {
+            self.change_progress.done(row::count(row)?);
+        } else if outcome.error.is_some() {
             self.change_progress.refused();
         }
-        self.stepped(error)
+        self.stepped(outcome.error)
     }
 
-    /// Whether it was done, by its token; if not, why.
+    /// Whether it was done when it was sent before, by its token; if not, why.
     fn read_changed(&mut self, outcome: Outcome) -> Result<(), Fault> {
+        if self.change_progress.result().is_some() {
+            return Ok(());
+        }
         if let Some(error) = outcome.error {
             return Err(self.fault(error));
         }
@@ -226,7 +237,9 @@ impl Postgres {
         }
         self.change_progress.refused();
         let words = match held {
-            Some(held) if Some(held.epoch) == self.read_epoch => held.why_not(change),
+            Some(held) if Some(held.epoch) == self.read_epoch => {
+                held.why_not(change, self.counter.limit)
+            }
             None if self.read_epoch == Some(0) => {
                 let taken = change.taken.unwrap_or_default();
                 let limit = change.limit.unwrap_or(self.counter.limit);

@@ -32,10 +32,11 @@ const INSERT: &str =
 /// the epoch $4.
 const ENTER: &str = "with gone as (delete from headcount_answer where (link, counter) in \
     (select link, counter from headcount_answer where at < now() - interval '1 day' \
-    and link <> $1 for update skip locked)) \
-    insert into headcount_answer (link, counter) values ($1, $2) \
-    on conflict (link, counter) do update set at = now() \
-    where headcount_answer.sequence < $3 or headcount_answer.epoch <> $4 returning true";
+    and link <> $1 for update skip locked)), \
+    entered as (insert into headcount_answer (link, counter) values ($1, $2) \
+    on conflict do nothing) \
+    select true where $3 > 0 and not exists (select from headcount_answer \
+    where link = $1 and counter = $2 and sequence >= $3 and epoch = $4)";
 
 /// What came is not what a PostgreSQL sends.
 pub fn not_postgres(words: &str) -> Fault {
@@ -93,7 +94,7 @@ pub fn prepare(out: &mut BytesMut) {
 
 /// One ask of the link `id` for numbers.
 pub fn take(name: &str, id: u64, ask: Ask, out: &mut BytesMut) {
-    let Ask { sequence, count, seen } = ask;
+    let Ask { sequence, count, seen, .. } = ask;
     let numbers = [count, id, sequence, seen.epoch, seen.taken].map(u64::to_be_bytes);
     let [count, id, sequence, epoch, taken] = &numbers;
     execute("take", &[name.as_bytes(), count, id, sequence, epoch, taken].map(Some), out);

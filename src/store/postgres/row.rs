@@ -62,12 +62,16 @@ pub struct Held {
 
 impl Held {
     /// Why a change of it was not done, though nothing came between.
-    pub fn why_not(&self, change: &Change) -> String {
+    pub fn why_not(&self, change: &Change, limit_default: u64) -> String {
         if self.version != VERSION {
             return "another version of headcount wrote this counter".to_owned();
         }
         let least = self.count.taken.max(self.floor_taken);
-        let limit = change.limit.unwrap_or(self.count.limit);
+        let held = if self.epoch == 0 { limit_default } else { self.count.limit };
+        let limit = change.limit.unwrap_or(held);
+        if limit > LIMIT_MAX {
+            return format!("the limit is {limit}: lower it with --limit");
+        }
         match change.taken {
             Some(taken) if taken < least => {
                 format!("--taken {taken}: {least} are taken already, and would be handed out again")
@@ -85,10 +89,6 @@ impl Held {
 /// # Errors
 /// It is no take's.
 pub fn taken(row: &DataRowBody) -> Result<Taken, Fault> {
-    let senseless = || Fault {
-        error: StoreError::Type,
-        words: "the table headcount gave a grant that makes no sense".to_owned(),
-    };
     let numbers = columns(row).and_then(|columns| {
         let [first, granted, limit, epoch, known, version, created, floor_epoch, floor_taken] =
             columns.map(|column| number(column?));
@@ -103,6 +103,18 @@ pub fn taken(row: &DataRowBody) -> Result<Taken, Fault> {
     let taken = numbers.ok_or_else(senseless)?;
     let is_sound = taken.grant.limit > LIMIT_MAX || taken.grant.is_sound();
     if is_sound { Ok(taken) } else { Err(senseless()) }
+}
+
+/// The row of a change that was done: how many are taken, and the limit.
+///
+/// # Errors
+/// It is no such row.
+pub fn count(row: &DataRowBody) -> Result<Count, Fault> {
+    let numbers = columns(row).map(|columns: [_; 2]| columns.map(|it| number(it?)));
+    match numbers {
+        Some([Some(taken), Some(limit)]) => Ok(Count { taken, limit }),
+        _ => Err(senseless()),
+    }
 }
 
 /// The row of a counter that is to be changed.
@@ -121,10 +133,12 @@ pub fn held(row: &DataRowBody) -> Result<Held, Fault> {
             token: text(token)?,
         })
     });
-    read.ok_or_else(|| Fault {
-        error: StoreError::Type,
-        words: "the table headcount gave a row that makes no sense".to_owned(),
-    })
+    read.ok_or_else(senseless)
+}
+
+fn senseless() -> Fault {
+    let words = "the table headcount gave a row that makes no sense".to_owned();
+    Fault { error: StoreError::Type, words }
 }
 
 /// A column of eight bytes that holds no negative number.

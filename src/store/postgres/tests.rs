@@ -12,7 +12,7 @@ use crate::store::protocol::{Answer, LastGrant};
 const TIMEOUT: Duration = Duration::from_millis(500);
 const EPOCH: i64 = 5;
 const SEEN: Position = Position { epoch: EPOCH as u64, taken: 0 };
-const ASK: Ask = Ask { sequence: 1, count: 3, seen: SEEN };
+const ASK: Ask = Ask { sequence: 1, count: 3, seen: SEEN, confirm: 0 };
 
 fn message(tag: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
@@ -237,7 +237,7 @@ fn a_row_is_not_believed_before_its_transaction_has_ended() {
         panic!("{events:?}");
     };
     assert_eq!(fault.error, StoreError::Disk);
-    postgres.ask(Ask { sequence: 2, count: 1, seen: SEEN }, &mut Vec::new());
+    postgres.ask(Ask { sequence: 2, count: 1, seen: SEEN, confirm: 0 }, &mut Vec::new());
     let events = read(&mut postgres, [granted(1, 1, 9).as_slice()]);
     assert_eq!(events.map(|events| events.len()), Ok(1));
 }
@@ -388,20 +388,24 @@ fn a_missing_row_is_created_by_the_first_greeting_only() {
 }
 
 #[test]
-fn an_ask_that_comes_again_takes_only_if_it_was_not_answered_before() {
-    let again = |postgres: &mut Postgres| {
-        let mut out = Vec::new();
-        postgres.ask_again(ASK, &mut out);
-        String::from_utf8_lossy(&out).into_owned()
+fn an_ask_that_comes_again_and_is_granted_nothing_may_have_been_granted_something_before() {
+    let numbers = |first, granted| {
+        let grant = Grant { first, granted, limit: 9, epoch: EPOCH as u64 };
+        Ok(vec![Event::Replied(Answer::Granted(grant))])
     };
-    let mut postgres = asking();
-    assert_eq!(read(&mut postgres, [granted(1, 3, 9).as_slice()]).map(|it| it.len()), Ok(1));
-    let sent_first = again(&mut postgres);
-    assert!(sent_first.contains("\0answer\0") && !sent_first.contains("\0take\0"));
-    assert_eq!(read(&mut postgres, [granted(1, 3, 9).as_slice()]).map(|it| it.len()), Ok(1));
-    again(&mut postgres);
-    assert!(sent(&mut postgres, &done()).contains("\0take\0"));
-    assert_eq!(read(&mut postgres, [granted(4, 3, 9).as_slice()]).map(|it| it.len()), Ok(1));
+    let again = || {
+        let mut postgres = asking();
+        assert_eq!(read(&mut postgres, [granted(1, 3, 9).as_slice()]), numbers(1, 3));
+        postgres.ask_again(ASK, &mut Vec::new());
+        postgres
+    };
+    assert_eq!(read(&mut again(), [granted(4, 3, 9).as_slice()]), numbers(4, 3));
+    let mut halted = again();
+    assert!(sent(&mut halted, &granted(10, 0, 9)).contains("\0answer\0"));
+    assert_eq!(read(&mut halted, [done().as_slice()]), numbers(10, 0));
+    let mut was_granted = again();
+    sent(&mut was_granted, &granted(10, 0, 9));
+    assert_eq!(read(&mut was_granted, [granted(7, 3, 9).as_slice()]), numbers(7, 3));
 }
 
 #[test]

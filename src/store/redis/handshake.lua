@@ -6,8 +6,9 @@
 -- ARGV[5], the last one that it knows to be granted, or to a later one, in epoch ARGV[6]: then the
 -- store has lost what it granted, or dropped the answer.
 --
--- Once in ARGV[3] seconds, whoever comes drops the answers to links that took nothing for so long:
--- no request is sent again after that.
+-- Once in ARGV[3] seconds, whoever comes drops the answers to links that took nothing for a day; or
+-- for ARGV[3] seconds, if there are many: no request is sent again after that, but a link whose
+-- answer is gone must give up the numbers that it has left.
 local key, may_create = KEYS[1], ARGV[1] == '1'
 local now = redis.call('TIME')
 
@@ -36,14 +37,15 @@ local function create()
 end
 
 local function drop_silent(links)
-  local kept = {}
+  local kept, is_many = {}, #links > 2048 * 17
+  local silence_max = is_many and tonumber(ARGV[3]) or 86400
   for link in links:gmatch('%x+') do
     local places = {'a:' .. link .. ':0', 'a:' .. link .. ':1'}
     local last = 0
     for _, answer in ipairs(redis.call('HMGET', key, unpack(places))) do
       last = math.max(last, answer and tonumber(answer:match('%d+$')) or 0)
     end
-    if now[1] - last < tonumber(ARGV[3]) then
+    if now[1] - last < silence_max then
       kept[#kept + 1] = link .. ' '
     else
       redis.pcall('HDEL', key, unpack(places))

@@ -10,11 +10,15 @@
 -- the field ARGV[3], one of the two places of the asking link, under the request's sequence number
 -- ARGV[2]; ARGV[4] is the other place. Links with answers are listed in the field `links`, for the
 -- handshake to drop those that are silent.
+-- ARGV[7], if not 0: the link has unclaimed numbers, and its last granted request had this number.
+-- Where the answer to it is gone, a failover has lost it, though the connection has outlived that:
+-- the numbers may be others' by now, and the error UNCONFIRMED is all that is answered.
 --
 -- pcall and not call: an error of Redis then keeps its code in front in every version.
 local key, wanted, sequence = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 local seen_epoch, seen_taken = tonumber(ARGV[5]), tonumber(ARGV[6])
-local held = wanted > 0
+local confirm = tonumber(ARGV[7])
+local held = (wanted > 0 or confirm > 0)
   and redis.pcall('HMGET', key, 'version', 'taken', 'limit', 'epoch', 'floor', ARGV[3], ARGV[4])
   or redis.pcall('HMGET', key, 'version', 'taken', 'limit', 'epoch', 'floor')
 if held.err then return held end
@@ -25,8 +29,8 @@ local function count(text)
   return number and number <= 9007199254740991 and number
 end
 local taken, limit, epoch = count(held[2]), count(held[3]), count(held[4])
--- The fast path: nothing has changed but the count since the asker's last reply. What the checks
--- below need is made only otherwise.
+-- The fast path: nothing has changed but the count since the asker's last reply (`made` is not even
+-- read). What the checks below need is made only otherwise.
 local is_well = held[1] == '2' and taken and limit and epoch == seen_epoch and taken >= seen_taken
   and not held[5]
 if not is_well then
@@ -86,6 +90,16 @@ if not is_well then
     return redis.error_reply(string.format(
       '%s the store holds %d taken (epoch %d, %s), but %d taken (epoch %d) were seen before', code,
       taken, epoch, made, floor_taken, floor_epoch))
+  end
+end
+
+if confirm > 0 and epoch == seen_epoch then
+  local function is_confirmed(answer)
+    local number, of_epoch = (answer or ''):match('^(%d+) %d+ %d+ (%d+) ')
+    return number and tonumber(number) >= confirm and tonumber(of_epoch) == epoch
+  end
+  if not (is_confirmed(held[6]) or is_confirmed(held[7])) then
+    return redis.error_reply('UNCONFIRMED the last answer to this link is gone')
   end
 end
 

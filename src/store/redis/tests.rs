@@ -30,7 +30,7 @@ fn asking() -> Redis {
     let mut redis = greeting();
     let events = read(&mut redis, [GREETED]);
     assert_eq!(events, Ok(vec![Event::Greeted]));
-    redis.ask(Ask { sequence: 1, count: 3, seen: SEEN }, &mut Vec::new());
+    redis.ask(Ask { sequence: 1, count: 3, seen: SEEN, confirm: 0 }, &mut Vec::new());
     redis
 }
 
@@ -202,7 +202,7 @@ fn asks_in_flight_have_places_of_their_own_and_a_repeated_one_has_its_old_place(
     let mut redis = asking();
     let mut sent = |sequence| {
         let mut out = Vec::new();
-        redis.ask(Ask { sequence, count: 1, seen: SEEN }, &mut out);
+        redis.ask(Ask { sequence, count: 1, seen: SEEN, confirm: 0 }, &mut out);
         String::from_utf8(out).unwrap()
     };
     let asks: Vec<String> = (1..=BATCHES_IN_FLIGHT_MAX as u64).map(&mut sent).collect();

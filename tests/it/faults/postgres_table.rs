@@ -152,12 +152,14 @@ fn ask(postgres: &PostgresServer, sequence: u64) -> String {
     postgres.sql(&format!("prepare take({types}) as {TAKE}; {execute}"))
 }
 
-/// The same once more: what it was answered before, or else what it is now.
+/// The same once more: what it is answered now, or if that is nothing, what it was before.
 fn ask_again(postgres: &PostgresServer, sequence: u64) -> String {
+    let now = ask(postgres, sequence);
     let types = "text, bigint, bigint, bigint";
     let execute = format!("execute answer('default', 7, {sequence}, 5)");
-    let answer = postgres.sql(&format!("prepare answer({types}) as {ANSWER}; {execute}"));
-    if answer.is_empty() { ask(postgres, sequence) } else { answer }
+    let before = postgres.sql(&format!("prepare answer({types}) as {ANSWER}; {execute}"));
+    let is_granted = now.split('|').nth(1) != Some("0");
+    if is_granted || before.is_empty() { now } else { before }
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl Counter {
         let place = |sequence: u64| format!("a:{link:016x}:{}", sequence % 2);
         let words = [count, sequence].map(|number| number.to_string());
         let places = [place(sequence), place(sequence + 1)];
-        let seen = [seen.0, seen.1].map(|number| number.to_string());
+        let seen = [seen.0, seen.1, 0].map(|number| number.to_string());
         let arguments: Vec<&str> =
             words.iter().chain(&places).chain(&seen).map(String::as_str).collect();
         match self.eval(TAKE, &arguments) {
@@ -161,21 +161,59 @@ fn a_counter_that_is_gone_has_a_floor_once_somebody_looked_for_it() {
 }
 
 #[test]
-fn answers_of_links_that_are_silent_are_dropped_by_a_handshake() {
+fn answers_of_links_that_are_silent_for_a_day_are_dropped_by_a_handshake() {
     let counter = Counter::create();
     for link in [1, 2] {
         assert!(counter.ask_as(link, 1, 1, (5, 0)).is_ok());
         assert!(counter.ask_as(link, 2, 1, (5, 0)).is_ok());
     }
-    counter.shake_hands(60);
-    let fields = || -> u64 { counter.0.command(&["HLEN", &counter_key("default")]) };
-    assert_eq!(counter.field("links").map(|links| links.len()), Some(2 * 17));
-    let with_answers = fields();
+    let listed = || counter.field("links").map(|links| links.len() / 17);
     counter.shake_hands(0);
-    assert_eq!(counter.field("links").as_deref(), Some(""));
-    assert_eq!(fields(), with_answers - 4);
+    assert_eq!(listed(), Some(2));
+    for place in [0, 1] {
+        counter.set(&[&format!("a:{:016x}:{place}", 1), "1 1 1 5 1000"]);
+    }
+    counter.shake_hands(0);
+    assert_eq!(listed(), Some(1));
+    assert_eq!(counter.field("a:0000000000000001:1"), None);
+    assert!(counter.field("a:0000000000000002:1").is_some());
     assert_eq!(counter.ask_as(1, 3, 1, (5, 0)), Ok((5, 1)), "a silent link may speak again");
+    assert_eq!(listed(), Some(2));
+}
+
+/// A minute is as long as a request may be sent again.
+#[test]
+fn answers_of_many_links_are_kept_for_a_minute() {
+    let counter = Counter::create();
+    let now: (u64, u64) = counter.0.command(&["TIME"]);
+    let links: String = (0..2_049).map(|link| format!("{link:016x} ")).collect();
+    let answer = |ago_s: u64| format!("1 1 1 5 {}", now.0 - ago_s);
+    counter.set(&["links", &links, &format!("a:{:016x}:0", 1), &answer(50)]);
+    counter.set(&[&format!("a:{:016x}:0", 2), &answer(100)]);
+    counter.shake_hands(60);
+    assert!(counter.field("a:0000000000000001:0").is_some());
+    assert_eq!(counter.field("a:0000000000000002:0"), None);
     assert_eq!(counter.field("links").map(|links| links.len()), Some(17));
+}
+
+/// Its connection has outlived a failover, and others have taken its numbers since.
+#[test]
+fn a_link_with_unclaimed_numbers_is_told_that_the_answer_to_them_is_gone() {
+    let counter = Counter::create();
+    assert!(counter.ask(3, 2).is_ok());
+    let confirm = |sequence: &str| {
+        let places = ["a:0000000000000001:0", "a:0000000000000001:1"];
+        let peek = ["0", "0", places[0], places[1], "5", "2", sequence];
+        match counter.eval(TAKE, &peek) {
+            Value::Array(_) => "confirmed".to_owned(),
+            Value::ServerError(error) => error.code().to_owned(),
+            value => panic!("{value:?}"),
+        }
+    };
+    assert_eq!([confirm("0"), confirm("3")], ["confirmed", "confirmed"]);
+    assert_eq!(confirm("4"), "UNCONFIRMED");
+    counter.set(&["a:0000000000000001:1", "1 1 1 5 1000", "taken", "9"]);
+    assert_eq!(confirm("3"), "UNCONFIRMED");
 }
 
 /// Thousands of answers take Redis milliseconds to look through, and a failover brings thousands

@@ -122,7 +122,8 @@ pub const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long Redis has to answer a probe: with [`HEARTBEAT`], how long a dead one is believed.
 /// Nobody waits for it, so it is no shorter where asks have less time.
 pub const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a store remembers the answer to an ask, for the link to ask again.
+/// How long a store remembers the answer to an ask at least, for the link to ask again; and how
+/// often Redis is looked through for answers that are older.
 pub const ANSWER_KEPT: Duration = Duration::from_secs(60);
 /// How long after the first time an ask may be sent again: the store must still remember, and the
 /// clocks of two machines may run at different speeds.

@@ -5,8 +5,9 @@
 //! so in one ReadyForQuery: only that says that the transaction is committed. A row comes before
 //! the commit, so it is believed at ReadyForQuery, and not at all behind an error.
 //!
-//! What comes before the first ask is in `handshake.rs`. An ask that comes again finds its answer
-//! in the link's row of the table `headcount_answer`, or waits for the first.
+//! What comes before the first ask is in `handshake.rs`. An ask that comes again, and is granted
+//! nothing now, looks for the answer that it was given before in the link's row of the table
+//! `headcount_answer`.
 //! See PostgreSQL's manual, "Frontend/Backend Protocol".
 
 mod authentication;

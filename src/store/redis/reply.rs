@@ -29,7 +29,8 @@ pub fn fault(error: &redis::ServerError) -> Fault {
         "LAYOUT" => StoreError::Layout,
         "DECLINED" => StoreError::Declined,
         "LINKS" => StoreError::Connections,
-        "UNCONFIRMED" => StoreError::Backwards,
+        // It mends itself: the next handshake sees to the unclaimed numbers.
+        "UNCONFIRMED" => StoreError::Connecting,
         "NOPROTO" => StoreError::Version,
         "ERR" if details.contains("can't run this command") => StoreError::Permission,
         "ERR" if details.starts_with("max number of clients") => StoreError::Connections,

@@ -110,13 +110,13 @@ pub const POSTGRES_BATCHES_IN_FLIGHT_MAX: usize = 1;
 /// waiting for all of them, 31 requests a commit instead of 16, and 1.2 times the requests per
 /// second; Redis, waiting for half, 20 a call instead of 7, and 1.13 times. With one reactor Redis
 /// had 24 a call instead of 17 and the same rate; waiting for all it had 0.75 times.
-pub const GATHERING: Duration = Duration::from_millis(1);
+pub const BATCH_LINGER: Duration = Duration::from_millis(1);
 /// How long those whose ask did not run wait before they are asked for again: what hindered it may
 /// hinder it again at once.
-pub const ASK_REST: Duration = Duration::from_millis(10);
+pub const RETRY_PAUSE: Duration = Duration::from_millis(10);
 /// How long a halted counter is believed to be halted where the store does not tell of changes: a
 /// limit that was raised is to be seen within 50 ms, of which 10 are left for the way.
-pub const HALT_BELIEVED: Duration = Duration::from_millis(40);
+pub const HALT_CACHE_TTL: Duration = Duration::from_millis(40);
 /// A Redis that was silent for so long is probed: whether it is there, and still halted.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long Redis has to answer a probe: with [`HEARTBEAT`], how long a dead one is believed.
@@ -124,10 +124,10 @@ pub const HEARTBEAT: Duration = Duration::from_secs(1);
 pub const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a store remembers the answer to an ask at least, for the link to ask again; and how
 /// often Redis is looked through for answers that are older.
-pub const ANSWER_KEPT: Duration = Duration::from_secs(60);
+pub const ANSWER_TTL: Duration = Duration::from_secs(60);
 /// How long after the first time an ask may be sent again: the store must still remember, and the
 /// clocks of two machines may run at different speeds.
-pub const ASK_AGAIN_MAX: Duration = Duration::from_secs(50);
+pub const RESEND_AGE_MAX: Duration = Duration::from_secs(50);
 /// Reads from a store's socket in one wake before the clients have their turn.
 pub const STORE_READS_MAX: usize = 4;
 /// From the start of a connecting until the store has greeted: two round trips and a slow fork.
@@ -140,7 +140,7 @@ pub const CONNECT_TIMEOUT_S_MAX: u64 = 60;
 /// How long `--reset` tries.
 pub const RESET_TIMEOUT: Duration = Duration::from_secs(5);
 /// A failure that lasts, of the store or of accepting, is logged again after this time.
-pub const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
+pub const LOG_THROTTLE_INTERVAL: Duration = Duration::from_secs(10);
 /// Bytes of one reply of a store; ours have under 1 KiB, so more is not a store talking.
 pub const REPLY_BYTES_MAX: usize = 64 * 1024;
 /// The first wait before a store is tried again; doubled at each failure, with jitter.
@@ -165,5 +165,5 @@ const _: () = assert!(
     DRAIN_TIMEOUT.as_millis() + DRAIN_GRACE.as_millis() + LOG_FLUSH_TIMEOUT.as_millis() < 5_000
 );
 const _: () = assert!(DRAIN_ANSWER_TIMEOUT.as_millis() < DRAIN_TIMEOUT.as_millis());
-const _: () = assert!(ASK_AGAIN_MAX.as_secs() < ANSWER_KEPT.as_secs());
+const _: () = assert!(RESEND_AGE_MAX.as_secs() < ANSWER_TTL.as_secs());
 const _: () = assert!(PIPELINED_MAX * 256 <= OUTBOUND_BYTES_MAX, "an answer has under 256 bytes");

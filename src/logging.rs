@@ -1,7 +1,7 @@
 //! The log: one JSON object a line on stdout, written by one thread.
 //!
 //! ```text
-//! {"ts":"2026-11-23T16:00:00.123Z","level":"INFO","target":"headcount::reactor","msg":"…",…}
+//! {"ts":"2026-11-23T16:00:00.123Z","level":"INFO","target":"headcount::server","msg":"…",…}
 //! ```
 //!
 //! Whoever logs formats a line of its own and appends it to the gathered ones under a short lock;

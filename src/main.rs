@@ -7,7 +7,7 @@ use std::thread;
 
 use headcount::config::{Config, Invocation};
 use headcount::limits::LOG_FLUSH_TIMEOUT;
-use headcount::{logging, process, reset};
+use headcount::{logging, server};
 #[cfg(target_env = "musl")]
 use unwind as _;
 
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     match Config::parse(env::args_os().skip(1), |name| env::var_os(name), cores) {
         Ok(Invocation::Serve(config)) => serve(&config),
-        Ok(Invocation::Reset(config, to)) => match reset::reset(&config, to) {
+        Ok(Invocation::Reset(config, to)) => match server::commands::reset(&config, to) {
             Ok(text) => print(&text),
             Err(error) => complain(&error.to_string(), 1),
         },
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: &Config) -> ExitCode {
-    let result = logging::start().and_then(|()| process::serve(config));
+    let result = logging::start().and_then(|()| server::serve(config));
     logging::flush(LOG_FLUSH_TIMEOUT);
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,19 +4,23 @@
 //! the asks. The set of stores is closed, so it is an enum that is matched once a batch.
 
 pub mod change;
+pub mod connection;
 pub mod counter;
+pub mod error;
 pub mod high_water;
-pub mod link;
 pub mod memory;
+pub mod open;
 pub mod postgres;
-pub mod protocol;
 pub mod redis;
+pub mod request;
+pub mod wire;
 
 use std::time::Instant;
 
-use crate::counter::Grant;
-use link::Link;
+use connection::Connection;
+use error::StoreError;
 use memory::Memory;
+use request::Reply;
 
 /// The count behind one reactor.
 #[derive(Debug)]
@@ -24,46 +28,32 @@ pub enum Store {
     /// In the process itself: an ask is granted at once.
     Memory(Memory),
     /// Behind a connection.
-    Link(Box<Link>),
-}
-
-/// What became of the oldest ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// It ran, and these numbers are the asker's.
-    Granted(Grant),
-    /// It gave no number: it did not run, or its epoch has ended. Who asked may ask again.
-    NotRun,
-    /// It was refused, or nobody knows whether it ran: it must not be asked again.
-    Failed(StoreError),
-    /// No reply to an ask: the store no longer has what it granted last. Numbers of before may
-    /// have been granted to somebody else since.
-    AnswersLost,
+    Connection(Box<Connection>),
 }
 
 impl Store {
     /// Whether an ask would be sent now rather than wait.
-    pub fn can_ask(&self) -> bool {
+    pub fn can_send(&self) -> bool {
         match self {
             Store::Memory(_) => true,
-            Store::Link(link) => link.can_ask(),
+            Store::Connection(connection) => connection.can_send(),
         }
     }
 
-    /// Asks for up to `count` numbers. Only when [`Store::can_ask`]. `unclaimed` is the least
+    /// Asks for up to `count` numbers. Only when [`Store::can_send`]. `unclaimed` is the least
     /// number that the asker has at hand: where it may hand that out, a known halt is no answer.
-    pub fn ask(&mut self, count: u64, unclaimed: Option<u64>, now: Instant) {
+    pub fn send(&mut self, count: u64, unclaimed: Option<u64>, now: Instant) {
         match self {
-            Store::Memory(memory) => memory.ask(count),
-            Store::Link(link) => link.ask(count, unclaimed, now),
+            Store::Memory(memory) => memory.send(count),
+            Store::Connection(connection) => connection.send(count, unclaimed, now),
         }
     }
 
     /// Whether an ask is without a reply.
-    pub fn is_asking(&self) -> bool {
+    pub fn is_awaiting_reply(&self) -> bool {
         match self {
             Store::Memory(_) => false,
-            Store::Link(link) => link.is_asking(),
+            Store::Connection(connection) => connection.is_awaiting_reply(),
         }
     }
 
@@ -71,7 +61,7 @@ impl Store {
     pub fn log_unfinished(&self) {
         match self {
             Store::Memory(_) => {}
-            Store::Link(link) => link.log_unfinished(),
+            Store::Connection(connection) => connection.log_unfinished(),
         }
     }
 
@@ -79,22 +69,22 @@ impl Store {
     pub fn poll(&mut self) -> Option<Reply> {
         match self {
             Store::Memory(memory) => memory.poll(),
-            Store::Link(link) => link.poll(),
+            Store::Connection(connection) => connection.poll(),
         }
     }
 
     /// Of those who were just answered, how many the next ask is worth waiting for.
-    pub fn awaited_of(&self, answered: usize) -> usize {
+    pub fn expected_returning(&self, answered: usize) -> usize {
         match self {
             Store::Memory(_) => 0,
-            Store::Link(link) => link.protocol().awaited_of(answered),
+            Store::Connection(connection) => connection.wire().expected_returning(answered),
         }
     }
 
     /// Lets the time pass: deadlines of a connection.
     pub fn tick(&mut self, now: Instant) {
-        if let Store::Link(link) = self {
-            link.tick(now);
+        if let Store::Connection(connection) = self {
+            connection.tick(now);
         }
     }
 
@@ -102,176 +92,15 @@ impl Store {
     pub fn deadline(&self) -> Option<Instant> {
         match self {
             Store::Memory(_) => None,
-            Store::Link(link) => link.deadline(),
+            Store::Connection(connection) => connection.deadline(),
         }
     }
 
     /// Why a request that waited in vain got no answer.
-    pub fn trouble(&self) -> StoreError {
+    pub fn last_error(&self) -> StoreError {
         match self {
             Store::Memory(_) => StoreError::Timeout,
-            Store::Link(link) => link.trouble().error,
-        }
-    }
-}
-
-/// A failure with the words that go with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// What to make of it.
-    pub error: StoreError,
-    /// How the store, the system or we put it: it may hold any character, so it is escaped before
-    /// it is shown.
-    pub words: String,
-}
-
-/// Why a store gave no numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoreError {
-    /// No connection has been tried to its end yet: the process has just started.
-    Connecting,
-    /// The host's name does not resolve: misspelt, or the name service is away.
-    Unresolved,
-    /// The connection was refused, reset or closed: the store is down, restarting or elsewhere.
-    Unreachable,
-    /// No answer in time: the store hangs, or the network drops packets.
-    Timeout,
-    /// It reads its data from disk (LOADING), or starts, stops or recovers (57P03): wait.
-    Loading,
-    /// A replica, or a master that was demoted (READONLY, 25006): the URL names the wrong server.
-    ReadOnly,
-    /// `maxmemory` is reached and nothing may be evicted (OOM), or there is none left (53200).
-    Memory,
-    /// It cannot save to disk and so refuses writes (MISCONF, 53100): a full disk, most often.
-    Disk,
-    /// User or password are wrong or missing (NOAUTH, WRONGPASS, 28P01).
-    Authentication,
-    /// The user may not run a command or touch the key or table (NOPERM, 42501).
-    Permission,
-    /// The counter's key or table is something that is no counter (WRONGTYPE, 42703).
-    Type,
-    /// The counter was there and is gone: deleted, evicted, or lost with the store's data.
-    Missing,
-    /// The count is lower than it was, or of an earlier epoch: a restored backup, or a
-    /// failover that lost writes.
-    Backwards,
-    /// The counter was lost and created again by somebody's start.
-    Recreated,
-    /// A field of the counter holds what it cannot: it was written by hand.
-    Damaged,
-    /// The counter has the layout of another version of headcount.
-    Layout,
-    /// A reset or a set was not done, for the reason in words.
-    Declined,
-    /// The server is older than the commands that are needed.
-    Version,
-    /// The server has no connection left for us (53300, max number of clients).
-    Connections,
-    /// The URL's database does not exist (3D000).
-    Database,
-    /// Somebody else holds the counter's row (55P03, 57014).
-    Locked,
-    /// The store could not put transactions in order, and undid ours (40001, 40P01).
-    Conflict,
-    /// The bytes that came are not the store's protocol: another service's port, most often.
-    Protocol,
-    /// The server refused for a reason that is not known here; the log has its words.
-    Refused,
-}
-
-impl StoreError {
-    /// The reason in one word, for `/readyz` and the log.
-    pub fn word(self) -> &'static str {
-        match self {
-            StoreError::Connecting => "connecting",
-            StoreError::Unresolved => "unresolved",
-            StoreError::Unreachable => "unreachable",
-            StoreError::Timeout => "timeout",
-            StoreError::Loading => "loading",
-            StoreError::ReadOnly => "readonly",
-            StoreError::Memory => "memory",
-            StoreError::Disk => "disk",
-            StoreError::Authentication => "authentication",
-            StoreError::Permission => "permission",
-            StoreError::Type => "type",
-            StoreError::Missing => "missing",
-            StoreError::Backwards => "backwards",
-            StoreError::Recreated => "recreated",
-            StoreError::Damaged => "damaged",
-            StoreError::Layout => "layout",
-            StoreError::Declined => "declined",
-            StoreError::Version => "version",
-            StoreError::Connections => "connections",
-            StoreError::Database => "database",
-            StoreError::Locked => "locked",
-            StoreError::Conflict => "conflict",
-            StoreError::Protocol => "protocol",
-            StoreError::Refused => "refused",
-        }
-    }
-
-    /// Whether the store is well, and it is the counter in it that must not be taken from.
-    pub fn is_of_counter(self) -> bool {
-        use StoreError::{Backwards, Damaged, Layout, Missing, Recreated, Type};
-        matches!(self, Backwards | Damaged | Layout | Missing | Recreated | Type)
-    }
-
-    /// What the operator can do about it, for the log.
-    pub fn advice(self) -> &'static str {
-        self.counter_advice().unwrap_or_else(|| self.store_advice())
-    }
-
-    fn counter_advice(self) -> Option<&'static str> {
-        Some(match self {
-            StoreError::Type => "delete the key or choose another --counter",
-            StoreError::Missing => {
-                "restore the store's data; or go on above every number that was handed out: \
-                 headcount --reset --taken N --store URL --counter NAME; or begin at 1: the same \
-                 without --taken"
-            }
-            StoreError::Backwards => {
-                "restore newer data, if no number was taken since; or go on above every number \
-                 that was handed out: headcount --reset --taken N --store URL --counter NAME; or \
-                 begin at 1: the same without --taken"
-            }
-            StoreError::Recreated => {
-                "the counter was lost, and a start created it anew: go on above every number that \
-                 was handed out: headcount --reset --taken N --store URL --counter NAME; or begin \
-                 at 1: the same without --taken"
-            }
-            StoreError::Damaged => "write what the field held before; until then nothing is taken",
-            StoreError::Layout => {
-                "if headcount 0.1 wrote it, restart headcount, which migrates it; if a newer one \
-                 did, run that version; else begin at 1 with headcount --reset"
-            }
-            _ => return None,
-        })
-    }
-
-    fn store_advice(self) -> &'static str {
-        match self {
-            StoreError::Connecting => "wait: the first connection is under way",
-            StoreError::Unresolved => "check the host name in --store and the name service",
-            StoreError::Unreachable => "check that the store runs and that --store names it",
-            StoreError::Timeout => "check the store's load and the network to it",
-            StoreError::Loading => "wait: the store reads its data from disk",
-            StoreError::ReadOnly => "point --store at the primary, not at a replica",
-            StoreError::Memory => "raise the store's maxmemory or free some of it",
-            StoreError::Disk => "free disk space for the store, then see its own log",
-            StoreError::Authentication => "check user and password in --store",
-            StoreError::Permission => "grant the user the commands and keys the README lists",
-            StoreError::Declined => "read the counter's state, and decide anew",
-            StoreError::Version => "use Redis 6.2 or newer, or Valkey",
-            StoreError::Connections => {
-                "raise the store's limit of connections, or use fewer --threads or processes"
-            }
-            StoreError::Database => "create the database, or correct its name in --store",
-            StoreError::Locked => {
-                "see in pg_locks who holds the counter's row, or why the server's commits are slow"
-            }
-            StoreError::Conflict => "see who else writes the counter's row, and how",
-            StoreError::Protocol => "check that host and port in --store are the store's",
-            _ => "see the store's own words and log",
+            Store::Connection(connection) => connection.last_error().error,
         }
     }
 }

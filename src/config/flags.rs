@@ -232,7 +232,7 @@ user is postgres, and the db has the user's name, unless given.
 Environment:
   A flag wins over its variable; an empty variable counts as unset.
   RUST_LOG says what is logged: error, warn, info (the default), debug, trace
-  or off, or one of them for a module: RUST_LOG=warn,headcount::reactor=debug
+  or off, or one of them for a module: RUST_LOG=warn,headcount::net=debug
 
 Exit codes:
   0  stopped by SIGTERM or SIGINT, or printed what was asked for

@@ -114,7 +114,7 @@ impl Status {
             Self::TooManyRequests => b"HTTP/1.1 429 Too Many Requests\r\n",
             Self::HeadTooLarge => b"HTTP/1.1 431 Request Header Fields Too Large\r\n",
             Self::NotImplemented => b"HTTP/1.1 501 Not Implemented\r\n",
-            Self::ServiceUnavailable => b"HTTP/1.1 503 Service Unavailable\r\n",
+            Self::ServiceUnavailable => b"HTTP/1.1 503 Engine Unavailable\r\n",
             Self::VersionNotSupported => b"HTTP/1.1 505 HTTP Version Not Supported\r\n",
         }
     }
@@ -238,7 +238,7 @@ mod tests {
             persistence: Persistence::Close,
             ..PLAIN
         };
-        let expected = "HTTP/1.1 503 Service Unavailable\r\n\
+        let expected = "HTTP/1.1 503 Engine Unavailable\r\n\
             Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: application/json\r\n\
             Content-Length: 2\r\nCache-Control: no-store\r\nAllow: GET, POST\r\n\
             Retry-After: 120\r\nConnection: close\r\n\r\n{}";

@@ -48,8 +48,8 @@ impl Counter {
             }
             Origin::Created => {
                 self.high_water.created();
-                let advice = "if there was one, it was lost: see the store's own log";
-                warn!(counter, limit, advice; "counter created: the store had none");
+                let hint = "if there was one, it was lost: see the store's own log";
+                warn!(counter, limit, hint; "counter created: the store had none");
             }
         }
     }

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::store::{Fault, StoreError};
+use crate::store::error::{Fault, StoreError};
 
 /// How far a counter has come. An epoch is one life of it: a reset or a set begins a later one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,11 +30,11 @@ impl Position {
         } else {
             return Ok(());
         };
-        let words = format!(
+        let detail = format!(
             "the store holds {} taken (epoch {}), but {} taken (epoch {}) were seen before",
             self.taken, self.epoch, seen.taken, seen.epoch
         );
-        Err(Fault { error, words })
+        Err(Fault { error, detail })
     }
 }
 

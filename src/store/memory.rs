@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::counter::{self, Count, Grant};
-use crate::store::Reply;
+use crate::store::request::Reply;
 
 /// One reactor's hand on the process's counter; clone it for the next reactor.
 #[derive(Clone, Debug)]
@@ -22,12 +22,12 @@ impl Memory {
     }
 
     /// Grants at once; the grant waits for [`Memory::poll`].
-    pub fn ask(&mut self, count: u64) {
+    pub fn send(&mut self, count: u64) {
         let grant = self.take(count);
         self.replies.push_back(Reply::Granted(grant));
     }
 
-    /// The reply to the oldest ask.
+    /// The reply to the oldest request.
     pub fn poll(&mut self) -> Option<Reply> {
         self.replies.pop_front()
     }
@@ -62,7 +62,7 @@ mod tests {
     fn take_all(mut memory: Memory) -> Vec<u64> {
         let mut numbers = Vec::new();
         loop {
-            memory.ask(3);
+            memory.send(3);
             let Some(Reply::Granted(grant)) = memory.poll() else {
                 panic!("memory always grants");
             };
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_look_takes_nothing() {
         let mut memory = Memory::new(5);
-        memory.ask(0);
+        memory.send(0);
         let count = Count { taken: 0, limit: 5 };
         assert_eq!(memory.poll(), Some(Reply::Granted(counter::take(count, 0))));
         assert_eq!(memory.poll(), None);

@@ -27,15 +27,15 @@ use postgres_protocol::message::backend::Message;
 use crate::config::PostgresUrl;
 use crate::counter::Grant;
 use crate::limits::{HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX};
-use crate::store::Fault;
 use crate::store::change::ChangeProgress;
 use crate::store::counter::Counter;
+use crate::store::error::Fault;
 use crate::store::high_water::Position;
-use crate::store::protocol::{Answer, Ask, Event, LastGrant};
+use crate::store::request::{Answer, Event, LastGrant, Request};
 use authentication::Authentication;
 use error::ServerError;
-pub use error::advice;
-use message::not_postgres;
+pub use error::hint;
+use error::not_postgres;
 use outcome::Outcome;
 
 /// What was sent up to a Sync, and so a ReadyForQuery that is due.
@@ -56,14 +56,14 @@ enum Due {
     Change,
     /// What the change has left.
     ReadChanged,
-    /// A take of nothing, the last step of the greeting, by one who had seen so much.
+    /// A take of nothing, the last step of the handshake, by one who had seen so much.
     Look(Position),
     /// An ask for so many, likewise.
-    Ask(u64, Position),
+    Request(u64, Position),
     /// An ask that was sent before.
-    Again(Ask),
+    Again(Request),
     /// The answer that it may have been given before.
-    Answer(Ask),
+    Answer(Request),
     /// What was seen of a counter that is missing.
     Lost,
 }
@@ -85,7 +85,7 @@ pub struct Postgres {
     /// The epoch that a change has read, over all connections; 0 if there was no counter.
     read_epoch: Option<u64>,
     change_progress: ChangeProgress,
-    /// The answer to it must be there at the next greeting.
+    /// The answer to it must be there at the next handshake.
     pub(super) last_grant: LastGrant,
     /// What an ask that was sent before is answered now, if it was not granted anything before.
     answer_now: Option<Answer>,
@@ -95,7 +95,7 @@ impl Postgres {
     /// A link to the PostgreSQL of `url`, where the counter is created if it is missing and was not
     /// seen by this process. `id` must be no other link's: a random one.
     ///
-    /// `timeout` is that of an ask. The server is told to give up a statement long before: so
+    /// `timeout` is that of an request. The server is told to give up a statement long before: so
     /// whatever waited for a lock in vain surely did not run, and is asked for again only for
     /// those who still wait.
     pub fn new(url: PostgresUrl, counter: Counter, timeout: Duration, id: u64) -> Postgres {
@@ -127,14 +127,14 @@ impl Postgres {
         &self.change_progress
     }
 
-    /// How long a connecting and its greeting may take.
+    /// How long a connecting and its handshake may take.
     pub fn handshake_timeout(&self) -> Duration {
         self.url.connect_timeout.unwrap_or(HANDSHAKE_TIMEOUT)
     }
 
-    /// A new connection begins: introduces itself; the rest of the greeting follows the server's
+    /// A new connection begins: introduces itself; the rest of the handshake follows the server's
     /// answers.
-    pub fn greet(&mut self, out: &mut Vec<u8>) {
+    pub fn start_handshake(&mut self, out: &mut Vec<u8>) {
         self.authentication = Authentication::default();
         self.unread.clear();
         self.unsent.clear();
@@ -145,23 +145,23 @@ impl Postgres {
         self.send(Due::Startup, out);
     }
 
-    /// Writes one ask.
-    pub fn ask(&mut self, ask: Ask, out: &mut Vec<u8>) {
-        match ask.count {
-            0 => message::peek(&self.counter.name, ask.seen, &mut self.unsent),
-            _ => message::take(&self.counter.name, self.id, ask, &mut self.unsent),
+    /// Writes one request.
+    pub fn write_request(&mut self, request: Request, out: &mut Vec<u8>) {
+        match request.count {
+            0 => message::peek(&self.counter.name, request.seen, &mut self.unsent),
+            _ => message::take(&self.counter.name, self.id, request, &mut self.unsent),
         }
-        self.send(Due::Ask(ask.count, ask.seen), out);
+        self.send(Due::Request(request.count, request.seen), out);
     }
 
     /// Writes one ask that was sent before. Its sequence number keeps it from taking twice; where
     /// it is granted nothing, it may have been granted something before.
-    pub fn ask_again(&mut self, ask: Ask, out: &mut Vec<u8>) {
-        if ask.count == 0 {
-            return self.ask(ask, out);
+    pub fn write_resent(&mut self, request: Request, out: &mut Vec<u8>) {
+        if request.count == 0 {
+            return self.write_request(request, out);
         }
-        message::take(&self.counter.name, self.id, ask, &mut self.unsent);
-        self.send(Due::Again(ask), out);
+        message::take(&self.counter.name, self.id, request, &mut self.unsent);
+        self.send(Due::Again(request), out);
     }
 
     /// Bytes came; [`Postgres::next`] says what they mean.
@@ -191,8 +191,8 @@ impl Postgres {
                 }
             }
             Message::NoticeResponse(body) => {
-                let words = ServerError::read(body.fields())?.fault().words;
-                debug!(words; "store notice");
+                let detail = ServerError::read(body.fields())?.fault().detail;
+                debug!(detail; "store notice");
             }
             Message::CommandComplete(body) if self.due.front() == Some(&Due::Insert) => {
                 self.outcome.has_inserted = body.tag().is_ok_and(|tag| tag == "INSERT 0 1");
@@ -233,7 +233,7 @@ impl Postgres {
             return Err(not_postgres("a transaction that stays open"));
         }
         match self.due.pop_front().ok_or_else(|| not_postgres("a reply too many"))? {
-            Due::Ask(count, seen) => {
+            Due::Request(count, seen) => {
                 if outcome.is_empty() {
                     message::write_lost(&self.counter.name, seen, &mut self.unsent);
                     self.send(Due::Lost, out);
@@ -241,24 +241,24 @@ impl Postgres {
                 let answer = outcome.answer(&self.counter, count, seen)?;
                 Ok(Some(Event::Replied(answer)))
             }
-            Due::Again(ask) => {
-                let answer = outcome.answer(&self.counter, ask.count, ask.seen)?;
+            Due::Again(request) => {
+                let answer = outcome.answer(&self.counter, request.count, request.seen)?;
                 if matches!(answer, Answer::Granted(Grant { granted: 1.., .. })) {
                     return Ok(Some(Event::Replied(answer)));
                 }
                 self.answer_now = Some(answer);
-                message::answer(&self.counter.name, self.id, ask, &mut self.unsent);
-                self.send(Due::Answer(ask), out);
+                message::answer(&self.counter.name, self.id, request, &mut self.unsent);
+                self.send(Due::Answer(request), out);
                 Ok(None)
             }
-            Due::Answer(ask) => {
+            Due::Answer(request) => {
                 let now = self.answer_now.take().filter(|_| outcome.is_empty());
-                let before = || outcome.answer(&self.counter, ask.count, ask.seen);
+                let before = || outcome.answer(&self.counter, request.count, request.seen);
                 Ok(Some(Event::Replied(now.map_or_else(before, Ok)?)))
             }
             // Where it may not be written, this process refuses all the same.
             Due::Lost => Ok(None),
-            due => self.greeted(due, outcome, out),
+            due => self.handshake_step(due, outcome, out),
         }
     }
 

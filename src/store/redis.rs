@@ -22,15 +22,15 @@ use crate::counter::Grant;
 use crate::limits::BATCHES_IN_FLIGHT_MAX;
 use crate::store::change::ChangeProgress;
 use crate::store::counter::Counter;
-use crate::store::protocol::{Answer, Ask, Event, LastGrant};
-use crate::store::{Fault, StoreError};
+use crate::store::error::{Fault, StoreError};
+use crate::store::request::{Answer, Event, LastGrant, Request};
 use reply::{Reply, fault, not_redis};
 
 /// A command that was sent, and so a reply that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
     Hello,
-    /// A step of the greeting that has nothing to say but errors.
+    /// A step of the handshake that has nothing to say but errors.
     Step,
     /// What it says of itself; a user who may not ask goes without.
     Info,
@@ -44,10 +44,10 @@ enum Due {
     Read,
     /// A reset or a set.
     Change,
-    /// The first probe, the last step of the greeting.
+    /// The first probe, the last step of the handshake.
     FirstProbe,
     Probe,
-    Ask,
+    Request,
 }
 
 const TAKE: &str = include_str!("redis/take.lua");
@@ -57,11 +57,11 @@ pub struct Redis {
     url: RedisUrl,
     key: String,
     counter: Counter,
-    /// The words of a take that are the same in each: up to the counter's key.
+    /// The detail of a take that are the same in each: up to the counter's key.
     take_head: Vec<u8>,
     /// The fields in which the answers to asks are remembered: those in flight at once have
-    /// different places.
-    places: [String; BATCHES_IN_FLIGHT_MAX],
+    /// different reply_slots.
+    reply_slots: [String; BATCHES_IN_FLIGHT_MAX],
     unread: Vec<u8>,
     due: VecDeque<Due>,
     /// Nothing has refused tracking on this connection for good.
@@ -71,7 +71,7 @@ pub struct Redis {
     /// The epoch, as text, that a change has read, over all connections.
     read_epoch: Option<Vec<u8>>,
     change_progress: ChangeProgress,
-    /// The answer to it must be there at the next greeting.
+    /// The answer to it must be there at the next handshake.
     pub(super) last_grant: LastGrant,
 }
 
@@ -83,7 +83,7 @@ impl Redis {
         Redis {
             url,
             take_head: take_head(&key),
-            places: std::array::from_fn(|place| format!("a:{id:016x}:{place}")),
+            reply_slots: std::array::from_fn(|reply_slot| format!("a:{id:016x}:{reply_slot}")),
             key,
             counter,
             unread: Vec::new(),
@@ -96,9 +96,9 @@ impl Redis {
         }
     }
 
-    /// Writes one ask.
-    pub fn ask(&mut self, ask: Ask, out: &mut Vec<u8>) {
-        self.take(ask, Due::Ask, out);
+    /// Writes one request.
+    pub fn write_request(&mut self, request: Request, out: &mut Vec<u8>) {
+        self.take(request, Due::Request, out);
     }
 
     /// Writes one probe. Where the user may, Redis pushes a word of the next change of the counter:
@@ -163,12 +163,12 @@ impl Redis {
         out: &mut Vec<u8>,
     ) -> Result<Option<Event>, Fault> {
         match due {
-            Due::Ask => {
+            Due::Request => {
                 let answer = self.answer(reply)?.map_or_else(Answer::Refused, Answer::Granted);
                 Ok(Some(Event::Replied(answer)))
             }
             Due::Probe => Ok(Some(Event::Probed(self.answer(reply)?))),
-            due => self.greeted(due, reply, out),
+            due => self.handshake_step(due, reply, out),
         }
     }
 
@@ -176,11 +176,12 @@ impl Redis {
     /// given up.
     fn answer(&self, reply: Reply) -> Result<Result<Grant, Fault>, Fault> {
         match reply {
-            // The greeting loads it; and what is in flight is asked again in order after one.
-            Reply::Value(Value::ServerError(error)) if error.code() == "NOSCRIPT" => {
-                Err(Fault { error: StoreError::Connecting, words: "no script any more".to_owned() })
-            }
-            // The greeting makes room, or finds out that answers are lost.
+            // The handshake loads it; and what is in flight is asked again in order after one.
+            Reply::Value(Value::ServerError(error)) if error.code() == "NOSCRIPT" => Err(Fault {
+                error: StoreError::Connecting,
+                detail: "no script any more".to_owned(),
+            }),
+            // The handshake makes room, or finds out that answers are lost.
             Reply::Value(Value::ServerError(error))
                 if matches!(error.code(), "LINKS" | "UNCONFIRMED") =>
             {
@@ -212,19 +213,19 @@ impl Redis {
     }
 
     fn peek(&mut self, due: Due, out: &mut Vec<u8>) {
-        self.take(Ask::probe(self.counter.high_water.position()), due, out);
+        self.take(Request::probe(self.counter.high_water.position()), due, out);
     }
 
-    fn take(&mut self, ask: Ask, due: Due, out: &mut Vec<u8>) {
-        let place = ask.sequence as usize % BATCHES_IN_FLIGHT_MAX;
+    fn take(&mut self, request: Request, due: Due, out: &mut Vec<u8>) {
+        let reply_slot = request.sequence as usize % BATCHES_IN_FLIGHT_MAX;
         out.extend_from_slice(&self.take_head);
-        resp::write_number(ask.count, out);
-        resp::write_number(ask.sequence, out);
-        resp::write_word(self.places[place].as_bytes(), out);
-        resp::write_word(self.places[1 - place].as_bytes(), out);
-        resp::write_number(ask.seen.epoch, out);
-        resp::write_number(ask.seen.taken, out);
-        resp::write_number(ask.confirm, out);
+        resp::write_number(request.count, out);
+        resp::write_number(request.sequence, out);
+        resp::write_word(self.reply_slots[reply_slot].as_bytes(), out);
+        resp::write_word(self.reply_slots[1 - reply_slot].as_bytes(), out);
+        resp::write_number(request.seen.epoch, out);
+        resp::write_number(request.seen.taken, out);
+        resp::write_number(request.confirm, out);
         self.due.push_back(due);
     }
 
@@ -241,18 +242,18 @@ impl std::fmt::Debug for Redis {
     }
 }
 
-/// The first words of EVALSHA, which names the script by its SHA-1 and the counter by its key.
+/// The first detail of EVALSHA, which names the script by its SHA-1 and the counter by its key.
 fn take_head(key: &str) -> Vec<u8> {
-    let mut words = Vec::new();
-    resp::write_count(11, &mut words);
-    resp::write_word(b"EVALSHA", &mut words);
-    resp::write_word(redis::Script::new(TAKE).get_hash().as_bytes(), &mut words);
-    resp::write_number(1, &mut words);
-    resp::write_word(key.as_bytes(), &mut words);
-    words
+    let mut detail = Vec::new();
+    resp::write_count(11, &mut detail);
+    resp::write_word(b"EVALSHA", &mut detail);
+    resp::write_word(redis::Script::new(TAKE).get_hash().as_bytes(), &mut detail);
+    resp::write_number(1, &mut detail);
+    resp::write_word(key.as_bytes(), &mut detail);
+    detail
 }
 
-const _: () = assert!(BATCHES_IN_FLIGHT_MAX == 2, "`take.lua` knows two places");
+const _: () = assert!(BATCHES_IN_FLIGHT_MAX == 2, "`take.lua` knows two reply_slots");
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! Clients that mean no good: what they cost the service, and that they cost the others nothing.
+//! Clients that mean no good: what they cost the engine, and that they cost the others nothing.
 
 mod crowd;
 mod descriptors;

@@ -47,7 +47,7 @@ fn nothing_is_out_of_step_behind_nginx_in_a_hundred_thousand_requests() {
 fn run(requests: u64) {
     let redis = RedisServer::start(&[]);
     let arguments = ["--store", &redis.url(), "--limit", "1000000", "--store-timeout", "5000"];
-    let log = [("RUST_LOG", "info,headcount::service=debug")];
+    let log = [("RUST_LOG", "info,headcount::engine=debug")];
     let mut daemon = Daemon::start_with(&arguments, &log);
     daemon.wait_until_ready();
     let nginx = Nginx::start(daemon.address());

@@ -11,9 +11,9 @@ use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, Scr
 use postgres_protocol::message::backend::{AuthenticationSaslBody, Message};
 use postgres_protocol::message::frontend;
 
-use super::message::not_postgres;
+use super::error::not_postgres;
 use crate::config::PostgresUrl;
-use crate::store::{Fault, StoreError};
+use crate::store::error::{Fault, StoreError};
 
 /// How far it is.
 #[derive(Default)]
@@ -67,7 +67,7 @@ impl Authentication {
             | (Message::AuthenticationKerberosV5 | Message::AuthenticationScmCredential, _) => {
                 return refuse(&format!("the server wants what is not built in; {REMEDY}"));
             }
-            _ => return Err(not_postgres("a message that is not expected before the greeting")),
+            _ => return Err(not_postgres("a message that is not expected before the handshake")),
         }
         Ok(())
     }
@@ -100,9 +100,9 @@ fn password(url: &PostgresUrl) -> Result<&str, Fault> {
 
 /// What the crate says of the server's part in SCRAM repeats nothing of ours.
 fn failed(error: std::io::Error) -> Fault {
-    Fault { error: StoreError::Authentication, words: error.to_string() }
+    Fault { error: StoreError::Authentication, detail: error.to_string() }
 }
 
-fn refuse<T>(words: &str) -> Result<T, Fault> {
-    Err(Fault { error: StoreError::Authentication, words: words.to_owned() })
+fn refuse<T>(detail: &str) -> Result<T, Fault> {
+    Err(Fault { error: StoreError::Authentication, detail: detail.to_owned() })
 }

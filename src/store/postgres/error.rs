@@ -1,4 +1,4 @@
-//! What PostgreSQL's errors mean: the SQLSTATE decides, the words are for the log.
+//! What PostgreSQL's errors mean: the SQLSTATE decides, the detail are for the log.
 //!
 //! An error of severity ERROR ends its transaction: nothing of it is written. FATAL and PANIC end
 //! the connection. See PostgreSQL's manual, "PostgreSQL Error Codes".
@@ -6,17 +6,21 @@
 use fallible_iterator::FallibleIterator;
 use postgres_protocol::message::backend::ErrorFields;
 
-use super::message::not_postgres;
+use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
-use crate::store::protocol::Answer;
-use crate::store::{Fault, StoreError};
+use crate::store::request::Answer;
+
+/// What came is not what a PostgreSQL sends.
+pub fn not_postgres(detail: &str) -> Fault {
+    Fault { error: StoreError::Protocol, detail: detail.to_owned() }
+}
 
 /// An error, or a remark, of the server.
 pub struct ServerError {
     /// It ends the connection.
     pub is_fatal: bool,
     code: String,
-    words: String,
+    detail: String,
 }
 
 impl ServerError {
@@ -37,8 +41,8 @@ impl ServerError {
             }
         }
         let is_fatal = matches!(severity.as_str(), "FATAL" | "PANIC");
-        let words = format!("{severity} {code}: {message}");
-        Ok(ServerError { is_fatal, code, words })
+        let detail = format!("{severity} {code}: {message}");
+        Ok(ServerError { is_fatal, code, detail })
     }
 
     /// The error as the link takes it.
@@ -49,7 +53,7 @@ impl ServerError {
             // The second: the role sees no schema in which to create.
             "42501" | "3F000" => StoreError::Permission,
             "53100" => StoreError::Disk,
-            "53200" => StoreError::Memory,
+            "53200" => StoreError::OutOfMemory,
             "53300" => StoreError::Connections,
             "57P03" => StoreError::Loading,
             "57P01" | "57P02" | "57P04" | "57P05" => StoreError::Unreachable,
@@ -62,18 +66,18 @@ impl ServerError {
             "42601" | "42704" => StoreError::Version,
             _ => StoreError::Refused,
         };
-        Fault { error, words: self.words }
+        Fault { error, detail: self.detail }
     }
 
     /// The error as the link takes it; a right that is missing comes with what somebody who has
     /// it should run.
     pub fn with_remedy(self, sql: impl FnOnce() -> String) -> Fault {
-        let Fault { error, words } = self.fault();
+        let Fault { error, detail } = self.fault();
         match error {
             StoreError::Permission => {
-                Fault { error, words: format!("{words}; to be run by one who may: {}", sql()) }
+                Fault { error, detail: format!("{detail}; to be run by one who may: {}", sql()) }
             }
-            error => Fault { error, words },
+            error => Fault { error, detail },
         }
     }
 
@@ -114,25 +118,25 @@ impl ServerError {
 
 /// There is no row of the counter, for one who had `seen` so much of it.
 pub fn missing(seen: Position) -> Fault {
-    let mut words = "the table headcount has no row of the counter".to_owned();
+    let mut detail = "the table headcount has no row of the counter".to_owned();
     if seen.epoch > 0 {
-        words += &format!("; {} taken (epoch {}) were seen", seen.taken, seen.epoch);
+        detail += &format!("; {} taken (epoch {}) were seen", seen.taken, seen.epoch);
     }
-    Fault { error: StoreError::Missing, words }
+    Fault { error: StoreError::Missing, detail }
 }
 
 /// What the operator of a PostgreSQL can do about an error.
-pub fn advice(error: StoreError) -> &'static str {
+pub fn hint(error: StoreError) -> &'static str {
     match error {
         StoreError::Loading => "wait: the server is starting, stopping or recovering",
         StoreError::ReadOnly => "point --store at the primary, or see why it is read-only",
-        StoreError::Memory => "give the server more memory, then see its own log",
+        StoreError::OutOfMemory => "give the server more memory, then see its own log",
         StoreError::Authentication => "check user, password and db in --store, and pg_hba.conf",
         StoreError::Permission => {
-            "have a privileged role run the SQL in words, or grant select, insert, update"
+            "have a privileged role run the SQL in detail, or grant select, insert, update"
         }
         StoreError::Type => "the table headcount is another one: rename it, or use another db",
         StoreError::Version => "use PostgreSQL 12 or newer",
-        error => error.advice(),
+        error => error.hint(),
     }
 }

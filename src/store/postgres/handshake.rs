@@ -1,7 +1,7 @@
 //! What comes before the first ask on a connection, and the changes of a counter.
 //!
 //! ```text
-//!   Startup --authenticated--> Settings, Enter, Look --a row--> greeted: Ask, Ask, ...
+//!   Startup --authenticated--> Settings, Enter, Look --a row--> ready: Request, ...
 //!                                   |          |
 //!                         no table: Create     no row: Insert, Look
 //!                       of 0.1: Migrate, Create
@@ -11,25 +11,26 @@
 //! ```
 //!
 //! Enter makes the row of the table `headcount_answer` in which the answers to this link are
-//! remembered. A greeting looks first, for a role that may not create may take. Only a process that
-//! has not seen the counter creates anything: later a missing one was lost, and must not begin at 1
-//! again.
+//! remembered. A handshake reads first, for a role that may not create may take. Only a process
+//! that has not seen the counter creates anything: later a missing one was lost, and must not begin
+//! at 1 again.
 
+use super::error::not_postgres;
 use super::error::{self, ServerError};
-use super::message::{self, not_postgres};
+use super::message;
 use super::outcome::Outcome;
 use super::row;
 use super::{Due, Postgres};
-use crate::store::Fault;
-use crate::store::StoreError;
 use crate::store::change::Change;
 use crate::store::counter::Origin;
+use crate::store::error::Fault;
+use crate::store::error::StoreError;
 use crate::store::high_water::Position;
-use crate::store::protocol::Event;
+use crate::store::request::Event;
 
 impl Postgres {
     /// A step of the handshake is done.
-    pub(super) fn greeted(
+    pub(super) fn handshake_step(
         &mut self,
         due: Due,
         outcome: Outcome,
@@ -47,7 +48,7 @@ impl Postgres {
             Due::Change => self.changed(outcome)?,
             Due::Settings
             | Due::Create
-            | Due::Ask(..)
+            | Due::Request(..)
             | Due::Again(_)
             | Due::Answer(_)
             | Due::Lost => {
@@ -59,7 +60,7 @@ impl Postgres {
 
     fn introduced(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
         if !self.authentication.is_done() {
-            return Err(not_postgres("a greeting without authentication"));
+            return Err(not_postgres("a handshake without authentication"));
         }
         message::settings(self.statement_timeout, &mut self.unsent);
         self.send(Due::Settings, out);
@@ -91,7 +92,7 @@ impl Postgres {
                 let taken = row::taken(&row)?;
                 taken.check(seen)?;
                 self.counter.observe(taken.grant);
-                return Ok(Some(Event::Greeted));
+                return Ok(Some(Event::HandshakeDone));
             }
             Outcome { row: None, .. } if self.may_create() => self.insert(out),
             // The look that follows finds what was written.
@@ -150,7 +151,7 @@ impl Postgres {
         error.filter(|it| !it.is_created_already()).map_or(Ok(()), |it| Err(self.fault(it)))
     }
 
-    /// What the operator should know of an error while greeting.
+    /// What the operator should know of an error while handshake.
     fn fault(&self, error: ServerError) -> Fault {
         error.with_remedy(|| message::creation_sql(&self.counter, &self.url.user))
     }
@@ -236,7 +237,7 @@ impl Postgres {
             return Ok(());
         }
         self.change_progress.refused();
-        let words = match held {
+        let detail = match held {
             Some(held) if Some(held.epoch) == self.read_epoch => {
                 held.why_not(change, self.counter.limit)
             }
@@ -250,6 +251,6 @@ impl Postgres {
                 format!("the counter was {what} by somebody else meanwhile")
             }
         };
-        Err(Fault { error: StoreError::Declined, words })
+        Err(Fault { error: StoreError::Declined, detail })
     }
 }

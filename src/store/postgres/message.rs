@@ -7,14 +7,15 @@ use postgres_protocol::IsNull;
 use postgres_protocol::message::backend::{DataRowBody, Header, Message};
 use postgres_protocol::message::frontend;
 
+use super::error::not_postgres;
 use super::row;
 use crate::config::PostgresUrl;
 use crate::limits::REPLY_BYTES_MAX;
 use crate::store::change::Change;
 use crate::store::counter::Counter;
+use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
-use crate::store::protocol::{Ask, LastGrant};
-use crate::store::{Fault, StoreError};
+use crate::store::request::{LastGrant, Request};
 
 const TAKE: &str = include_str!("take.sql");
 const PEEK: &str = include_str!("peek.sql");
@@ -37,11 +38,6 @@ const ENTER: &str = "with gone as (delete from headcount_answer where (link, cou
     on conflict do nothing) \
     select true where $3 > 0 and not exists (select from headcount_answer \
     where link = $1 and counter = $2 and sequence >= $3 and epoch = $4)";
-
-/// What came is not what a PostgreSQL sends.
-pub fn not_postgres(words: &str) -> Fault {
-    Fault { error: StoreError::Protocol, words: words.to_owned() }
-}
 
 /// Takes the first whole message from the bytes received. One that is too long is refused as soon
 /// as its length is there, before the rest of it is waited for.
@@ -69,9 +65,9 @@ pub fn startup(url: &PostgresUrl, out: &mut BytesMut) {
 
 /// Makes the session's settings and asks whether it may write, in one query.
 ///
-/// The statement is made for READ COMMITTED. It is planned once: a new plan for each ask costs
-/// more than the ask. The wait for a lock ends before the statement does, so that the error says
-/// what was waited for.
+/// The statements are made for READ COMMITTED. They are planned once: a new plan for each request
+/// costs more than the request itself. The wait for a lock ends before the statement does, so that
+/// the error says what was waited for.
 pub fn settings(statement_timeout: Duration, out: &mut BytesMut) {
     // 0 would be no timeout at all.
     let statement_ms = statement_timeout.as_millis().max(2);
@@ -93,8 +89,8 @@ pub fn prepare(out: &mut BytesMut) {
 }
 
 /// One ask of the link `id` for numbers.
-pub fn take(name: &str, id: u64, ask: Ask, out: &mut BytesMut) {
-    let Ask { sequence, count, seen, .. } = ask;
+pub fn take(name: &str, id: u64, request: Request, out: &mut BytesMut) {
+    let Request { sequence, count, seen, .. } = request;
     let numbers = [count, id, sequence, seen.epoch, seen.taken].map(u64::to_be_bytes);
     let [count, id, sequence, epoch, taken] = &numbers;
     execute("take", &[name.as_bytes(), count, id, sequence, epoch, taken].map(Some), out);
@@ -107,8 +103,8 @@ pub fn peek(name: &str, seen: Position, out: &mut BytesMut) {
 }
 
 /// Reads the answer that the link `id` was given to this ask before.
-pub fn answer(name: &str, id: u64, ask: Ask, out: &mut BytesMut) {
-    let numbers = [id, ask.sequence, ask.seen.epoch].map(u64::to_be_bytes);
+pub fn answer(name: &str, id: u64, request: Request, out: &mut BytesMut) {
+    let numbers = [id, request.sequence, request.seen.epoch].map(u64::to_be_bytes);
     let [id, sequence, epoch] = &numbers;
     execute("answer", &[name.as_bytes(), id, sequence, epoch].map(Some), out);
 }
@@ -196,7 +192,7 @@ pub fn may_write(row: Option<&DataRowBody>) -> Result<(), Fault> {
         Some([Some(b"off")]) => Ok(()),
         Some([Some(b"on")]) => Err(Fault {
             error: StoreError::ReadOnly,
-            words: "the server says that its transactions are read-only".to_owned(),
+            detail: "the server says that its transactions are read-only".to_owned(),
         }),
         _ => Err(not_postgres("settings without an answer")),
     }

@@ -1,13 +1,13 @@
-//! What a server said between two ReadyForQuery, and what it means for an ask.
+//! What a server said between two ReadyForQuery, and what it means for an request.
 
 use postgres_protocol::message::backend::DataRowBody;
 
 use super::error::{self, ServerError};
 use super::row;
 use crate::store::counter::Counter;
+use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
-use crate::store::protocol::Answer;
-use crate::store::{Fault, StoreError};
+use crate::store::request::Answer;
 
 /// What came since the last ReadyForQuery.
 #[derive(Default)]
@@ -46,8 +46,8 @@ impl Outcome {
             return Ok(Answer::Granted(grant));
         }
         if !taken.is_known {
-            let words = "the row of this link is gone".to_owned();
-            return Err(Fault { error: StoreError::Connecting, words });
+            let detail = "the row of this link is gone".to_owned();
+            return Err(Fault { error: StoreError::Connecting, detail });
         }
         // Numbers were left when it began, and none or no row once it had the lock: ask which.
         Ok(Answer::NotRun(None))

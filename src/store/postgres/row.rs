@@ -7,8 +7,8 @@ use super::error;
 use crate::counter::{Count, Grant};
 use crate::limits::LIMIT_MAX;
 use crate::store::change::Change;
+use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
-use crate::store::{Fault, StoreError};
 
 /// What a row of a take says.
 pub struct Taken {
@@ -28,15 +28,15 @@ impl Taken {
     pub fn check(&self, seen: Position) -> Result<(), Fault> {
         let (version, limit) = (self.version, self.grant.limit);
         if version != VERSION {
-            let words = format!("the row has version {version}, and not {VERSION}");
-            return Err(Fault { error: StoreError::Layout, words });
+            let detail = format!("the row has version {version}, and not {VERSION}");
+            return Err(Fault { error: StoreError::Layout, detail });
         }
         if self.grant.epoch == 0 {
             return Err(error::missing(self.floor)); // See lost.sql.
         }
         if limit > LIMIT_MAX {
-            let words = format!("the column max holds {limit}: expected at most {LIMIT_MAX}");
-            return Err(Fault { error: StoreError::Damaged, words });
+            let detail = format!("the column max holds {limit}: expected at most {LIMIT_MAX}");
+            return Err(Fault { error: StoreError::Damaged, detail });
         }
         if self.grant.granted > 0 {
             return Ok(()); // The statement has checked it, now or before the connection was lost.
@@ -137,8 +137,8 @@ pub fn held(row: &DataRowBody) -> Result<Held, Fault> {
 }
 
 fn senseless() -> Fault {
-    let words = "the table headcount gave a row that makes no sense".to_owned();
-    Fault { error: StoreError::Type, words }
+    let detail = "the table headcount gave a row that makes no sense".to_owned();
+    Fault { error: StoreError::Type, detail }
 }
 
 /// A column of eight bytes that holds no negative number.

@@ -4,15 +4,15 @@ use super::*;
 use crate::config::StoreUrl;
 use crate::counter::Grant;
 use crate::limits::{LIMIT_MAX, REPLY_BYTES_MAX};
-use crate::store::StoreError;
 use crate::store::counter::Counter;
+use crate::store::error::StoreError;
 use crate::store::high_water::Position;
-use crate::store::protocol::{Answer, LastGrant};
+use crate::store::request::{Answer, LastGrant};
 
 const TIMEOUT: Duration = Duration::from_millis(500);
 const EPOCH: i64 = 5;
 const SEEN: Position = Position { epoch: EPOCH as u64, taken: 0 };
-const ASK: Ask = Ask { sequence: 1, count: 3, seen: SEEN, confirm: 0 };
+const REQUEST: Request = Request { sequence: 1, count: 3, seen: SEEN, confirm: 0 };
 
 fn message(tag: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
@@ -27,8 +27,8 @@ fn ready() -> Vec<u8> {
     message(b'Z', b"I")
 }
 
-fn error(severity: &str, code: &str, words: &str) -> Vec<u8> {
-    let body = format!("S{severity}\0V{severity}\0C{code}\0M{words}\0Dtaken is 7\0\0");
+fn error(severity: &str, code: &str, detail: &str) -> Vec<u8> {
+    let body = format!("S{severity}\0V{severity}\0C{code}\0M{detail}\0Dtaken is 7\0\0");
     message(b'E', body.as_bytes())
 }
 
@@ -83,7 +83,7 @@ fn postgres_of(url: &str) -> Postgres {
 /// A connection whose first message is sent, and nothing received.
 fn starting() -> Postgres {
     let mut postgres = postgres_of("postgres://ann:s3cret@localhost/db");
-    postgres.greet(&mut Vec::new());
+    postgres.start_handshake(&mut Vec::new());
     postgres
 }
 
@@ -95,12 +95,12 @@ fn looking() -> Postgres {
     postgres
 }
 
-/// A connection that was greeted and has sent one ask.
+/// A connection that was past its handshake and has sent one request.
 fn asking() -> Postgres {
     let mut postgres = looking();
     let bytes = [message(b'1', b""), granted(1, 0, 100)].concat();
-    assert_eq!(read(&mut postgres, [bytes.as_slice()]), Ok(vec![Event::Greeted]));
-    postgres.ask(ASK, &mut Vec::new());
+    assert_eq!(read(&mut postgres, [bytes.as_slice()]), Ok(vec![Event::HandshakeDone]));
+    postgres.write_request(REQUEST, &mut Vec::new());
     postgres
 }
 
@@ -152,8 +152,8 @@ fn an_answer_is_understood_in_any_pieces() {
         let grant = Grant { first, granted, limit, epoch: EPOCH as u64 };
         Ok(Event::Replied(Answer::Granted(grant)))
     };
-    let refused = |error, words: &str| {
-        let fault = Fault { error, words: words.to_owned() };
+    let refused = |error, detail: &str| {
+        let fault = Fault { error, detail: detail.to_owned() };
         Ok(Event::Replied(Answer::Refused(fault)))
     };
     const LAST: i64 = LIMIT_MAX as i64;
@@ -237,7 +237,8 @@ fn a_row_is_not_believed_before_its_transaction_has_ended() {
         panic!("{events:?}");
     };
     assert_eq!(fault.error, StoreError::Disk);
-    postgres.ask(Ask { sequence: 2, count: 1, seen: SEEN, confirm: 0 }, &mut Vec::new());
+    postgres
+        .write_request(Request { sequence: 2, count: 1, seen: SEEN, confirm: 0 }, &mut Vec::new());
     let events = read(&mut postgres, [granted(1, 1, 9).as_slice()]);
     assert_eq!(events.map(|events| events.len()), Ok(1));
 }
@@ -251,7 +252,7 @@ fn an_error_says_what_to_make_of_it() {
         ("42501", StoreError::Permission),
         ("3F000", StoreError::Permission),
         ("53100", StoreError::Disk),
-        ("53200", StoreError::Memory),
+        ("53200", StoreError::OutOfMemory),
         ("53300", StoreError::Connections),
         ("57P01", StoreError::Unreachable),
         ("57P03", StoreError::Loading),
@@ -266,7 +267,7 @@ fn an_error_says_what_to_make_of_it() {
         check(code, starting, &fatal, Err(expected));
         check(code, asking, &fatal, Err(expected));
         let refused = [error("ERROR", code, "x"), ready()].concat();
-        let fault = Fault { error: expected, words: format!("ERROR {code}: x") };
+        let fault = Fault { error: expected, detail: format!("ERROR {code}: x") };
         check(code, asking, &refused, Ok(Event::Replied(Answer::Refused(fault))));
     }
     // Those who did not run may ask again; those whose server is not the right one must not.
@@ -277,7 +278,7 @@ fn an_error_says_what_to_make_of_it() {
         ("40P01", StoreError::Conflict),
     ] {
         let bytes = [error("ERROR", code, "x"), ready()].concat();
-        let fault = Fault { error: expected, words: format!("ERROR {code}: x") };
+        let fault = Fault { error: expected, detail: format!("ERROR {code}: x") };
         check(code, asking, &bytes, Ok(Event::Replied(Answer::NotRun(Some(fault)))));
     }
     for (code, expected) in [
@@ -298,17 +299,17 @@ fn an_error_is_read_without_its_details_and_whatever_its_bytes() {
     let Ok([Event::Replied(Answer::Refused(fault))]) = events.as_deref() else {
         panic!("{events:?}");
     };
-    assert_eq!(fault.words, "ERROR 42501: verboten");
+    assert_eq!(fault.detail, "ERROR 42501: verboten");
     let bytes = message(b'E', b"SFATAL\0C28P01\0Mpass\xffword\0\0");
     let fault = read_or_fault(&mut starting(), [bytes.as_slice()], &mut Vec::new()).unwrap_err();
-    assert_eq!(fault.words, "FATAL 28P01: pass\u{fffd}word");
+    assert_eq!(fault.detail, "FATAL 28P01: pass\u{fffd}word");
     check("no end", asking, &message(b'E', b"SERROR\0C42501"), Err(StoreError::Protocol));
 }
 
 #[test]
 fn a_greeting_is_understood_in_any_pieces() {
     let looked = [settled_with(b"off"), entered()].concat();
-    check("all well", starting, &[welcome(), looked.clone()].concat(), Ok(Event::Greeted));
+    check("all well", starting, &[welcome(), looked.clone()].concat(), Ok(Event::HandshakeDone));
     let read_only = [welcome(), settled_with(b"on")].concat();
     check("a standby", starting, &read_only, Err(StoreError::ReadOnly));
     let neither = [welcome(), settled_with(b"?")].concat();
@@ -331,12 +332,12 @@ fn a_greeting_is_understood_in_any_pieces() {
 fn what_is_sent_is_for_one_server_and_one_counter() {
     let mut postgres = postgres_of("postgres://ann:s3cret@localhost/db?application_name=gate");
     let mut out = Vec::new();
-    postgres.greet(&mut out);
+    postgres.start_handshake(&mut out);
     let expected = b"\0\x03\0\0user\0ann\0database\0db\0application_name\0gate\0\
         client_encoding\0UTF8\0\0";
     assert_eq!(&out[4..], expected);
     let sent = sent(&mut postgres, &welcome());
-    for words in [
+    for detail in [
         "set statement_timeout = 250;",
         "set lock_timeout = 225;",
         "set default_transaction_isolation = 'read committed';",
@@ -346,7 +347,7 @@ fn what_is_sent_is_for_one_server_and_one_counter() {
         "answer\0-- The answer",
         "\0peek\0\0\x01\0\x01\0\x03\0\0\0\x07default\0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\x08",
     ] {
-        assert!(sent.contains(words), "{words} in {sent}");
+        assert!(sent.contains(detail), "{detail} in {sent}");
     }
     assert!(!sent.contains("create table") && !sent.contains("insert into headcount ("), "{sent}");
 }
@@ -359,8 +360,8 @@ fn a_missing_table_is_created_with_its_row_and_by_the_first_greeting_only() {
     assert!(created.contains("create table if not exists headcount"), "{created}");
     assert!(created.contains("insert into headcount ("), "{created}");
     let replies = [done(), done(), entered()].concat();
-    assert_eq!(read(&mut postgres, [replies.as_slice()]), Ok(vec![Event::Greeted]));
-    postgres.greet(&mut Vec::new());
+    assert_eq!(read(&mut postgres, [replies.as_slice()]), Ok(vec![Event::HandshakeDone]));
+    postgres.start_handshake(&mut Vec::new());
     let again = [welcome(), settled_with(b"off"), no_table(), no_table()].concat();
     assert_eq!(read(&mut postgres, [again.as_slice()]), Err(StoreError::Missing));
 }
@@ -372,8 +373,8 @@ fn a_missing_row_is_created_by_the_first_greeting_only() {
     assert!(created.contains("insert into headcount ("), "{created}");
     assert!(!created.contains("create table"), "{created}");
     let replies = [done(), granted(1, 0, 100)].concat();
-    assert_eq!(read(&mut postgres, [replies.as_slice()]), Ok(vec![Event::Greeted]));
-    postgres.greet(&mut Vec::new());
+    assert_eq!(read(&mut postgres, [replies.as_slice()]), Ok(vec![Event::HandshakeDone]));
+    postgres.start_handshake(&mut Vec::new());
     let again = [welcome(), settled_with(b"off"), done()].concat();
     assert_eq!(read(&mut postgres, [again.as_slice()]), Ok(vec![]));
     let written = sent(&mut postgres, &done());
@@ -381,7 +382,7 @@ fn a_missing_row_is_created_by_the_first_greeting_only() {
     let lost = [done(), row_of([1, 0, 0, 0, 1, 2, 1, EPOCH, 7]), done()].concat();
     let fault = read_or_fault(&mut postgres, [lost.as_slice()], &mut Vec::new()).unwrap_err();
     assert_eq!(fault.error, StoreError::Missing);
-    assert!(fault.words.ends_with("7 taken (epoch 5) were seen"), "{}", fault.words);
+    assert!(fault.detail.ends_with("7 taken (epoch 5) were seen"), "{}", fault.detail);
     // A row that does not come though it was created: no second try on this connection.
     let never = [done(), done(), done()].concat();
     assert_eq!(read(&mut looking(), [never.as_slice()]), Err(StoreError::Missing));
@@ -396,7 +397,7 @@ fn an_ask_that_comes_again_and_is_granted_nothing_may_have_been_granted_somethin
     let again = || {
         let mut postgres = asking();
         assert_eq!(read(&mut postgres, [granted(1, 3, 9).as_slice()]), numbers(1, 3));
-        postgres.ask_again(ASK, &mut Vec::new());
+        postgres.write_resent(REQUEST, &mut Vec::new());
         postgres
     };
     assert_eq!(read(&mut again(), [granted(4, 3, 9).as_slice()]), numbers(4, 3));
@@ -427,14 +428,18 @@ fn two_processes_may_create_the_table_at_once() {
         sent(&mut postgres, &no_table);
         let raced = [error("ERROR", code, "exists"), ready()].concat();
         let replies = [raced, done(), entered()].concat();
-        assert_eq!(read(&mut postgres, [replies.as_slice()]), Ok(vec![Event::Greeted]), "{code}");
+        assert_eq!(
+            read(&mut postgres, [replies.as_slice()]),
+            Ok(vec![Event::HandshakeDone]),
+            "{code}"
+        );
     }
 }
 
 #[test]
 fn a_role_without_the_right_is_told_the_sql() {
     let mut postgres = postgres_of("postgres://an%22n@localhost/db");
-    postgres.greet(&mut Vec::new());
+    postgres.start_handshake(&mut Vec::new());
     let no_table = [error("ERROR", "42P01", "no table"), ready()].concat();
     let no_table = no_table.repeat(2);
     let refused =
@@ -442,21 +447,21 @@ fn a_role_without_the_right_is_told_the_sql() {
     let bytes = [welcome(), settled_with(b"off"), no_table, refused].concat();
     let fault = read_or_fault(&mut postgres, [bytes.as_slice()], &mut Vec::new()).unwrap_err();
     assert_eq!(fault.error, StoreError::Permission);
-    for words in [
+    for detail in [
         "permission denied for schema public; ",
         "create table if not exists headcount ( name text primary key,",
         "insert into headcount (name, taken, max) values ('default', 0, 100) on conflict",
         "grant select, insert, update on headcount to \"an\"\"n\"; ",
         "grant select, insert, update, delete on headcount_answer to \"an\"\"n\"",
     ] {
-        assert!(fault.words.contains(words), "{words} in {}", fault.words);
+        assert!(fault.detail.contains(detail), "{detail} in {}", fault.detail);
     }
 }
 
 #[test]
 fn a_password_is_proved_with_md5() {
     let mut postgres = postgres_of("postgres://md5_user:password@localhost/db");
-    postgres.greet(&mut Vec::new());
+    postgres.start_handshake(&mut Vec::new());
     let request = authentication(5, &[0x2a, 0x3d, 0x8f, 0xe0]);
     let sent = sent(&mut postgres, &request);
     assert_eq!(sent, "p\0\0\0\x28md562af4dd09bbb41884907a838a3233294\0");
@@ -515,14 +520,14 @@ fn a_password_never_goes_out_in_clear_text_nor_into_an_error() {
         let (mut postgres, mut out) = (starting(), Vec::new());
         let fault = read_or_fault(&mut postgres, [request.as_slice()], &mut out).unwrap_err();
         assert_eq!((fault.error, out.as_slice()), (StoreError::Authentication, &b""[..]));
-        assert!(!fault.words.contains("s3cret"), "{}", fault.words);
+        assert!(!fault.detail.contains("s3cret"), "{}", fault.detail);
         assert!(!format!("{postgres:?}").contains("s3cret"));
     }
     let mut postgres = postgres_of("postgres://ann@localhost/db");
-    postgres.greet(&mut Vec::new());
+    postgres.start_handshake(&mut Vec::new());
     let request = authentication(5, b"salt");
     let fault = read_or_fault(&mut postgres, [request.as_slice()], &mut Vec::new()).unwrap_err();
-    assert_eq!(fault.words, "the server wants a password and --store has none");
+    assert_eq!(fault.detail, "the server wants a password and --store has none");
 }
 
 #[test]
@@ -553,9 +558,9 @@ fn a_new_connection_begins_without_the_rest_of_the_last_one() {
     let mut postgres = asking();
     let rest = [row(1, 1, 9), error("ERROR", "42501", "x"), b"D\0\0\x01\0".to_vec()].concat();
     assert_eq!(read(&mut postgres, [rest.as_slice()]), Ok(vec![]));
-    postgres.greet(&mut Vec::new());
+    postgres.start_handshake(&mut Vec::new());
     let bytes = [welcome(), settled_with(b"off"), entered()].concat();
-    assert_eq!(read(&mut postgres, [bytes.as_slice()]), Ok(vec![Event::Greeted]));
+    assert_eq!(read(&mut postgres, [bytes.as_slice()]), Ok(vec![Event::HandshakeDone]));
 }
 
 /// Good messages with a few bytes changed, so that they reach far into the reading of them.

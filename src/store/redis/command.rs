@@ -5,11 +5,11 @@ use redis::{Cmd, Value, cmd};
 use super::reply::{self, not_redis};
 use crate::config::RedisUrl;
 use crate::counter::Count;
-use crate::limits::ANSWER_KEPT;
-use crate::store::Fault;
+use crate::limits::ANSWER_TTL;
 use crate::store::change::Change;
 use crate::store::counter::Origin;
-use crate::store::protocol::LastGrant;
+use crate::store::error::Fault;
+use crate::store::request::LastGrant;
 
 /// Creates the counter, and drops old answers.
 pub const HANDSHAKE: &str = include_str!("handshake.lua");
@@ -29,35 +29,35 @@ pub fn hello(url: &RedisUrl) -> Cmd {
 
 /// The database of the URL.
 pub fn select(database: u32) -> Cmd {
-    words(&["SELECT", &database.to_string()])
+    command(&["SELECT", &database.to_string()])
 }
 
 /// Has a script ready for EVALSHA.
 pub fn load(script: &str) -> Cmd {
-    words(&["SCRIPT", "LOAD", script])
+    command(&["SCRIPT", "LOAD", script])
 }
 
 /// Switches tracking on, for what [`cache`] precedes.
 pub fn track() -> Cmd {
-    words(&["CLIENT", "TRACKING", "ON", "OPTIN"])
+    command(&["CLIENT", "TRACKING", "ON", "OPTIN"])
 }
 
 /// The next read is tracked.
 pub fn cache() -> Cmd {
-    words(&["CLIENT", "CACHING", "YES"])
+    command(&["CLIENT", "CACHING", "YES"])
 }
 
 /// What the server says of itself.
 pub fn info() -> Cmd {
-    words(&["INFO"])
+    command(&["INFO"])
 }
 
 /// Runs `handshake.lua`.
-pub fn create(key: &str, limit: u64, may_create: bool, place: &str, last: LastGrant) -> Cmd {
+pub fn create(key: &str, limit: u64, may_create: bool, reply_slot: &str, last: LastGrant) -> Cmd {
     let mut create = cmd("EVALSHA");
     create.arg(redis::Script::new(HANDSHAKE).get_hash()).arg(1).arg(key);
-    create.arg(u8::from(may_create)).arg(limit).arg(ANSWER_KEPT.as_secs());
-    create.arg(place).arg(last.sequence).arg(last.epoch);
+    create.arg(u8::from(may_create)).arg(limit).arg(ANSWER_TTL.as_secs());
+    create.arg(reply_slot).arg(last.sequence).arg(last.epoch);
     create
 }
 
@@ -78,7 +78,7 @@ pub fn origin(value: &Value) -> Result<Origin, Fault> {
 
 /// Reads the epoch of a counter that is to be changed, as it stands there.
 pub fn read(key: &str) -> Cmd {
-    words(&["HGET", key, "epoch"])
+    command(&["HGET", key, "epoch"])
 }
 
 /// Runs `change.lua` on the epoch that was read.
@@ -101,7 +101,7 @@ pub fn changed(value: &Value) -> Result<Count, Fault> {
     }
 }
 
-fn words(words: &[&str]) -> Cmd {
+fn command(words: &[&str]) -> Cmd {
     let mut command = Cmd::new();
     words.iter().for_each(|word| {
         command.arg(word);

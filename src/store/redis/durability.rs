@@ -13,7 +13,7 @@ pub enum Weakness {
 
 impl Weakness {
     /// What may happen, and how to prevent it, for the log.
-    pub fn words(self) -> &'static str {
+    pub fn detail(self) -> &'static str {
         match self {
             Weakness::MayEvict => {
                 "Redis may evict the counter: set maxmemory-policy noeviction, or no maxmemory"

@@ -13,13 +13,13 @@ use redis::Value;
 use super::durability::weaknesses;
 use super::reply::{self, Reply, fault, not_redis, primary};
 use super::{Due, Redis, TAKE, command};
-use crate::store::Fault;
 use crate::store::change::Change;
-use crate::store::protocol::Event;
+use crate::store::error::Fault;
+use crate::store::request::Event;
 
 impl Redis {
-    /// A new connection begins: writes the whole greeting, or what comes before a change.
-    pub fn greet(&mut self, out: &mut Vec<u8>) {
+    /// A new connection begins: writes the whole handshake, or what comes before a change.
+    pub fn start_handshake(&mut self, out: &mut Vec<u8>) {
         self.unread.clear();
         self.due.clear();
         (self.may_track, self.is_tracked) = (true, false);
@@ -36,7 +36,7 @@ impl Redis {
     }
 
     /// A step of the handshake is answered.
-    pub(super) fn greeted(
+    pub(super) fn handshake_step(
         &mut self,
         due: Due,
         reply: Reply,
@@ -44,7 +44,7 @@ impl Redis {
     ) -> Result<Option<Event>, Fault> {
         if due == Due::FirstProbe && reply.grant().is_some() {
             self.granted(&reply)?;
-            return Ok(Some(Event::Greeted));
+            return Ok(Some(Event::HandshakeDone));
         }
         let value = match reply {
             Reply::Numbers(numbers) => Value::Array(numbers.map(Value::Int).into()),
@@ -67,7 +67,7 @@ impl Redis {
             }
             Due::Change => self.change_progress.done(command::changed(&value)?),
             Due::FirstProbe => return Err(not_redis("a grant that makes no sense")),
-            Due::Step | Due::Tracking | Due::Probe | Due::Ask => {}
+            Due::Step | Due::Tracking | Due::Probe | Due::Request => {}
         }
         Ok(None)
     }
@@ -85,9 +85,9 @@ impl Redis {
                 Ok(None)
             }
             Due::Hello => {
-                let words = format!("{}, in reply to HELLO", error.code());
+                let detail = format!("{}, in reply to HELLO", error.code());
                 // Its details may repeat the password: an old Redis does.
-                Err(Fault { words, ..fault(error) })
+                Err(Fault { detail, ..fault(error) })
             }
             Due::Change => {
                 self.change_progress.refused();
@@ -103,8 +103,8 @@ impl Redis {
         // again.
         if matches!(code, "NOPERM" | "ERR") {
             self.may_track = false;
-            let words = code;
-            info!(words;
+            let detail = code;
+            info!(detail;
                 "no change notifications from the store: a halted counter is read every 40 ms");
         }
     }
@@ -116,9 +116,10 @@ impl Redis {
         if may_create {
             self.send(&command::info(), Due::Info, out);
         }
-        let place = &self.places[self.last_grant.sequence as usize % self.places.len()];
+        let reply_slot =
+            &self.reply_slots[self.last_grant.sequence as usize % self.reply_slots.len()];
         let create =
-            command::create(&self.key, self.counter.limit, may_create, place, self.last_grant);
+            command::create(&self.key, self.counter.limit, may_create, reply_slot, self.last_grant);
         self.send(&create, Due::Create, out);
         self.peek(Due::FirstProbe, out);
     }
@@ -134,7 +135,7 @@ impl Redis {
     fn warn_of_weaknesses(&self, info: &Value) {
         let info = reply::text(info).and_then(|bytes| str::from_utf8(bytes).ok());
         if let (Some(info), true) = (info, self.counter.high_water.is_first_to_judge()) {
-            weaknesses(info).for_each(|weakness| warn!("{}", weakness.words()));
+            weaknesses(info).for_each(|weakness| warn!("{}", weakness.detail()));
         }
     }
 }

@@ -3,11 +3,11 @@
 use redis::Value;
 
 use crate::counter::Grant;
-use crate::store::{Fault, StoreError};
+use crate::store::error::{Fault, StoreError};
 
 /// What came is not what a Redis sends.
-pub fn not_redis(words: &str) -> Fault {
-    Fault { error: StoreError::Protocol, words: words.to_owned() }
+pub fn not_redis(detail: &str) -> Fault {
+    Fault { error: StoreError::Protocol, detail: detail.to_owned() }
 }
 
 /// The known error codes; each says that nothing was written.
@@ -17,7 +17,7 @@ pub fn fault(error: &redis::ServerError) -> Fault {
     let known = match code {
         "LOADING" => StoreError::Loading,
         "READONLY" => StoreError::ReadOnly,
-        "OOM" => StoreError::Memory,
+        "OOM" => StoreError::OutOfMemory,
         "MISCONF" => StoreError::Disk,
         "NOAUTH" | "WRONGPASS" => StoreError::Authentication,
         "NOPERM" => StoreError::Permission,
@@ -37,11 +37,11 @@ pub fn fault(error: &redis::ServerError) -> Fault {
         "ERR" if details.starts_with("unknown command") => StoreError::Version,
         _ => StoreError::Refused,
     };
-    let words = match known {
+    let detail = match known {
         StoreError::Declined => details.to_owned(),
         _ => format!("{code} {details}"),
     };
-    Fault { error: known, words }
+    Fault { error: known, detail }
 }
 
 /// HELLO tells the server's role: a replica would refuse the first take.
@@ -55,7 +55,7 @@ pub fn primary(hello: &Value) -> Result<(), Fault> {
     if replica {
         return Err(Fault {
             error: StoreError::ReadOnly,
-            words: "the server says that it is a replica".to_owned(),
+            detail: "the server says that it is a replica".to_owned(),
         });
     }
     Ok(())

@@ -1,13 +1,13 @@
-//! RESP3 as far as it is on the way of every ask: where a reply ends, and the reply to a take.
+//! RESP3 as far as it is on the way of every request: where a reply ends, and the reply to a take.
 //!
-//! The redis crate packs the commands of a greeting and reads all other replies. With it an ask and
-//! its grant took the link 24,000 instructions, ten times what an HTTP request takes; so they take
+//! The redis crate packs the commands of a handshake and reads all other replies. With it a request
+//! and its grant took 24,000 instructions, ten times what an HTTP request takes; so they take
 //! 3,700.
 //! See redis.io/docs/latest/develop/reference/protocol-spec.
 
 use super::reply::not_redis;
 use crate::limits::REPLY_BYTES_MAX;
-use crate::store::Fault;
+use crate::store::error::Fault;
 
 /// The length of the first whole reply in `bytes`, those within it included; `None` until its end
 /// is there.
@@ -60,9 +60,9 @@ pub fn numbers<const COUNT: usize>(reply: &[u8]) -> Option<[i64; COUNT]> {
     rest.is_empty().then_some(numbers)
 }
 
-/// Appends the head of a command: how many words it has, itself included.
-pub fn write_count(words: usize, out: &mut Vec<u8>) {
-    write_line(b'*', words as u64, out);
+/// Appends the head of a command: how many detail it has, itself included.
+pub fn write_count(detail: usize, out: &mut Vec<u8>) {
+    write_line(b'*', detail as u64, out);
 }
 
 /// Appends a word of a command.

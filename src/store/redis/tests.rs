@@ -6,7 +6,8 @@ use crate::counter::Grant;
 use crate::limits::REPLY_BYTES_MAX;
 use crate::store::high_water::Position;
 
-const GREETED: &[u8] = b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$4\r\nrole\r\n$6\r\nmaster\r\n\
+const HANDSHAKE_DONE: &[u8] =
+    b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$4\r\nrole\r\n$6\r\nmaster\r\n\
     $40\r\n0123456789012345678901234567890123456789\r\n+hash\r\n+OK\r\n$0\r\n\r\n\
     +found\r\n*4\r\n:1\r\n:0\r\n:100\r\n:5\r\n";
 
@@ -18,19 +19,19 @@ fn redis() -> Redis {
     Redis::new(url, Counter::new("default", 100), 7)
 }
 
-/// A connection whose whole greeting is sent, and nothing received.
-fn greeting() -> Redis {
+/// A connection whose whole handshake is sent, and nothing received.
+fn handshake() -> Redis {
     let mut redis = redis();
-    redis.greet(&mut Vec::new());
+    redis.start_handshake(&mut Vec::new());
     redis
 }
 
-/// A connection that was greeted and has sent one ask.
+/// A connection that was past its handshake and has sent one request.
 fn asking() -> Redis {
-    let mut redis = greeting();
-    let events = read(&mut redis, [GREETED]);
-    assert_eq!(events, Ok(vec![Event::Greeted]));
-    redis.ask(Ask { sequence: 1, count: 3, seen: SEEN, confirm: 0 }, &mut Vec::new());
+    let mut redis = handshake();
+    let events = read(&mut redis, [HANDSHAKE_DONE]);
+    assert_eq!(events, Ok(vec![Event::HandshakeDone]));
+    redis.write_request(Request { sequence: 1, count: 3, seen: SEEN, confirm: 0 }, &mut Vec::new());
     redis
 }
 
@@ -111,7 +112,7 @@ fn an_error_refuses_the_ask_and_says_what_to_make_of_it() {
     let rows: [(&str, StoreError); 16] = [
         ("LOADING Redis is loading the dataset in memory", StoreError::Loading),
         ("READONLY You can't write against a read only replica.", StoreError::ReadOnly),
-        ("OOM command not allowed when used memory > 'maxmemory'.", StoreError::Memory),
+        ("OOM command not allowed when used memory > 'maxmemory'.", StoreError::OutOfMemory),
         ("MISCONF Redis is configured to save RDB snapshots", StoreError::Disk),
         ("NOAUTH Authentication required.", StoreError::Authentication),
         ("WRONGPASS invalid username-password pair", StoreError::Authentication),
@@ -126,40 +127,40 @@ fn an_error_refuses_the_ask_and_says_what_to_make_of_it() {
         ("ERR max number of clients reached", StoreError::Connections),
         ("NEVERHEARD of it", StoreError::Refused),
     ];
-    for (words, error) in rows {
-        let fault = Fault { error, words: words.to_owned() };
+    for (detail, error) in rows {
+        let fault = Fault { error, detail: detail.to_owned() };
         let expected = Ok(Event::Replied(Answer::Refused(fault)));
-        check(words, asking, format!("-{words}\r\n").as_bytes(), &expected);
-        check(words, greeting, format!("-{words}\r\n").as_bytes(), &Err(error));
+        check(detail, asking, format!("-{detail}\r\n").as_bytes(), &expected);
+        check(detail, handshake, format!("-{detail}\r\n").as_bytes(), &Err(error));
     }
 }
 
 #[test]
 fn a_greeting_is_understood_in_any_pieces() {
-    check("all well", greeting, GREETED, &Ok(Event::Greeted));
+    check("all well", handshake, HANDSHAKE_DONE, &Ok(Event::HandshakeDone));
     let replica = b"%1\r\n$4\r\nrole\r\n$7\r\nreplica\r\n";
-    check("a replica", greeting, replica, &Err(StoreError::ReadOnly));
-    check("a list", greeting, b"*0\r\n", &Err(StoreError::Protocol));
+    check("a replica", handshake, replica, &Err(StoreError::ReadOnly));
+    check("a list", handshake, b"*0\r\n", &Err(StoreError::Protocol));
     let gone = b"%0\r\n+x\r\n+x\r\n+OK\r\n+info\r\n+found\r\n-MISSING gone\r\n";
-    check("no fields", greeting, gone, &Err(StoreError::Missing));
+    check("no fields", handshake, gone, &Err(StoreError::Missing));
     let full = b"%0\r\n+x\r\n+x\r\n+OK\r\n+info\r\n-OOM no memory\r\n";
-    check("no room to create it", greeting, full, &Err(StoreError::Memory));
+    check("no room to create it", handshake, full, &Err(StoreError::OutOfMemory));
     let older = b"%0\r\n+x\r\n+x\r\n+OK\r\n+info\r\n+found\r\n-BACKWARDS 1 taken\r\n";
-    check("an older count", greeting, older, &Err(StoreError::Backwards));
+    check("an older count", handshake, older, &Err(StoreError::Backwards));
 }
 
 #[test]
 fn a_probe_and_a_change_are_understood_in_any_pieces() {
     let probing = || {
-        let mut redis = greeting();
-        assert_eq!(read(&mut redis, [GREETED]), Ok(vec![Event::Greeted]));
+        let mut redis = handshake();
+        assert_eq!(read(&mut redis, [HANDSHAKE_DONE]), Ok(vec![Event::HandshakeDone]));
         redis.probe(&mut Vec::new());
         redis
     };
     let grant = Grant { first: 101, granted: 0, limit: 100, epoch: 5 };
     let halted = b"+OK\r\n*4\r\n:101\r\n:0\r\n:100\r\n:5\r\n";
     check("halted", probing, halted, &Ok(Event::Probed(Ok(grant))));
-    let refused = Fault { error: StoreError::Missing, words: "MISSING gone".to_owned() };
+    let refused = Fault { error: StoreError::Missing, detail: "MISSING gone".to_owned() };
     let gone = b"+OK\r\n-MISSING gone\r\n";
     check("no fields", probing, gone, &Ok(Event::Probed(Err(refused))));
     let no_script = b"+OK\r\n-NOSCRIPT No matching script.\r\n";
@@ -172,13 +173,13 @@ fn a_probe_and_a_change_are_understood_in_any_pieces() {
 #[test]
 fn a_right_to_track_that_is_missing_is_gone_without() {
     let mut redis = redis();
-    redis.greet(&mut Vec::new());
-    let greeted = String::from_utf8_lossy(GREETED).replacen("\r\n+OK", "\r\n-NOPERM no", 1);
-    assert_eq!(read(&mut redis, [greeted.as_bytes()]), Ok(vec![Event::Greeted]));
+    redis.start_handshake(&mut Vec::new());
+    let answer = String::from_utf8_lossy(HANDSHAKE_DONE).replacen("\r\n+OK", "\r\n-NOPERM no", 1);
+    assert_eq!(read(&mut redis, [answer.as_bytes()]), Ok(vec![Event::HandshakeDone]));
     let mut probe = Vec::new();
     redis.probe(&mut probe);
     assert!(!probe.windows(7).any(|word| word == b"CACHING"));
-    redis.greet(&mut Vec::new());
+    redis.start_handshake(&mut Vec::new());
     assert!(redis.may_track(), "another server, or another user");
 }
 
@@ -186,15 +187,15 @@ fn a_right_to_track_that_is_missing_is_gone_without() {
 fn the_counter_is_created_at_the_first_greeting_only() {
     let mut redis = redis();
     let mut first = Vec::new();
-    redis.greet(&mut first);
+    redis.start_handshake(&mut first);
     let may_create = b"headcount:{default}\r\n$1\r\n1\r\n$3\r\n100\r\n";
-    assert!(first.windows(may_create.len()).any(|words| words == may_create));
-    assert_eq!(read(&mut redis, [GREETED]), Ok(vec![Event::Greeted]));
+    assert!(first.windows(may_create.len()).any(|detail| detail == may_create));
+    assert_eq!(read(&mut redis, [HANDSHAKE_DONE]), Ok(vec![Event::HandshakeDone]));
     let mut second = Vec::new();
-    redis.greet(&mut second);
-    assert!(!second.windows(may_create.len()).any(|words| words == may_create));
+    redis.start_handshake(&mut second);
+    assert!(!second.windows(may_create.len()).any(|detail| detail == may_create));
     let may_not = b"headcount:{default}\r\n$1\r\n0\r\n$3\r\n100\r\n";
-    assert!(second.windows(may_not.len()).any(|words| words == may_not));
+    assert!(second.windows(may_not.len()).any(|detail| detail == may_not));
 }
 
 #[test]
@@ -202,28 +203,28 @@ fn asks_in_flight_have_places_of_their_own_and_a_repeated_one_has_its_old_place(
     let mut redis = asking();
     let mut sent = |sequence| {
         let mut out = Vec::new();
-        redis.ask(Ask { sequence, count: 1, seen: SEEN, confirm: 0 }, &mut out);
+        redis.write_request(Request { sequence, count: 1, seen: SEEN, confirm: 0 }, &mut out);
         String::from_utf8(out).unwrap()
     };
     let asks: Vec<String> = (1..=BATCHES_IN_FLIGHT_MAX as u64).map(&mut sent).collect();
     let distinct: std::collections::BTreeSet<_> = asks.iter().collect();
     assert_eq!(distinct.len(), BATCHES_IN_FLIGHT_MAX);
     assert_eq!(sent(1), asks[0]);
-    let places = "a:0000000000000007:1\r\n$20\r\na:0000000000000007:0\r\n$1\r\n5\r\n";
-    assert!(asks[0].contains(places), "{}", asks[0]);
+    let reply_slots = "a:0000000000000007:1\r\n$20\r\na:0000000000000007:0\r\n$1\r\n5\r\n";
+    assert!(asks[0].contains(reply_slots), "{}", asks[0]);
 }
 
 #[test]
 fn an_answer_that_the_store_has_lost_is_noticed_by_the_next_greeting() {
-    let mut redis = greeting();
-    assert_eq!(read(&mut redis, [GREETED]), Ok(vec![Event::Greeted]));
+    let mut redis = handshake();
+    assert_eq!(read(&mut redis, [HANDSHAKE_DONE]), Ok(vec![Event::HandshakeDone]));
     redis.last_grant = LastGrant { sequence: 3, epoch: 5 };
     let mut out = Vec::new();
-    redis.greet(&mut out);
+    redis.start_handshake(&mut out);
     let asked = b"a:0000000000000007:1\r\n$1\r\n3\r\n$1\r\n5\r\n";
-    assert!(out.windows(asked.len()).any(|words| words == asked));
+    assert!(out.windows(asked.len()).any(|detail| detail == asked));
     let lost: &[u8] = b"%0\r\n+x\r\n+x\r\n+OK\r\n$4\r\nlost\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
-    assert_eq!(read(&mut redis, [lost]), Ok(vec![Event::AnswersLost, Event::Greeted]));
+    assert_eq!(read(&mut redis, [lost]), Ok(vec![Event::AnswersLost, Event::HandshakeDone]));
 }
 
 #[test]
@@ -243,9 +244,9 @@ fn a_reply_without_end_is_given_up_before_it_fills_the_memory() {
 #[test]
 fn another_protocol_is_not_redis() {
     let bytes: &[u8] = b"HTTP/1.1 400 Bad Request\r\n";
-    assert_eq!(read(&mut greeting(), [bytes]), Err(StoreError::Protocol));
+    assert_eq!(read(&mut handshake(), [bytes]), Err(StoreError::Protocol));
     let endless = bytes.repeat(2 * REPLY_BYTES_MAX / bytes.len());
-    assert_eq!(read(&mut greeting(), endless.chunks(1)), Err(StoreError::Protocol));
+    assert_eq!(read(&mut handshake(), endless.chunks(1)), Err(StoreError::Protocol));
 }
 
 #[test]
@@ -272,13 +273,13 @@ fn the_password_is_sent_and_never_repeated() {
     };
     let mut redis = Redis::new(url, Counter::new("default", 100), 7);
     let mut out = Vec::new();
-    redis.greet(&mut out);
+    redis.start_handshake(&mut out);
     let sent = String::from_utf8(out).expect("all of it is text");
     assert!(sent.contains("\r\nAUTH\r\n$3\r\nann\r\n$6\r\ns3cret\r\n"));
     assert!(sent.contains("SELECT\r\n$1\r\n2\r\n"));
     redis.receive(b"-ERR unknown command `HELLO`, with args beginning with: `3`, `s3cret`\r\n");
     let fault = redis.next(&mut Vec::new()).expect_err("HELLO was refused");
     assert_eq!(fault.error, StoreError::Version);
-    assert!(!fault.words.contains("s3cret"), "{}", fault.words);
+    assert!(!fault.detail.contains("s3cret"), "{}", fault.detail);
     assert!(!format!("{redis:?}").contains("s3cret"));
 }

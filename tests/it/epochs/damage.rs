@@ -15,7 +15,7 @@ fn a_field_that_was_damaged_by_hand_is_named_and_no_reset_is_advised() {
         let _: u64 = redis.command(&["HSET", &counter_key("default"), field, value]);
         assert_eq!(takes(&daemon, 3), [Unavailable; 3]);
         assert_eq!(reason(&daemon), "damaged", "with {field} {value}");
-        let line = daemon.trouble(&["damaged"]).to_string();
+        let line = daemon.last_error(&["damaged"]).to_string();
         assert!(line.contains(field) && line.contains(value), "{line}");
         assert!(!line.contains("--reset"), "{line}");
     }

@@ -109,7 +109,7 @@ fn assert_stopped(daemons: &[Daemon; 2]) {
     assert_eq!(reason(&daemons[1]), "backwards");
     assert_eq!(takes(&daemons[0], 3), [Unavailable; 3]);
     for daemon in daemons {
-        daemon.trouble(&["backwards"]);
+        daemon.last_error(&["backwards"]);
     }
 }
 

@@ -68,8 +68,8 @@ fn a_role_that_may_not_migrate_is_told_the_sql_that_does() {
     );
     let url = postgres.url_of("counter", "");
     let daemon = Daemon::start(&["--store", &url, "--threads", "1"]);
-    let line = daemon.trouble(&["permission"]);
-    let words = line["words"].as_str().expect("the store's words");
+    let line = daemon.last_error(&["permission"]);
+    let words = line["detail"].as_str().expect("the store's words");
     let (_, sql) = words.split_once("to be run by one who may: ").expect("what to run");
     postgres.sql(sql);
     daemon.wait_until_ready();

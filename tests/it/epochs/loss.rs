@@ -73,6 +73,6 @@ fn assert_refused(knowing: &Daemon, other: &Daemon) {
         }
         let reason = reason(daemon);
         assert!(reasons.contains(&&*reason), "the reason is {reason:?}");
-        daemon.trouble(reasons);
+        daemon.last_error(reasons);
     }
 }

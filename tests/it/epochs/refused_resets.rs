@@ -29,7 +29,7 @@ fn a_counter_of_a_later_version_is_left_alone() {
             assert!(refusal(&finished).contains("another version"), "{finished:?}");
         }
         assert_eq!(take(&daemon), Unavailable);
-        daemon.trouble(&["layout"]);
+        daemon.last_error(&["layout"]);
         assert_eq!(server.counter("default"), Some((3, 100)));
         server.set("version", 2);
         assert_eq!(take(&daemon), Number(4));

@@ -202,7 +202,7 @@ fn a_role_that_may_not_create_is_told_what_to_run() {
     let daemon = start_without_store(&postgres.url_of("counter", ""));
     assert!(daemon.client().get("/").is_unavailable());
     let line = daemon.wait_for_log("the SQL to run", |line| line["reason"] == "permission");
-    let words = line["words"].as_str().expect("the server's words are a text");
+    let words = line["detail"].as_str().expect("the server's words are a text");
     let sql = words.find("create table").map(|start| &words[start..]);
     postgres.sql(sql.unwrap_or_else(|| panic!("no SQL: {line}")));
     daemon.wait_until_ready();

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use headcount::engine::{Engine, Settings};
 use headcount::http::Status;
 use headcount::limits::READ_BYTES_MAX;
-use headcount::service::{Service, Settings};
 use headcount::store::Store;
 use headcount::store::memory::Memory;
 
@@ -34,21 +34,21 @@ fn answers(bytes: &[u8], size: usize) -> String {
     let settings =
         Settings { halted_status: Status::Ok, store_timeout: Duration::from_millis(500) };
     let store = Store::Memory(Memory::new(LIMIT));
-    let mut service = Service::new(store, settings, Arc::default(), Instant::now());
-    let token = service.clients.insert();
+    let mut engine = Engine::new(store, settings, Arc::default(), Instant::now());
+    let token = engine.clients.insert();
     let mut answers = Vec::new();
     for piece in bytes.chunks(size) {
-        service.receive(token, piece);
+        engine.receive(token, piece);
         loop {
-            service.turn();
-            let client = service.clients.get(token).expect("nobody disconnects it");
-            let unsent = client.outbound().unsent();
+            engine.finish_turn();
+            let client = engine.clients.get(token).expect("nobody disconnects it");
+            let unsent = client.send_buffer().unsent();
             if unsent.is_empty() {
                 break;
             }
             answers.extend_from_slice(unsent);
             let count = unsent.len();
-            service.sent(token, count);
+            engine.sent(token, count);
         }
     }
     String::from_utf8(answers).expect("answers are ASCII").replace(CONTINUE, "")

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use headcount::config::StoreUrl;
 use headcount::counter::Grant;
 use headcount::limits::LIMIT_MAX;
+use headcount::store::connection::{Command, Connection};
 use headcount::store::counter::Counter;
-use headcount::store::link::{Command, Link};
+use headcount::store::error::StoreError;
 use headcount::store::postgres::Postgres;
-use headcount::store::protocol::Protocol;
 use headcount::store::redis::Redis;
-use headcount::store::{Reply, StoreError};
+use headcount::store::request::Reply;
+use headcount::store::wire::Wire;
 
 const TIMEOUT: Duration = Duration::from_millis(500);
 const LIMIT: u64 = 40;
@@ -41,7 +42,7 @@ pub fn run_redis(data: &[u8]) {
         },
         grant: resp,
     };
-    Script::new(Protocol::Redis(Box::new(redis)), speech).run(data);
+    Script::new(Wire::Redis(Box::new(redis)), speech).run(data);
 }
 
 /// See the module.
@@ -57,7 +58,7 @@ pub fn run_postgres(data: &[u8]) {
         [b"R\0\0\0\x08\0\0\0\0", READY, settings, READY, READY, &*row(grant)].concat()
     };
     let speech = Speech { greeting, greeting_again: greeting, grant: row };
-    Script::new(Protocol::Postgres(Box::new(postgres)), speech).run(data);
+    Script::new(Wire::Postgres(Box::new(postgres)), speech).run(data);
 }
 
 fn resp(Grant { first, granted, limit, epoch }: Grant) -> Vec<u8> {
@@ -75,7 +76,7 @@ fn row(Grant { first, granted, limit, epoch }: Grant) -> Vec<u8> {
 
 /// A link, and what its store has granted.
 struct Script {
-    link: Link,
+    link: Connection,
     speech: Speech,
     now: Instant,
     taken: u64,
@@ -89,9 +90,9 @@ struct Script {
 }
 
 impl Script {
-    fn new(protocol: Protocol, speech: Speech) -> Script {
+    fn new(protocol: Wire, speech: Speech) -> Script {
         let now = Instant::now();
-        let link = Link::new(protocol, TIMEOUT, 7, now);
+        let link = Connection::new(protocol, TIMEOUT, 7, now);
         let asked = VecDeque::new();
         Script {
             link,
@@ -136,8 +137,8 @@ impl Script {
     }
 
     fn ask(&mut self, count: u64) {
-        if self.link.can_ask() {
-            self.link.ask(count, None, self.now);
+        if self.link.can_send() {
+            self.link.send(count, None, self.now);
             self.asked.push_back(count);
         }
     }
@@ -208,7 +209,7 @@ impl Script {
                 Reply::NotRun | Reply::Failed(_) | Reply::AnswersLost => {}
             }
         }
-        let unsent = self.link.outbound().unsent().len();
-        self.link.outbound().advance(unsent);
+        let unsent = self.link.send_buffer().unsent().len();
+        self.link.send_buffer().advance(unsent);
     }
 }

@@ -62,7 +62,7 @@ fn gather_crowd(connections: usize, watch: Duration) -> String {
     )
 }
 
-/// Watches the service; what was seen, in words.
+/// Watches the engine; what was seen, in words.
 fn probe(daemon: &Daemon, watch: Duration) -> String {
     let probe = Probe::start(daemon.address());
     thread::sleep(watch);

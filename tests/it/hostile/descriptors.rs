@@ -66,7 +66,7 @@ fn accepting_rests_while_there_are_no_descriptors_and_goes_on_by_itself() {
     for stream in &mut knocking {
         stream.write_all(LIVEZ).expect("the kernel holds it until it is accepted");
     }
-    daemon.wait_for_log("that accepting rests", is_rest);
+    daemon.wait_for_log("that accept paused: out of file descriptors or memory", is_rest);
     let (start, processor_time) = (Instant::now(), vitals.processor_time());
     while start.elapsed() < Duration::from_secs(1) {
         let asked = Instant::now();
@@ -89,7 +89,9 @@ fn accepting_rests_while_there_are_no_descriptors_and_goes_on_by_itself() {
 }
 
 fn is_rest(line: &Value) -> bool {
-    line["msg"].as_str().is_some_and(|message| message.starts_with("accepting rests"))
+    line["msg"].as_str().is_some_and(|message| {
+        message.starts_with("accept paused: out of file descriptors or memory")
+    })
 }
 
 /// Whether the answer has come. Whoever has none yet was not let in.

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use headcount::store::StoreError;
 use headcount::store::change::Change;
+use headcount::store::connection::Connection;
 use headcount::store::counter::Counter;
-use headcount::store::link::Link;
+use headcount::store::error::StoreError;
 
-use super::node::{Wire, link, obey};
+use super::node::{SimulatedSocket, link, obey};
 use super::store::ModelStore;
 
 /// How long it tries.
@@ -19,8 +19,8 @@ const LIMIT_DEFAULT: u64 = 1_000;
 
 pub struct ResetRun {
     token: String,
-    link: Link,
-    wire: Option<Wire>,
+    link: Connection,
+    wire: Option<SimulatedSocket>,
     until: Instant,
 }
 
@@ -67,11 +67,11 @@ impl ResetRun {
     }
 
     pub fn is_declined(&self) -> bool {
-        !self.is_done() && self.link.trouble().error == StoreError::Declined
+        !self.is_done() && self.link.last_error().error == StoreError::Declined
     }
 
     pub fn is_done(&self) -> bool {
-        self.link.protocol().change_progress().result().is_some()
+        self.link.wire().change_progress().result().is_some()
     }
 
     fn tick(&mut self, is_store_up: bool, now: Instant) {

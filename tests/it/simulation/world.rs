@@ -8,7 +8,7 @@ mod rest;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use headcount::client::CloseReason;
+use headcount::engine::client::CloseReason;
 use headcount::store::Store;
 use headcount::store::counter::Counter;
 
@@ -122,7 +122,7 @@ impl World {
     // --- what may happen ------------------------------------------------------------------------
 
     fn connect(&mut self, node: usize) {
-        let token = self.nodes[node].service.clients.insert();
+        let token = self.nodes[node].engine.clients.insert();
         self.clients.push(SimulatedClient::new(node, token));
     }
 
@@ -141,13 +141,13 @@ impl World {
 
     fn deliver_from(&mut self, client: usize) {
         let client = &mut self.clients[client];
-        let service = &mut self.nodes[client.node].service;
-        if !service.clients.get(client.token).is_some_and(|it| it.wants_input()) {
+        let engine = &mut self.nodes[client.node].engine;
+        if !engine.clients.get(client.token).is_some_and(|it| it.wants_input()) {
             return;
         }
         let bytes = client.send(&mut self.random);
         if !bytes.is_empty() {
-            service.receive(client.token, &bytes);
+            engine.receive(client.token, &bytes);
         }
     }
 
@@ -159,18 +159,18 @@ impl World {
         if self.random.bool() {
             // What was written to it is on its way, and so handed out.
             let (node, token) = (self.clients[index].node, self.clients[index].token);
-            if let Some(client) = self.nodes[node].service.clients.get(token) {
-                let bytes = client.outbound().unsent().to_vec();
+            if let Some(client) = self.nodes[node].engine.clients.get(token) {
+                let bytes = client.send_buffer().unsent().to_vec();
                 self.read_answers(node, token, &bytes);
             }
             self.clients.swap_remove(index);
-            self.nodes[node].service.disconnect(token, CloseReason::Reset);
+            self.nodes[node].engine.disconnect(token, CloseReason::Reset);
         } else if !self.clients[index].has_unsent() {
             let client = &mut self.clients[index];
             client.has_ended = true;
-            let clients = &mut self.nodes[client.node].service.clients;
+            let clients = &mut self.nodes[client.node].engine.clients;
             if let Some((client, _)) = clients.touch(client.token) {
-                client.end();
+                client.on_eof();
             }
         }
     }
@@ -187,8 +187,8 @@ impl World {
 
     fn turn(&mut self, node: usize) {
         let now = self.now;
-        self.nodes[node].service.clients.context().now = now;
-        self.nodes[node].service.turn();
+        self.nodes[node].engine.clients.turn().now = now;
+        self.nodes[node].engine.finish_turn();
         self.nodes[node].obey(self.is_store_up, self.now);
         self.flush(node);
     }
@@ -200,7 +200,7 @@ impl World {
     }
 
     fn reply(&mut self, node: usize) {
-        let Node { service, wire: Some(wire), .. } = &mut self.nodes[node] else {
+        let Node { engine, wire: Some(wire), .. } = &mut self.nodes[node] else {
             return;
         };
         let length = match self.random.bool() {
@@ -208,7 +208,7 @@ impl World {
             false => self.random.usize(..=wire.to_link.len()),
         };
         let bytes: Vec<u8> = wire.to_link.drain(..length).collect();
-        if let (Store::Link(link), false) = (&mut service.store, bytes.is_empty()) {
+        if let (Store::Connection(link), false) = (&mut engine.store, bytes.is_empty()) {
             link.received(&bytes, self.now);
         }
         self.nodes[node].obey(self.is_store_up, self.now);
@@ -232,7 +232,7 @@ impl World {
 
     fn check(&self) {
         for node in &self.nodes {
-            if let Some(deadline) = node.service.deadline() {
+            if let Some(deadline) = node.engine.deadline() {
                 let latest = self.now + STORE_TIMEOUT.max(Duration::from_secs(1));
                 assert!(deadline <= latest, "somebody waits past the store timeout");
             }

@@ -130,16 +130,16 @@ impl Daemon {
     /// Waits for the warning that the store gives no numbers for one of these reasons; it says
     /// what to do about it.
     pub fn wait_for_trouble(&self, reasons: &[&str]) {
-        self.trouble(reasons);
+        self.last_error(reasons);
     }
 
     /// The same, and gives the line, whatever its advice is called.
-    pub fn trouble(&self, reasons: &[&str]) -> Value {
+    pub fn last_error(&self, reasons: &[&str]) -> Value {
         let what = format!("a warning for one of {reasons:?}");
         let line = self.wait_for_log(&what, |line| {
             is_warning(line) && reasons.iter().any(|reason| line["reason"] == *reason)
         });
-        let advice = ["hint", "advice"].iter().filter_map(|name| line[name].as_str()).next();
+        let advice = ["hint", "hint"].iter().filter_map(|name| line[name].as_str()).next();
         assert!(advice.is_some_and(|it| !it.is_empty()), "it does not say what to do: {line}");
         line
     }

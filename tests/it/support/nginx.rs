@@ -10,7 +10,7 @@ use super::http_client::HttpClient;
 use super::process::{Folder, free_port};
 use super::wait::wait_for;
 
-/// Connections to the program that are kept when nobody uses them.
+/// ClientSockets to the program that are kept when nobody uses them.
 const KEPT: usize = 16;
 
 /// One process in the foreground, which proxies everything over kept-alive connections. Bodies go

@@ -1,4 +1,4 @@
-//! An ordinary client at work while others misbehave: what it sees of the service.
+//! An ordinary client at work while others misbehave: what it sees of the engine.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

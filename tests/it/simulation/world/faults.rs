@@ -1,6 +1,7 @@
 //! What goes wrong: connections break, processes die, and the store forgets.
 
-use headcount::store::{Store, StoreError};
+use headcount::store::Store;
+use headcount::store::error::StoreError;
 
 use super::World;
 
@@ -8,7 +9,7 @@ impl World {
     /// The connection breaks, with whatever is on its way: run by the store or not.
     pub(super) fn cut(&mut self, node: usize) {
         if let Some(wire) = self.nodes[node].wire.take()
-            && let Store::Link(link) = &mut self.nodes[node].service.store
+            && let Store::Connection(link) = &mut self.nodes[node].engine.store
         {
             link.lost(StoreError::Unreachable, "cut", self.now);
             self.late.push(wire.to_store);

@@ -1,6 +1,6 @@
 //! What the network does of itself: it brings bytes late, in pieces, to clients and to the store.
 
-use headcount::client::CloseReason;
+use headcount::engine::client::CloseReason;
 use headcount::token::Token;
 
 use super::World;
@@ -29,15 +29,15 @@ impl World {
     /// What the connections do for the clients who were touched.
     pub(super) fn flush(&mut self, node: usize) {
         let mut touched = Vec::new();
-        self.nodes[node].service.clients.swap_touched(&mut touched);
+        self.nodes[node].engine.clients.swap_touched(&mut touched);
         for token in touched {
-            while let Some(client) = self.nodes[node].service.clients.get(token)
-                && !client.outbound().unsent().is_empty()
+            while let Some(client) = self.nodes[node].engine.clients.get(token)
+                && !client.send_buffer().unsent().is_empty()
             {
-                let bytes = client.outbound().unsent();
+                let bytes = client.send_buffer().unsent();
                 let count = self.random.usize(1..=bytes.len());
                 let bytes = bytes[..count].to_vec();
-                self.nodes[node].service.sent(token, count);
+                self.nodes[node].engine.sent(token, count);
                 self.read_answers(node, token, &bytes);
             }
             self.conclude(node, token);
@@ -61,7 +61,7 @@ impl World {
     }
 
     pub(super) fn conclude(&mut self, node: usize, token: Token) {
-        let clients = &mut self.nodes[node].service.clients;
+        let clients = &mut self.nodes[node].engine.clients;
         let Some(reason) = clients.get(token).and_then(|client| client.finished()) else {
             return;
         };
@@ -69,6 +69,6 @@ impl World {
         let client = self.clients.swap_remove(index.expect("the client is here"));
         let may_owe = client.has_unsent() || reason == CloseReason::Truncated;
         assert!(may_owe || client.due() == 0, "closed ({reason:?}) and owes: {client:?}");
-        self.nodes[node].service.disconnect(token, reason);
+        self.nodes[node].engine.disconnect(token, reason);
     }
 }

@@ -1,6 +1,6 @@
 //! The end of a run: the faults are over, and nothing may be owed or lost.
 
-use headcount::client::CloseReason;
+use headcount::engine::client::CloseReason;
 
 use super::World;
 use crate::simulation::client::SimulatedClient;
@@ -41,8 +41,8 @@ impl World {
     /// the epoch before would be given of the next one, and not be counted: he leaves first.
     fn reset_undisturbed(&mut self) -> bool {
         for client in self.clients.drain(..) {
-            let service = &mut self.nodes[client.node].service;
-            service.disconnect(client.token, CloseReason::Reset);
+            let engine = &mut self.nodes[client.node].engine;
+            engine.disconnect(client.token, CloseReason::Reset);
         }
         self.run_undisturbed();
         let mut reset = ResetRun::new(self.random.u64(..), Some(self.limit), None, self.now);
@@ -87,7 +87,7 @@ impl World {
 
     fn is_quiet(&self) -> bool {
         let is_answered = |client: &SimulatedClient| client.due() == 0 && !client.has_unsent();
-        let is_connected = |node: &Node| node.service.store.can_ask();
+        let is_connected = |node: &Node| node.engine.store.can_send();
         self.nodes.iter().all(is_connected) && self.clients.iter().all(is_answered)
     }
 }

@@ -1,0 +1,354 @@
+//! Who waits for a number: first in, first out, cut into batches.
+//!
+//! A waiter is `waiting` until a batch is cut, then `asked` until the store replies to its batch.
+//! Batches are replied to in the order in which they were cut.
+//!
+//! ```text
+//!   push -> waiting --cut--> asked --end_batch--> answered
+//!              ^               |
+//!              +---requeue-----+   (it was given nothing, though there may be something)
+//! ```
+//!
+//! Invariants: `asked.len()` is the sum of the batches' sizes; inside `waiting`, and inside each
+//! batch, deadlines do not fall. One whose deadline has come leaves its batch, and the number that
+//! the store grants for it is nobody's. It knows neither clients, nor the store, nor the clock.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::limits::BATCH_MAX;
+use crate::token::Token;
+
+/// What a waiter wants of the counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// The next number.
+    Take,
+    /// A look at the count, which takes nothing.
+    Peek,
+}
+
+/// One request that waits for the store.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiter {
+    /// Whose request it is.
+    pub token: Token,
+    /// What it wants.
+    pub op: Op,
+    /// When it is answered 503 if the store has not spoken.
+    pub deadline: Instant,
+}
+
+/// The waiters of one counter in one reactor.
+#[derive(Debug, Default)]
+pub struct Batcher {
+    waiting: VecDeque<Waiter>,
+    asked: VecDeque<Waiter>,
+    /// The sizes of the batches on their way, oldest first.
+    batches: VecDeque<usize>,
+    linger: Option<Linger>,
+}
+
+/// The next batch is to be so large, or to wait so long.
+#[derive(Clone, Copy, Debug)]
+struct Linger {
+    size: usize,
+    until: Instant,
+}
+
+impl Batcher {
+    /// Puts a request at the end. Its deadline must not lie before that of the last one pushed.
+    pub fn push(&mut self, waiter: Waiter) {
+        debug_assert!(self.waiting.back().is_none_or(|last| last.deadline <= waiter.deadline));
+        self.waiting.push_back(waiter);
+    }
+
+    /// Makes one batch of all who wait, up to the batch's bound, and returns how many numbers to
+    /// ask for (0 if they only look); `None` if nobody waits. Those who are no longer `present`
+    /// are dropped, so that nothing is taken for them.
+    pub fn take_batch(&mut self, present: impl Fn(Token) -> bool) -> Option<u64> {
+        let (mut size, mut numbers) = (0, 0);
+        while size < BATCH_MAX
+            && let Some(waiter) = self.waiting.pop_front()
+        {
+            if present(waiter.token) {
+                size += 1;
+                numbers += u64::from(waiter.op == Op::Take);
+                self.asked.push_back(waiter);
+            }
+        }
+        self.linger = None;
+        (size > 0).then(|| {
+            self.batches.push_back(size);
+            numbers
+        })
+    }
+
+    /// The oldest batch is over: its waiters that are not answered yet, in order.
+    pub fn end_batch(&mut self) -> impl Iterator<Item = Waiter> + '_ {
+        let size = self.batches.pop_front().expect("a reply belongs to a batch on its way");
+        self.asked.drain(..size)
+    }
+
+    /// These waiters were given nothing, though there may be something: they wait again, before
+    /// those who came later, and at least until `until`.
+    pub fn requeue(&mut self, waiters: Vec<Waiter>, until: Instant) {
+        self.waiting.extend(waiters);
+        self.waiting.make_contiguous().sort_by_key(|waiter| waiter.deadline);
+        self.linger = Some(Linger { size: usize::MAX, until });
+    }
+
+    /// Nobody waits longer than to this time.
+    pub fn answer_by(&mut self, at: Instant) {
+        let waiters = self.waiting.iter_mut().chain(&mut self.asked);
+        waiters.for_each(|waiter| waiter.deadline = waiter.deadline.min(at));
+    }
+
+    /// Takes out one request whose deadline has come; call it until it returns `None`.
+    pub fn expire(&mut self, now: Instant) -> Option<Waiter> {
+        if let Some(waiter) = self.waiting.pop_front_if(|waiter| waiter.deadline <= now) {
+            return Some(waiter);
+        }
+        let mut start = 0;
+        for size in &mut self.batches {
+            let oldest = self.asked.get(start).filter(|_| *size > 0);
+            if oldest.is_some_and(|waiter| waiter.deadline <= now) {
+                *size -= 1;
+                return self.asked.remove(start);
+            }
+            start += *size;
+        }
+        None
+    }
+
+    /// The earliest deadline of all, or `None` if nobody waits.
+    pub fn deadline(&self) -> Option<Instant> {
+        let mut earliest = self.waiting.front().map(|waiter| waiter.deadline);
+        let mut start = 0;
+        for size in &self.batches {
+            let oldest = self.asked.get(start).filter(|_| *size > 0);
+            earliest = earliest.into_iter().chain(oldest.map(|waiter| waiter.deadline)).min();
+            start += size;
+        }
+        earliest
+    }
+
+    /// So many more are awaited, since who was answered and keeps asking is back at once: the next
+    /// batch waits for them, but not past `until`. Else a small batch is followed by small ones.
+    pub fn linger(&mut self, awaited: usize, until: Instant) {
+        let size = (self.waiting.len() + awaited).min(BATCH_MAX);
+        self.linger = Some(Linger { size, until });
+    }
+
+    /// When a batch is cut though not all have come who are waited for.
+    pub fn linger_until(&self) -> Option<Instant> {
+        let is_idle = self.batches.is_empty() && !self.waiting.is_empty();
+        self.linger.filter(|_| is_idle).map(|it| it.until)
+    }
+
+    /// Whether a batch is worth its call now: with none on its way anybody is, unless others are
+    /// waited for; else it must not be smaller than the youngest on its way. So calls keep their
+    /// size under load, whatever the store's distance, and a lone request does not wait behind
+    /// another lone one.
+    pub fn should_send(&self, now: Instant) -> bool {
+        let waiting = self.waiting.len();
+        let is_over = |it: Linger| waiting >= it.size || it.until <= now;
+        match self.batches.back() {
+            Some(youngest) => waiting > 0 && waiting >= *youngest,
+            None => waiting > 0 && self.linger.is_none_or(is_over),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    struct Fixture {
+        batcher: Batcher,
+        start: Instant,
+    }
+
+    impl Fixture {
+        fn new() -> Fixture {
+            let (batcher, start) = (Batcher::default(), Instant::now());
+            Fixture { batcher, start }
+        }
+
+        fn at(&self, ms: u64) -> Instant {
+            self.start + Duration::from_millis(ms)
+        }
+
+        fn push(&mut self, slot: u32, op: Op, deadline_ms: u64) {
+            let token = Token { slot, generation: 0 };
+            let deadline = self.at(deadline_ms);
+            self.batcher.push(Waiter { token, op, deadline });
+        }
+
+        fn numbers(&mut self, slots: std::ops::Range<u32>) {
+            for slot in slots {
+                self.push(slot, Op::Take, 500);
+            }
+        }
+
+        fn end_batch(&mut self) -> Vec<u32> {
+            self.batcher.end_batch().map(|waiter| waiter.token.slot).collect()
+        }
+
+        fn should_send(&self, ms: u64) -> bool {
+            self.batcher.should_send(self.at(ms))
+        }
+
+        fn expire(&mut self, ms: u64) -> Option<u32> {
+            let now = self.at(ms);
+            self.batcher.expire(now).map(|waiter| waiter.token.slot)
+        }
+    }
+
+    #[test]
+    fn nobody_waiting_makes_no_batch() {
+        assert_eq!(Fixture::new().batcher.take_batch(|_| true), None);
+    }
+
+    #[test]
+    fn a_look_takes_no_number() {
+        let mut fixture = Fixture::new();
+        fixture.push(0, Op::Peek, 500);
+        fixture.push(1, Op::Take, 500);
+        assert_eq!(fixture.batcher.take_batch(|_| true), Some(1));
+        assert_eq!(fixture.end_batch(), [0, 1]);
+    }
+
+    #[test]
+    fn batches_end_oldest_first_and_in_their_order() {
+        let mut fixture = Fixture::new();
+        fixture.numbers(0..2);
+        assert_eq!(fixture.batcher.take_batch(|_| true), Some(2));
+        fixture.numbers(2..3);
+        assert_eq!(fixture.batcher.take_batch(|_| true), Some(1));
+        assert_eq!(fixture.end_batch(), [0, 1]);
+        assert_eq!(fixture.end_batch(), [2]);
+    }
+
+    #[test]
+    fn a_full_batch_leaves_the_rest_waiting() {
+        let mut fixture = Fixture::new();
+        fixture.numbers(0..BATCH_MAX as u32 + 1);
+        assert_eq!(fixture.batcher.take_batch(|_| true), Some(BATCH_MAX as u64));
+        assert!(!fixture.should_send(0), "one who waits is not worth a second call");
+        assert_eq!(fixture.batcher.take_batch(|_| true), Some(1));
+    }
+
+    #[test]
+    fn a_second_batch_is_ripe_when_it_is_no_smaller_than_the_first() {
+        let mut fixture = Fixture::new();
+        assert!(!fixture.should_send(0));
+        fixture.numbers(0..2);
+        assert!(fixture.should_send(0));
+        fixture.batcher.take_batch(|_| true);
+        fixture.numbers(2..3);
+        assert!(!fixture.should_send(0));
+        fixture.numbers(3..4);
+        assert!(fixture.should_send(0));
+    }
+
+    #[test]
+    fn a_batch_waits_for_those_just_answered_but_not_for_long() {
+        let mut fixture = Fixture::new();
+        fixture.numbers(0..2);
+        fixture.batcher.take_batch(|_| true);
+        fixture.numbers(2..3);
+        assert_eq!(fixture.end_batch(), [0, 1]);
+        let until = fixture.at(1);
+        fixture.batcher.linger(2, until);
+        assert_eq!(fixture.batcher.linger_until(), Some(until));
+        assert!(!fixture.should_send(0), "two are waited for");
+        assert!(fixture.should_send(1), "but only so long");
+        fixture.numbers(3..5);
+        assert!(fixture.should_send(0), "and they came");
+        assert_eq!(fixture.batcher.take_batch(|_| true), Some(3));
+        assert_eq!(fixture.batcher.linger_until(), None);
+    }
+
+    #[test]
+    fn a_lone_asker_who_comes_back_is_not_held_up() {
+        let mut fixture = Fixture::new();
+        fixture.numbers(0..1);
+        fixture.batcher.take_batch(|_| true);
+        assert_eq!(fixture.end_batch(), [0]);
+        let until = fixture.at(1);
+        fixture.batcher.linger(1, until);
+        assert_eq!(fixture.batcher.linger_until(), None, "nobody waits");
+        assert!(!fixture.should_send(2));
+        fixture.numbers(0..1);
+        assert!(fixture.should_send(0));
+    }
+
+    #[test]
+    fn nothing_is_asked_for_a_client_who_left() {
+        let mut fixture = Fixture::new();
+        fixture.numbers(0..3);
+        assert_eq!(fixture.batcher.take_batch(|token| token.slot != 1), Some(2));
+        assert_eq!(fixture.end_batch(), [0, 2]);
+    }
+
+    #[test]
+    fn one_who_expired_leaves_its_batch() {
+        let mut fixture = Fixture::new();
+        fixture.push(0, Op::Peek, 100);
+        fixture.push(1, Op::Take, 100);
+        fixture.push(2, Op::Take, 200);
+        fixture.batcher.take_batch(|_| true);
+        assert_eq!(fixture.batcher.deadline(), Some(fixture.at(100)));
+        assert_eq!(fixture.expire(99), None);
+        assert_eq!(fixture.expire(100), Some(0));
+        assert_eq!(fixture.expire(100), Some(1));
+        assert_eq!(fixture.expire(100), None);
+        assert_eq!(fixture.batcher.deadline(), Some(fixture.at(200)));
+        assert_eq!(fixture.end_batch(), [2]);
+    }
+
+    #[test]
+    fn one_who_expired_before_the_ask_is_gone() {
+        let mut fixture = Fixture::new();
+        fixture.push(0, Op::Take, 100);
+        fixture.push(1, Op::Take, 200);
+        assert_eq!(fixture.expire(150), Some(0));
+        assert_eq!(fixture.batcher.take_batch(|_| true), Some(1));
+    }
+
+    #[test]
+    fn a_batch_that_did_not_run_is_asked_again_before_later_ones() {
+        let mut fixture = Fixture::new();
+        fixture.push(0, Op::Take, 100);
+        fixture.batcher.take_batch(|_| true);
+        fixture.push(1, Op::Take, 200);
+        fixture.batcher.take_batch(|_| true);
+        fixture.push(2, Op::Take, 300);
+        let until = fixture.at(10);
+        for _ in 0..2 {
+            let waiters = fixture.batcher.end_batch().collect();
+            fixture.batcher.requeue(waiters, until);
+        }
+        assert!(!fixture.should_send(9) && fixture.should_send(10));
+        assert_eq!(fixture.batcher.deadline(), Some(fixture.at(100)));
+        assert_eq!(fixture.batcher.take_batch(|_| true), Some(3));
+        assert_eq!(fixture.end_batch(), [0, 1, 2]);
+    }
+
+    #[test]
+    fn nobody_waits_past_the_end_of_a_drain() {
+        let mut fixture = Fixture::new();
+        fixture.push(0, Op::Take, 300);
+        fixture.batcher.take_batch(|_| true);
+        fixture.push(1, Op::Take, 50);
+        fixture.push(2, Op::Take, 400);
+        let at = fixture.at(100);
+        fixture.batcher.answer_by(at);
+        assert_eq!(fixture.expire(99), Some(1));
+        assert_eq!([fixture.expire(100), fixture.expire(100)], [Some(2), Some(0)]);
+        assert_eq!(fixture.end_batch(), [0; 0], "the batch is on its way all the same");
+        assert_eq!(fixture.batcher.deadline(), None);
+    }
+}

@@ -1,0 +1,18 @@
+//! The surroundings of a wake: what is passed in instead of being looked up.
+
+use std::time::Instant;
+
+use crate::http::{Date, Status};
+
+/// What every client of a reactor shares in one wake.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    /// When the wake began.
+    pub now: Instant,
+    /// The `Date` of its answers.
+    pub date: Date,
+    /// The status of a take past the limit.
+    pub halted_status: Status,
+    /// The process is stopping: each connection ends with its next answer.
+    pub draining: bool,
+}

@@ -1,0 +1,244 @@
+//! One wake after another, with a store in the process and with one that says what it is told to.
+
+use super::*;
+use crate::config::StoreUrl;
+use crate::store::connection::Connection;
+use crate::store::counter::Counter;
+use crate::store::memory::Memory;
+use crate::store::redis::Redis;
+use crate::store::wire::Wire;
+
+fn service() -> Engine {
+    let settings =
+        Settings { halted_status: Status::Ok, store_timeout: Duration::from_millis(500) };
+    let store = Store::Memory(Memory::new(9));
+    Engine::new(store, settings, Arc::default(), Instant::now())
+}
+
+fn touched(service: &mut Engine) -> Vec<Token> {
+    let mut touched = Vec::new();
+    service.clients.swap_touched(&mut touched);
+    touched
+}
+
+#[test]
+fn one_wake_takes_for_all_who_came_in_it() {
+    let mut service = service();
+    let tokens = [service.clients.insert(), service.clients.insert()];
+    for token in tokens {
+        service.receive(token, b"GET / HTTP/1.0\r\n\r\n");
+    }
+    service.finish_turn();
+    for (token, number) in tokens.into_iter().zip(1..) {
+        let answer = service.clients.get(token).unwrap().send_buffer().unsent().to_vec();
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.ends_with(&format!(r#""request_num":{number}}}"#)), "{answer}");
+    }
+}
+
+#[test]
+fn an_unfinished_head_is_left_alone_until_more_of_it_comes() {
+    let mut service = service();
+    let token = service.clients.insert();
+    service.receive(token, b"GET / HTTP/1.1\r\nHost:");
+    assert_eq!(touched(&mut service), [token]);
+    service.finish_turn();
+    assert_eq!(touched(&mut service), []);
+}
+
+#[test]
+fn what_was_held_back_goes_on_when_the_answers_before_it_are_sent() {
+    let mut service = service();
+    let token = service.clients.insert();
+    let requests = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /nowhere HTTP/1.0\r\n\r\n";
+    service.receive(token, requests);
+    service.finish_turn();
+    let first = service.clients.get(token).unwrap().send_buffer().unsent().len();
+    service.sent(token, first - 1);
+    assert_eq!(service.clients.get(token).unwrap().send_buffer().unsent().len(), 1);
+    service.sent(token, 1);
+    let second = service.clients.get(token).unwrap().send_buffer().unsent().to_vec();
+    assert!(second.starts_with(b"HTTP/1.1 404"));
+}
+
+// --- with a store behind a connection -----------------------------------------------------------
+
+const GREETED: &[u8] = b"%0\r\n+hash\r\n+hash\r\n+OK\r\n-NOPERM\r\n+found\r\n\
+    *4\r\n:1\r\n:0\r\n:100\r\n:5\r\n";
+
+/// A service whose store says what the test has it say.
+struct Linked {
+    service: Engine,
+    now: Instant,
+}
+
+impl Linked {
+    fn new() -> Linked {
+        Linked::with_timeout(Duration::from_millis(500))
+    }
+
+    fn with_timeout(timeout: Duration) -> Linked {
+        let Ok(StoreUrl::Redis(url)) = StoreUrl::parse("redis://localhost") else {
+            panic!("the URL is good");
+        };
+        let now = Instant::now();
+        let redis = Redis::new(url, Counter::new("default", 100), 7);
+        let link = Connection::new(Wire::Redis(Box::new(redis)), timeout, 7, now);
+        let settings = Settings { halted_status: Status::Ok, store_timeout: timeout };
+        let store = Store::Connection(Box::new(link));
+        let mut linked = Linked { service: Engine::new(store, settings, Arc::default(), now), now };
+        linked.service.finish_turn();
+        linked.link().connected();
+        linked.receive(GREETED);
+        linked.sent();
+        linked
+    }
+
+    fn link(&mut self) -> &mut Connection {
+        match &mut self.service.store {
+            Store::Connection(link) => link,
+            Store::Memory(_) => unreachable!("it was made with a link"),
+        }
+    }
+
+    /// So many clients come, each with one take.
+    fn take(&mut self, count: usize) -> Vec<Token> {
+        let tokens: Vec<Token> = (0..count).map(|_| self.service.clients.insert()).collect();
+        for token in &tokens {
+            self.service.receive(*token, b"GET / HTTP/1.0\r\n\r\n");
+        }
+        self.service.finish_turn();
+        tokens
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        let now = self.now;
+        self.link().received(bytes, now);
+        self.service.finish_turn();
+    }
+
+    fn grant(&mut self, first: u64, granted: u64, limit: u64, epoch: u64) {
+        let bytes = format!("*4\r\n:{first}\r\n:{granted}\r\n:{limit}\r\n:{epoch}\r\n");
+        self.receive(bytes.as_bytes());
+    }
+
+    /// How many numbers were asked for in each request to the store since the last call.
+    fn sent(&mut self) -> Vec<u64> {
+        let sent = String::from_utf8(self.link().send_buffer().unsent().to_vec()).unwrap();
+        self.link().send_buffer().advance(sent.len());
+        let counts = sent.split("headcount:{default}\r\n").skip(1);
+        counts.map(|rest| rest.lines().nth(1).unwrap().parse().unwrap()).collect()
+    }
+
+    /// The `request_num` of the answer, `None` if there is none; negative with a go away.
+    fn answer(&mut self, token: Token) -> Option<i64> {
+        let answer = self.service.clients.get(token)?.send_buffer().unsent().to_vec();
+        let answer = String::from_utf8(answer).unwrap();
+        let number = answer.split_once("\"request_num\":")?.1.trim_end_matches('}');
+        let number: i64 = number.parse().unwrap();
+        Some(if answer.contains("Go") { -number } else { number })
+    }
+
+    fn answers(&mut self, tokens: &[Token]) -> Vec<Option<i64>> {
+        tokens.iter().map(|token| self.answer(*token)).collect()
+    }
+
+    /// Three ask and leave, and the store grants them 1, 2 and 3.
+    fn with_three_unclaimed() -> Linked {
+        let mut linked = Linked::new();
+        for token in linked.take(3) {
+            linked.service.disconnect(token, CloseReason::Reset);
+        }
+        assert_eq!(linked.sent(), [3]);
+        linked.grant(1, 3, 100, 5);
+        linked
+    }
+}
+
+#[test]
+fn unclaimed_numbers_go_to_the_next_who_ask_once_the_store_has_spoken() {
+    let mut linked = Linked::with_three_unclaimed();
+    let tokens = linked.take(2);
+    assert_eq!(linked.sent(), [0], "enough are there: the store is only looked at");
+    assert_eq!(linked.answers(&tokens), [None, None]);
+    linked.grant(4, 0, 100, 5);
+    assert_eq!(linked.answers(&tokens), [Some(1), Some(2)]);
+    let tokens = linked.take(3);
+    assert_eq!(linked.sent(), [2]);
+    linked.grant(4, 2, 100, 5);
+    assert_eq!(linked.answers(&tokens), [Some(3), Some(4), Some(5)]);
+}
+
+#[test]
+fn unclaimed_numbers_end_with_their_epoch_and_who_counted_on_them_asks_again() {
+    let mut linked = Linked::with_three_unclaimed();
+    let tokens = linked.take(2);
+    linked.sent();
+    linked.grant(1, 0, 5, 6);
+    assert_eq!(linked.sent(), [2]);
+    linked.grant(1, 2, 5, 6);
+    assert_eq!(linked.answers(&tokens), [Some(1), Some(2)]);
+}
+
+#[test]
+fn unclaimed_numbers_past_a_lowered_limit_stay_until_it_is_raised() {
+    let mut linked = Linked::with_three_unclaimed();
+    let tokens = linked.take(3);
+    linked.grant(4, 0, 2, 5);
+    assert_eq!(linked.answers(&tokens), [Some(1), Some(2), Some(-2)]);
+    linked.receive(b"+OK\r\n*4\r\n:4\r\n:0\r\n:2\r\n:5\r\n");
+    linked.sent();
+    let tokens = linked.take(1);
+    assert_eq!(linked.answers(&tokens), [Some(-2)]);
+    assert_eq!(linked.sent(), [0; 0], "3 is past the limit: the halt that is known will do");
+    linked.receive(b">2\r\n$10\r\ninvalidate\r\n*1\r\n$19\r\nheadcount:{default}\r\n");
+    let tokens = linked.take(1);
+    linked.grant(4, 0, 100, 5);
+    assert_eq!(linked.answers(&tokens), [Some(3)]);
+}
+
+/// It went on from an older copy, and may have granted them to others since.
+#[test]
+fn unclaimed_numbers_are_given_up_when_the_store_has_lost_their_grant() {
+    for (outcome, expected) in [("found", 0), ("lost", 1)] {
+        let mut linked = Linked::with_three_unclaimed();
+        let now = linked.now;
+        linked.link().lost(StoreError::Unreachable, "failover", now);
+        linked.now += Duration::from_secs(1);
+        linked.service.clients.turn().now = linked.now;
+        linked.service.finish_turn();
+        linked.link().connected();
+        let reply = "%0\r\n+hash\r\n+hash\r\n+OK\r\n+OUTCOME\r\n*4\r\n:8\r\n:0\r\n:100\r\n:5\r\n";
+        linked.receive(reply.replace("OUTCOME", outcome).as_bytes());
+        linked.sent();
+        linked.take(1);
+        assert_eq!(linked.sent(), [expected], "{outcome}");
+    }
+}
+
+#[test]
+fn unclaimed_numbers_are_not_handed_out_while_the_store_refuses() {
+    let mut linked = Linked::with_three_unclaimed();
+    let tokens = linked.take(1);
+    linked.receive(b"-MISSING the counter has no fields\r\n");
+    let answer = linked.service.clients.get(tokens[0]).unwrap().send_buffer().unsent().to_vec();
+    assert!(answer.starts_with(b"HTTP/1.1 503"));
+}
+
+#[test]
+fn who_waits_when_the_process_stops_is_answered_before_its_end() {
+    let mut linked = Linked::with_timeout(Duration::from_secs(60));
+    let tokens = linked.take(2);
+    linked.service.drain();
+    assert!(!linked.service.is_idle());
+    linked.service.clients.turn().now += DRAIN_ANSWER_TIMEOUT;
+    linked.service.finish_turn();
+    for token in tokens {
+        let answer = linked.service.clients.get(token).unwrap().send_buffer().unsent().to_vec();
+        assert!(answer.starts_with(b"HTTP/1.1 503"));
+        linked.service.disconnect(token, CloseReason::Draining);
+    }
+    assert!(!linked.service.is_idle(), "the store has not said what it granted");
+    linked.grant(1, 2, 100, 5);
+    assert!(linked.service.is_idle());
+}

@@ -1,0 +1,85 @@
+//! Accepting clients: until the listener blocks, or for a while not at all.
+
+use std::io::{self, ErrorKind};
+use std::time::Instant;
+
+use log::warn;
+use mio::net::{TcpListener, TcpStream};
+
+use crate::limits::{ACCEPT_PAUSE, LOG_THROTTLE_INTERVAL};
+
+/// The listener of one reactor.
+#[derive(Debug)]
+pub struct Acceptor {
+    /// `None` once the process is stopping.
+    listener: Option<TcpListener>,
+    /// When to go on accepting: now, or after a pause; `None`: the kernel will tell.
+    accept_at: Option<Instant>,
+    /// Before this, a pause is not logged again.
+    log_again_at: Instant,
+}
+
+impl Acceptor {
+    /// Accepts from `listener`, once the kernel tells of somebody.
+    pub fn new(listener: TcpListener, now: Instant) -> Acceptor {
+        Acceptor { listener: Some(listener), accept_at: None, log_again_at: now }
+    }
+
+    /// The kernel tells of clients. A pause goes on all the same.
+    pub fn ready(&mut self, now: Instant) {
+        self.accept_at = self.accept_at.or(Some(now));
+    }
+
+    /// Clients are to be accepted now, whatever the kernel has told and whether there is a pause.
+    pub fn accept_now(&mut self, now: Instant) {
+        self.accept_at = Some(now);
+    }
+
+    /// Whether there may be clients to accept now.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.accept_at.is_some_and(|at| at <= now)
+    }
+
+    /// When there may be clients to accept though the kernel does not tell.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.accept_at
+    }
+
+    /// The next client; `None` if there is none now, or the process is out of something. `open`:
+    /// the clients of this reactor, for the log.
+    pub fn accept(&mut self, open: usize, now: Instant) -> Option<TcpStream> {
+        loop {
+            let accepted = self.listener.as_ref().map(TcpListener::accept);
+            let Some(accepted) = accepted else {
+                self.accept_at = None;
+                return None;
+            };
+            match accepted {
+                Ok((stream, _)) => return Some(stream),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.accept_at = None,
+                // One of the pending connections is gone already; the others are not.
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => self.pause(&error, open, now),
+            }
+            return None;
+        }
+    }
+
+    /// Out of descriptors or memory: new connections wait in the kernel's queue. It lasts as long
+    /// as the clients stay, and is not logged at each pause.
+    pub fn pause(&mut self, error: &io::Error, clients: usize, now: Instant) {
+        if now >= self.log_again_at {
+            let error = error.to_string();
+            let hint = "raise the limit of open files (ulimit -n)";
+            warn!(error, clients, hint; "accept paused: out of file descriptors or memory");
+            self.log_again_at = now + LOG_THROTTLE_INTERVAL;
+        }
+        self.accept_at = Some(now + ACCEPT_PAUSE);
+    }
+
+    /// Accepts no more: closes the listener.
+    pub fn close(&mut self) {
+        self.listener = None;
+    }
+}

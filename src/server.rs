@@ -1,0 +1,141 @@
+//! The threads of the process: one a reactor, one for signals, and the first, which waits for
+//! both.
+
+pub mod commands;
+mod fd_limit;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use log::{info, warn};
+use mio::Waker;
+use mio::net::TcpListener;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::config::Config;
+use crate::engine::shared::Shared;
+use crate::engine::{Engine, Settings};
+use crate::http::Status;
+use crate::limits::{DRAIN_GRACE, DRAIN_TIMEOUT, LOG_FLUSH_TIMEOUT_AT_ONCE};
+use crate::net::event_loop::EventLoop;
+use crate::net::socket;
+use crate::store::counter::Counter;
+use crate::store::memory::Memory;
+use crate::store::open;
+
+/// What the first thread waits for.
+enum Event {
+    Signal,
+    ReactorEnded(io::Result<()>),
+}
+
+/// Serves until SIGTERM or SIGINT, then until every client has its answers, at most
+/// [`crate::limits::DRAIN_TIMEOUT`]. A second signal ends the process at once, with status 1.
+///
+/// # Errors
+/// The address cannot be listened on, or the system is out of something that cannot be waited for.
+pub fn serve(config: &Config) -> io::Result<()> {
+    let (sender, events) = channel();
+    watch_signals(sender.clone())?;
+    let listeners = socket::listen(config.listen, config.threads)
+        .map_err(|error| cannot_listen(config.listen, &error))?;
+    let address = listeners[0].local_addr()?;
+    let shared = Arc::new(Shared::default());
+    let clients_max = fd_limit::clients_max(config);
+    let reactors = reactors(config, listeners, clients_max, &shared)?;
+    let wakers: Vec<Arc<Waker>> = reactors.iter().map(EventLoop::waker).collect();
+    let (address, store) = (address.to_string(), config.store.to_string());
+    let (threads, limit, counter) = (config.threads, config.limit, config.counter.as_str());
+    let version = env!("CARGO_PKG_VERSION");
+    info!(address, threads, store, counter, limit, clients_max, version; "listening");
+    for (index, reactor) in reactors.into_iter().enumerate() {
+        let sender = sender.clone();
+        thread::Builder::new().name(format!("reactor-{index}")).spawn(move || {
+            // The receiver lives as long as a reactor runs.
+            let _ = sender.send(Event::ReactorEnded(reactor.run()));
+        })?;
+    }
+    supervise(&events, &shared, &wakers)
+}
+
+fn supervise(events: &Receiver<Event>, shared: &Shared, wakers: &[Arc<Waker>]) -> io::Result<()> {
+    let mut running = wakers.len();
+    let mut deadline = None;
+    while running > 0 {
+        let left = deadline
+            .map_or(Duration::MAX, |at: Instant| at.saturating_duration_since(Instant::now()));
+        match events.recv_timeout(left).map_err(|_| io::Error::other("a reactor did not stop"))? {
+            Event::ReactorEnded(result) => {
+                result?;
+                running -= 1;
+            }
+            Event::Signal if shared.draining.swap(true, Ordering::Relaxed) => {
+                warn!("a second signal: stopping at once");
+                crate::logging::flush(LOG_FLUSH_TIMEOUT_AT_ONCE);
+                std::process::exit(1);
+            }
+            Event::Signal => {
+                info!("stopping: finishing what is in flight");
+                deadline = Some(Instant::now() + DRAIN_TIMEOUT + DRAIN_GRACE);
+                for waker in wakers {
+                    waker.wake()?;
+                }
+            }
+        }
+    }
+    info!("stopped");
+    Ok(())
+}
+
+fn watch_signals(sender: Sender<Event>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for _ in signals.forever() {
+            // The first thread may have returned, and then the process is ending.
+            let _ = sender.send(Event::Signal);
+        }
+    })?;
+    Ok(())
+}
+
+fn reactors(
+    config: &Config,
+    listeners: Vec<TcpListener>,
+    clients_max: usize,
+    shared: &Arc<Shared>,
+) -> io::Result<Vec<EventLoop>> {
+    let settings = Settings {
+        halted_status: Status::from_code(config.halted_status)
+            .expect("config allows only statuses that http knows"),
+        store_timeout: config.store_timeout,
+    };
+    let memory = Memory::new(config.limit);
+    let counter = Counter::new(&config.counter, config.limit);
+    let mut reactors = Vec::new();
+    for listener in listeners {
+        let now = Instant::now();
+        let (store, endpoint) = open::store(config, &memory, &counter, now)?;
+        let service = Engine::new(store, settings, Arc::clone(shared), now);
+        let shared = Arc::clone(shared);
+        let reactor = EventLoop::new(listener, service, endpoint, shared, clients_max)?;
+        reactors.push(reactor);
+    }
+    Ok(reactors)
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> io::Error {
+    let words = match error.kind() {
+        io::ErrorKind::AddrInUse => "another process listens there",
+        io::ErrorKind::AddrNotAvailable => "no interface of this machine has that address",
+        io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege",
+        _ => "the system refused",
+    };
+    let kind = error.kind();
+    io::Error::new(kind, format!("cannot listen on {address}: {words} ({error}); see --listen"))
+}

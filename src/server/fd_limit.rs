@@ -1,0 +1,23 @@
+//! The limit of open files: as many clients as it allows.
+
+use log::warn;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::config::Config;
+use crate::limits::{DESCRIPTORS_PER_PROCESS, DESCRIPTORS_PER_REACTOR};
+
+/// As many clients as were asked for, if the system grants as many open files: the store must
+/// never want for a descriptor because clients have them all.
+pub fn clients_max(config: &Config) -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let files = if raised.is_ok() { maximum } else { current };
+    let kept = config.threads * DESCRIPTORS_PER_REACTOR + DESCRIPTORS_PER_PROCESS;
+    let open_files = files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
+    let clients_max = config.clients_max.min(open_files.saturating_sub(kept).max(1));
+    if clients_max < config.clients_max {
+        let asked = config.clients_max;
+        warn!(clients_max, asked, open_files; "fewer clients than asked for: raise ulimit -n");
+    }
+    clients_max
+}

@@ -1,0 +1,358 @@
+//! The life of a connection in virtual time, with a store of a few canned replies.
+
+mod halted;
+
+use super::*;
+use crate::config::{Endpoint, RedisUrl, StoreUrl};
+use crate::counter::Grant;
+use crate::limits::{
+    BACKOFF_MAX, BACKOFF_MIN, BATCHES_IN_FLIGHT_MAX, HALT_CACHE_TTL, HANDSHAKE_TIMEOUT, HEARTBEAT,
+    PROBE_TIMEOUT, REPLY_BYTES_MAX, RESEND_AGE_MAX,
+};
+use crate::store::counter::Counter;
+use crate::store::postgres::Postgres;
+use crate::store::redis::Redis;
+
+const TIMEOUT: Duration = Duration::from_millis(500);
+const HANDSHAKE_DONE: &[u8] = b"%0\r\n+hash\r\n+hash\r\n+OK\r\n-NOPERM\r\n+found\r\n\
+    *4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
+const HANDSHAKE_DONE_AGAIN: &[u8] =
+    b"%0\r\n+hash\r\n+hash\r\n+OK\r\n+found\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
+
+/// One row (1, 0, 9, 5, 1, 2, 0, 0, 0), and the end of its transaction.
+const POSTGRES_GRANTED: &[u8] = b"D\0\0\0\x72\0\x09\0\0\0\x08\0\0\0\0\0\0\0\x01\
+    \0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\x09\
+    \0\0\0\x08\0\0\0\0\0\0\0\x05\0\0\0\x08\0\0\0\0\0\0\0\x01\
+    \0\0\0\x08\0\0\0\0\0\0\0\x02\0\0\0\x08\0\0\0\0\0\0\0\0\
+    \0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\0Z\0\0\0\x05I";
+
+fn count_of(what: &str, bytes: &[u8]) -> usize {
+    String::from_utf8_lossy(bytes).matches(what).count()
+}
+
+struct Fixture {
+    connection: Connection,
+    now: Instant,
+}
+
+impl Fixture {
+    fn new() -> Fixture {
+        let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
+        let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
+        let now = Instant::now();
+        let redis = Redis::new(url, Counter::new("default", 9), 7);
+        let connection = Connection::new(Wire::Redis(Box::new(redis)), TIMEOUT, 7, now);
+        Fixture { connection, now }
+    }
+
+    fn ready() -> Fixture {
+        let mut fixture = Fixture::new();
+        fixture.tick();
+        assert_eq!(fixture.commands(), [Command::Connect]);
+        fixture.connection.connected();
+        fixture.receive(HANDSHAKE_DONE);
+        assert!(fixture.connection.can_send());
+        fixture.sent();
+        fixture
+    }
+
+    /// A connection to PostgreSQL that is ready.
+    fn postgres() -> Fixture {
+        let url = StoreUrl::parse("postgres://localhost?connect_timeout=3");
+        let Ok(StoreUrl::Postgres(url)) = url else { panic!("the URL is good") };
+        let postgres = Postgres::new(*url, Counter::new("default", 9), TIMEOUT, 7);
+        let now = Instant::now();
+        let connection = Connection::new(Wire::Postgres(Box::new(postgres)), TIMEOUT, 7, now);
+        let mut fixture = Fixture { connection, now };
+        fixture.tick();
+        fixture.connection.connected();
+        fixture.receive(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I");
+        fixture.receive(b"D\0\0\0\x0d\0\x01\0\0\0\x03offZ\0\0\0\x05I");
+        fixture.receive(b"Z\0\0\0\x05I");
+        fixture.receive(POSTGRES_GRANTED);
+        assert!(fixture.connection.can_send());
+        fixture.commands();
+        fixture
+    }
+
+    fn tick(&mut self) {
+        self.connection.tick(self.now);
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.tick();
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        self.connection.received(bytes, self.now);
+    }
+
+    fn commands(&mut self) -> Vec<Command> {
+        std::iter::from_fn(|| self.connection.command()).collect()
+    }
+
+    fn replies(&mut self) -> Vec<Reply> {
+        std::iter::from_fn(|| self.connection.poll()).collect()
+    }
+
+    /// What was written since the last call.
+    fn sent(&mut self) -> Vec<u8> {
+        let sent = self.connection.send_buffer().unsent().to_vec();
+        self.connection.send_buffer().advance(sent.len());
+        sent
+    }
+}
+
+#[test]
+fn it_connects_at_the_first_tick_and_asks_only_when_greeted() {
+    let mut fixture = Fixture::new();
+    assert!(!fixture.connection.can_send());
+    assert_eq!(fixture.connection.deadline(), Some(fixture.now));
+    fixture.tick();
+    assert_eq!(fixture.commands(), [Command::Connect]);
+    fixture.connection.connected();
+    assert!(!fixture.sent().is_empty());
+    assert!(!fixture.connection.can_send());
+    fixture.receive(HANDSHAKE_DONE);
+    assert!(fixture.connection.can_send());
+    assert_eq!(fixture.connection.deadline(), Some(fixture.now + HEARTBEAT));
+}
+
+#[test]
+fn replies_come_in_the_order_of_the_asks() {
+    let mut fixture = Fixture::ready();
+    fixture.connection.send(1, None, fixture.now);
+    fixture.connection.send(2, None, fixture.now);
+    fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n*4\r\n:2\r\n:2\r\n:9\r\n:5\r\n");
+    let expected = [(1, 1), (2, 2)].map(|(first, granted)| {
+        let limit = 9;
+        Reply::Granted(Grant { first, granted, limit, epoch: 5 })
+    });
+    assert_eq!(fixture.replies(), expected);
+    assert!(fixture.connection.can_send());
+}
+
+#[test]
+fn no_more_than_the_bound_of_batches_is_in_flight() {
+    let mut fixture = Fixture::ready();
+    for _ in 0..BATCHES_IN_FLIGHT_MAX {
+        assert!(fixture.connection.can_send());
+        fixture.connection.send(1, None, fixture.now);
+    }
+    assert!(!fixture.connection.can_send());
+    fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n");
+    assert!(fixture.connection.can_send());
+}
+
+#[test]
+fn what_is_in_flight_when_the_connection_is_lost_is_asked_again_under_the_same_number() {
+    let mut fixture = Fixture::ready();
+    fixture.connection.send(1, None, fixture.now);
+    fixture.connection.send(2, None, fixture.now);
+    let asks = fixture.sent();
+    fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
+    assert_eq!(fixture.replies(), []);
+    assert_eq!(fixture.commands(), [Command::Disconnect]);
+    fixture.pass(BACKOFF_MAX);
+    assert_eq!(fixture.commands(), [Command::Connect]);
+    fixture.connection.connected();
+    fixture.sent();
+    fixture.receive(HANDSHAKE_DONE_AGAIN);
+    assert_eq!(fixture.sent(), asks);
+    fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n*4\r\n:2\r\n:2\r\n:9\r\n:5\r\n");
+    assert_eq!(fixture.replies().len(), 2);
+}
+
+/// The first time it may have run, and its answer may be remembered: to say that it failed would
+/// lose its numbers.
+#[test]
+fn what_is_asked_again_is_asked_until_it_is_answered() {
+    let mut fixture = Fixture::ready();
+    fixture.connection.send(1, None, fixture.now);
+    let request = fixture.sent();
+    for _ in 0..3 {
+        fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
+        fixture.pass(BACKOFF_MAX);
+        fixture.connection.connected();
+        fixture.sent();
+        fixture.receive(HANDSHAKE_DONE_AGAIN);
+        assert_eq!(fixture.sent(), request);
+        fixture.receive(b"-OOM command not allowed\r\n");
+        assert_eq!(fixture.replies(), []);
+        assert_eq!(fixture.connection.last_error().error, StoreError::OutOfMemory);
+        assert!(!fixture.connection.can_send());
+    }
+}
+
+#[test]
+fn an_ask_too_old_to_be_remembered_fails_and_is_not_sent_again() {
+    let mut fixture = Fixture::ready();
+    fixture.connection.send(1, None, fixture.now);
+    fixture.sent();
+    fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
+    assert_eq!(fixture.replies(), []);
+    fixture.pass(RESEND_AGE_MAX);
+    fixture.connection.lost(StoreError::Unreachable, "refused", fixture.now + BACKOFF_MAX);
+    assert_eq!(fixture.replies(), [Reply::Failed(StoreError::Unreachable)]);
+}
+
+/// The process was frozen after the connection was lost: by the time of the next one the store has
+/// forgotten, and would grant the ask once more.
+#[test]
+fn an_ask_that_grew_too_old_between_two_connections_is_not_sent_again() {
+    let mut fixture = Fixture::ready();
+    fixture.connection.send(1, None, fixture.now);
+    fixture.sent();
+    fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
+    assert_eq!(fixture.replies(), []);
+    fixture.pass(RESEND_AGE_MAX + Duration::from_secs(20));
+    fixture.connection.connected();
+    fixture.sent();
+    fixture.receive(HANDSHAKE_DONE_AGAIN);
+    assert_eq!(fixture.replies(), [Reply::Failed(StoreError::Unreachable)]);
+    assert_eq!(count_of("EVALSHA", &fixture.sent()), 0);
+    assert!(fixture.connection.can_send());
+}
+
+/// What it took, if it ran, has ended with its epoch.
+#[test]
+fn an_ask_of_an_epoch_that_has_ended_is_not_sent_again() {
+    let mut fixture = Fixture::ready();
+    fixture.connection.send(1, None, fixture.now);
+    fixture.connection.send(2, None, fixture.now);
+    fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
+    fixture.pass(BACKOFF_MAX);
+    fixture.connection.connected();
+    fixture.sent();
+    fixture.receive(&HANDSHAKE_DONE_AGAIN[..HANDSHAKE_DONE_AGAIN.len() - 4]);
+    fixture.receive(b":6\r\n");
+    assert_eq!(fixture.replies(), [Reply::NotRun, Reply::NotRun]);
+    assert_eq!(count_of("EVALSHA", &fixture.sent()), 0);
+}
+
+#[test]
+fn an_ask_without_reply_ends_the_connection_at_its_deadline() {
+    let mut fixture = Fixture::ready();
+    fixture.connection.send(1, None, fixture.now);
+    assert_eq!(fixture.connection.deadline(), Some(fixture.now + TIMEOUT));
+    fixture.pass(TIMEOUT - Duration::from_millis(1));
+    assert_eq!(fixture.replies(), []);
+    fixture.pass(Duration::from_millis(1));
+    assert_eq!(fixture.commands(), [Command::Disconnect]);
+    assert_eq!(fixture.connection.last_error().error, StoreError::Timeout);
+}
+
+#[test]
+fn a_store_that_never_greets_is_given_up() {
+    let mut fixture = Fixture::new();
+    fixture.tick();
+    fixture.connection.connected();
+    fixture.pass(HANDSHAKE_TIMEOUT);
+    assert_eq!(fixture.commands(), [Command::Connect, Command::Disconnect]);
+    assert_eq!(fixture.connection.last_error().error, StoreError::Timeout);
+}
+
+#[test]
+fn the_backoff_grows_to_its_bound_and_starts_anew_after_a_greeting() {
+    let mut fixture = Fixture::new();
+    let mut waits = Vec::new();
+    for _ in 0..40 {
+        fixture.now = fixture.connection.deadline().unwrap();
+        fixture.tick();
+        fixture.connection.lost(StoreError::Unreachable, "refused", fixture.now);
+        waits.push(fixture.connection.deadline().unwrap() - fixture.now);
+    }
+    assert!(waits[0] <= BACKOFF_MIN && waits[0] >= BACKOFF_MIN / 2);
+    assert!(waits.iter().all(|wait| *wait <= BACKOFF_MAX));
+    assert!(waits.iter().skip(10).all(|wait| *wait >= BACKOFF_MAX / 2));
+    assert!(waits[10..].windows(2).any(|pair| pair[0] != pair[1]), "no jitter");
+
+    fixture.now = fixture.connection.deadline().unwrap();
+    fixture.tick();
+    fixture.connection.connected();
+    fixture.receive(HANDSHAKE_DONE);
+    fixture.connection.lost(StoreError::Unreachable, "closed", fixture.now);
+    assert!(fixture.connection.deadline().unwrap() - fixture.now <= BACKOFF_MIN);
+}
+
+#[test]
+fn an_error_refuses_its_ask_and_keeps_the_connection() {
+    let mut fixture = Fixture::ready();
+    fixture.connection.send(1, None, fixture.now);
+    fixture.receive(b"-OOM command not allowed\r\n");
+    assert_eq!(fixture.replies(), [Reply::Failed(StoreError::OutOfMemory)]);
+    assert!(fixture.connection.can_send());
+    assert_eq!(fixture.commands(), []);
+}
+
+#[test]
+fn what_did_not_run_may_be_asked_again_and_names_its_hindrance() {
+    let mut fixture = Fixture::postgres();
+    fixture.connection.send(1, None, fixture.now);
+    fixture.receive(b"E\0\0\0\x19SERROR\0C55P03\0Mlock\0\0Z\0\0\0\x05I");
+    assert_eq!(fixture.replies(), [Reply::NotRun]);
+    assert_eq!(fixture.connection.last_error().error, StoreError::Locked);
+    assert!(fixture.connection.can_send());
+    assert_eq!(fixture.commands(), []);
+    fixture.connection.send(0, None, fixture.now);
+    fixture.receive(POSTGRES_GRANTED);
+    assert_eq!(fixture.connection.last_error().error, StoreError::Timeout);
+}
+
+#[test]
+fn a_protocol_has_its_own_bounds() {
+    let mut fixture = Fixture::postgres();
+    fixture.connection.send(1, None, fixture.now);
+    assert!(!fixture.connection.can_send());
+    fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
+    fixture.pass(BACKOFF_MAX);
+    assert_eq!(fixture.connection.deadline(), Some(fixture.now + Duration::from_secs(3)));
+}
+
+#[test]
+fn more_granted_than_asked_for_is_never_handed_out() {
+    let mut fixture = Fixture::ready();
+    fixture.connection.send(1, None, fixture.now);
+    fixture.receive(b"*4\r\n:1\r\n:2\r\n:9\r\n:5\r\n");
+    assert_eq!(fixture.replies(), []);
+    assert_eq!(fixture.commands(), [Command::Disconnect]);
+}
+
+/// The store was rolled back between two asks that were in flight, and neither had seen the other.
+#[test]
+fn a_number_granted_again_is_not_handed_out() {
+    let mut fixture = Fixture::ready();
+    fixture.connection.send(1, None, fixture.now);
+    fixture.connection.send(1, None, fixture.now);
+    fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n");
+    let grant = Grant { first: 1, granted: 1, limit: 9, epoch: 5 };
+    let refused = Reply::Failed(StoreError::Backwards);
+    let expected = [Reply::Granted(grant), Reply::AnswersLost, refused];
+    assert_eq!(fixture.replies(), expected);
+}
+
+#[test]
+fn replies_after_a_loss_are_not_taken_for_those_of_the_next_connection() {
+    let mut fixture = Fixture::ready();
+    fixture.connection.send(1, None, fixture.now);
+    let unfinished = vec![b'1'; REPLY_BYTES_MAX / 2];
+    fixture.receive(b"$40000\r\n");
+    fixture.receive(&unfinished);
+    fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
+    fixture.replies();
+    fixture.pass(BACKOFF_MAX);
+    fixture.connection.connected();
+    fixture.receive(HANDSHAKE_DONE_AGAIN);
+    assert!(fixture.connection.can_send());
+}
+
+#[test]
+fn a_connecting_that_was_given_up_cannot_come_to_life() {
+    let mut fixture = Fixture::new();
+    fixture.tick();
+    fixture.pass(HANDSHAKE_TIMEOUT);
+    fixture.connection.connected();
+    assert!(fixture.sent().is_empty());
+    assert!(!fixture.connection.can_send());
+}

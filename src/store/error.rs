@@ -1,0 +1,162 @@
+//! Why a store did not do what it was asked to: the reason, and what an operator can do about it.
+
+/// A failure with the detail that go with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What to make of it.
+    pub error: StoreError,
+    /// How the store, the system or we put it: it may hold any character, so it is escaped before
+    /// it is shown.
+    pub detail: String,
+}
+
+/// Why a store gave no numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// No connection has been tried to its end yet: the process has just started.
+    Connecting,
+    /// The host's name does not resolve: misspelt, or the name service is away.
+    Unresolved,
+    /// The connection was refused, reset or closed: the store is down, restarting or elsewhere.
+    Unreachable,
+    /// No answer in time: the store hangs, or the network drops packets.
+    Timeout,
+    /// It reads its data from disk (LOADING), or starts, stops or recovers (57P03): wait.
+    Loading,
+    /// A replica, or a master that was demoted (READONLY, 25006): the URL names the wrong server.
+    ReadOnly,
+    /// `maxmemory` is reached and nothing may be evicted (OOM), or there is none left (53200).
+    OutOfMemory,
+    /// It cannot save to disk and so refuses writes (MISCONF, 53100): a full disk, most often.
+    Disk,
+    /// User or password are wrong or missing (NOAUTH, WRONGPASS, 28P01).
+    Authentication,
+    /// The user may not run a command or touch the key or table (NOPERM, 42501).
+    Permission,
+    /// The counter's key or table is something that is no counter (WRONGTYPE, 42703).
+    Type,
+    /// The counter was there and is gone: deleted, evicted, or lost with the store's data.
+    Missing,
+    /// The count is lower than it was, or of an earlier epoch: a restored backup, or a
+    /// failover that lost writes.
+    Backwards,
+    /// The counter was lost and created again by somebody's start.
+    Recreated,
+    /// A field of the counter holds what it cannot: it was written by hand.
+    Damaged,
+    /// The counter has the layout of another version of headcount.
+    Layout,
+    /// A reset or a set was not done, for the reason in detail.
+    Declined,
+    /// The server is older than the commands that are needed.
+    Version,
+    /// The server has no connection left for us (53300, max number of clients).
+    Connections,
+    /// The URL's database does not exist (3D000).
+    Database,
+    /// Somebody else holds the counter's row (55P03, 57014).
+    Locked,
+    /// The store could not put transactions in order, and undid ours (40001, 40P01).
+    Conflict,
+    /// The bytes that came are not the store's protocol: another service's port, most often.
+    Protocol,
+    /// The server refused for a reason that is not known here; the log has its detail.
+    Refused,
+}
+
+impl StoreError {
+    /// The reason in one word, for `/readyz` and the log.
+    pub fn word(self) -> &'static str {
+        match self {
+            StoreError::Connecting => "connecting",
+            StoreError::Unresolved => "unresolved",
+            StoreError::Unreachable => "unreachable",
+            StoreError::Timeout => "timeout",
+            StoreError::Loading => "loading",
+            StoreError::ReadOnly => "readonly",
+            StoreError::OutOfMemory => "memory",
+            StoreError::Disk => "disk",
+            StoreError::Authentication => "authentication",
+            StoreError::Permission => "permission",
+            StoreError::Type => "type",
+            StoreError::Missing => "missing",
+            StoreError::Backwards => "backwards",
+            StoreError::Recreated => "recreated",
+            StoreError::Damaged => "damaged",
+            StoreError::Layout => "layout",
+            StoreError::Declined => "declined",
+            StoreError::Version => "version",
+            StoreError::Connections => "connections",
+            StoreError::Database => "database",
+            StoreError::Locked => "locked",
+            StoreError::Conflict => "conflict",
+            StoreError::Protocol => "protocol",
+            StoreError::Refused => "refused",
+        }
+    }
+
+    /// Whether the store is well, and it is the counter in it that must not be taken from.
+    pub fn is_of_counter(self) -> bool {
+        use StoreError::{Backwards, Damaged, Layout, Missing, Recreated, Type};
+        matches!(self, Backwards | Damaged | Layout | Missing | Recreated | Type)
+    }
+
+    /// What the operator can do about it, for the log.
+    pub fn hint(self) -> &'static str {
+        self.counter_hint().unwrap_or_else(|| self.store_hint())
+    }
+
+    fn counter_hint(self) -> Option<&'static str> {
+        Some(match self {
+            StoreError::Type => "delete the key or choose another --counter",
+            StoreError::Missing => {
+                "restore the store's data; or go on above every number that was handed out: \
+                 headcount --reset --taken N --store URL --counter NAME; or begin at 1: the same \
+                 without --taken"
+            }
+            StoreError::Backwards => {
+                "restore newer data, if no number was taken since; or go on above every number \
+                 that was handed out: headcount --reset --taken N --store URL --counter NAME; or \
+                 begin at 1: the same without --taken"
+            }
+            StoreError::Recreated => {
+                "the counter was lost, and a start created it anew: go on above every number that \
+                 was handed out: headcount --reset --taken N --store URL --counter NAME; or begin \
+                 at 1: the same without --taken"
+            }
+            StoreError::Damaged => "write what the field held before; until then nothing is taken",
+            StoreError::Layout => {
+                "if headcount 0.1 wrote it, restart headcount, which migrates it; if a newer one \
+                 did, run that version; else begin at 1 with headcount --reset"
+            }
+            _ => return None,
+        })
+    }
+
+    fn store_hint(self) -> &'static str {
+        match self {
+            StoreError::Connecting => "wait: the first connection is under way",
+            StoreError::Unresolved => "check the host name in --store and the name service",
+            StoreError::Unreachable => "check that the store runs and that --store names it",
+            StoreError::Timeout => "check the store's load and the network to it",
+            StoreError::Loading => "wait: the store reads its data from disk",
+            StoreError::ReadOnly => "point --store at the primary, not at a replica",
+            StoreError::OutOfMemory => "raise the store's maxmemory or free some of it",
+            StoreError::Disk => "free disk space for the store, then see its own log",
+            StoreError::Authentication => "check user and password in --store",
+            StoreError::Permission => "grant the user the commands and keys the README lists",
+            StoreError::Declined => "read the counter's state, and decide anew",
+            StoreError::Version => "use Redis 6.2 or newer, or Valkey",
+            StoreError::Connections => {
+                "raise the store's limit of connections, or use fewer --threads or processes"
+            }
+            StoreError::Database => "create the database, or correct its name in --store",
+            StoreError::Locked => {
+                "see in pg_locks who holds the counter's row, or why the server's commits are slow"
+            }
+            StoreError::Conflict => "see who else writes the counter's row, and how",
+            StoreError::Protocol => "check that host and port in --store are the store's",
+            _ => "see the store's own detail and log",
+        }
+    }
+}

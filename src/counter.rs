@@ -1,9 +1,49 @@
-//! The rule of a bounded counter, pure: how many of the numbers asked for may be handed out.
+//! The rule of a bounded counter, pure: how many of the numbers asked for may be handed out; and
+//! the counters of a process by their names.
 //!
 //! `store/redis/take.lua` and `store/postgres/take.sql` say the same to the stores. A leaf: it uses
 //! none but the bounds.
 
 use crate::limits::LIMIT_MAX;
+
+/// One of the counters that this process serves: its place in the configuration. 0 answers `/`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CounterId(pub u32);
+
+impl CounterId {
+    /// The counter that answers `/`.
+    pub const FIRST: CounterId = CounterId(0);
+
+    /// Its place in a list of all counters.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The counters by their names.
+#[derive(Debug, Default)]
+pub struct CounterNames {
+    /// In the order of the names' bytes.
+    sorted: Vec<(Box<[u8]>, CounterId)>,
+}
+
+impl CounterNames {
+    /// The first of `names` is that of [`CounterId::FIRST`], and so on. None comes twice.
+    pub fn new<'a>(names: impl Iterator<Item = &'a str>) -> CounterNames {
+        let mut sorted: Vec<(Box<[u8]>, CounterId)> = Vec::new();
+        for (name, id) in names.map(str::as_bytes).zip((0..).map(CounterId)) {
+            let place = sorted.partition_point(|(other, _)| **other < *name);
+            sorted.insert(place, (name.into(), id));
+        }
+        CounterNames { sorted }
+    }
+
+    /// The counter of this name, if it is served here.
+    pub fn find(&self, name: &[u8]) -> Option<CounterId> {
+        let found = self.sorted.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
+        Some(self.sorted[found].1)
+    }
+}
 
 /// What a counter holds: `taken` numbers are handed out, and none above `limit` ever will be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +110,16 @@ pub fn take(count: Count, wanted: u64) -> Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_counter_is_found_by_its_whole_name_alone() {
+        let names = CounterNames::new(["shoes", "hats", "hat"].into_iter());
+        assert_eq!(names.find(b"shoes"), Some(CounterId::FIRST));
+        assert_eq!(names.find(b"hat"), Some(CounterId(2)));
+        for unknown in [&b""[..], b"ha", b"hatss", b"Hats"] {
+            assert_eq!(names.find(unknown), None);
+        }
+    }
 
     fn taken_of_100(taken: u64, wanted: u64) -> Grant {
         take(Count { taken, limit: 100 }, wanted)

@@ -1,36 +1,42 @@
-//! A reactor's sans-IO core: its clients, their batcher and its store, without a socket.
+//! A reactor's sans-IO core: its clients, its counters and its store, without a socket.
 //!
 //! The event loop says what came from whom, then calls [`Engine::finish_turn`] once a wake: all who
-//! wait are put into one batch, the store is asked for it, and what the store has replied goes to
-//! the waiters. Whoever has something to send is touched. A simulation drives it with bytes alone.
+//! wait for a counter are put into one batch, the store is sent one request for it, and what the
+//! store has replied goes to the waiters. Whoever has something to send is touched. A simulation
+//! drives it with bytes alone.
 
-pub mod batcher;
+pub(crate) mod batcher;
 pub mod client;
-pub mod clients;
+pub(crate) mod clients;
+pub(crate) mod counter_state;
+pub(crate) mod halt_cache;
+mod readiness;
+mod replies;
 pub mod shared;
-pub mod unclaimed;
+pub(crate) mod unclaimed;
+pub(crate) mod write_checks;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use log::{debug, info, warn};
+use log::debug;
 
-use crate::api::body::Outcome;
-use crate::counter::Grant;
-use crate::engine::batcher::{Batcher, Op, Waiter};
-use crate::engine::client::CloseReason;
+use crate::counter::CounterId;
+use crate::engine::batcher::Waiter;
+use crate::engine::client::{Awaited, CloseReason};
 use crate::engine::clients::Clients;
+use crate::engine::counter_state::CounterState;
 use crate::engine::shared::Shared;
-use crate::engine::unclaimed::Unclaimed;
-use crate::http::{Date, Status};
-use crate::limits::{BATCH_LINGER, DRAIN_ANSWER_TIMEOUT, RETRY_PAUSE};
+use crate::engine::write_checks::WriteChecks;
+use crate::http::Status;
+use crate::limits::DRAIN_ANSWER_TIMEOUT;
 use crate::store::Store;
+use crate::store::counters::Counters;
 use crate::store::error::StoreError;
-use crate::store::request::Reply;
+use crate::store::request::Readiness;
 use crate::token::Token;
 
-/// How a service answers.
+/// How an engine answers.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// The status of a take past the limit.
@@ -39,15 +45,22 @@ pub struct Settings {
     pub store_timeout: Duration,
 }
 
-/// The clients of one reactor, their batcher and its store.
+/// The clients of one reactor, its counters and its store.
 #[derive(Debug)]
 pub struct Engine {
-    /// The clients; the reactor flushes them and lets them go.
+    /// The clients; the event loop flushes them and lets them go.
     pub clients: Clients,
-    /// The store; the reactor owns its socket.
+    /// The store; the event loop owns its socket.
     pub store: Store,
-    batcher: Batcher,
-    unclaimed: Unclaimed,
+    /// By their ids.
+    counters: Vec<CounterState>,
+    /// Those that somebody waits for, and perhaps some more.
+    active: Vec<CounterId>,
+    write_checks: WriteChecks,
+    /// When the store has work though no event comes, as last asked; `None`: not known.
+    tick_at: Option<Instant>,
+    /// Nobody who waits has a deadline before this.
+    expire_at: Option<Instant>,
     store_timeout: Duration,
     /// When the last requests are answered, once the process is stopping.
     answer_by: Option<Instant>,
@@ -55,14 +68,23 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// A service without clients.
-    pub fn new(store: Store, settings: Settings, shared: Arc<Shared>, now: Instant) -> Engine {
-        let date = Date::at(SystemTime::UNIX_EPOCH);
+    /// An engine without clients.
+    pub fn new(
+        store: Store,
+        counters: Arc<Counters>,
+        settings: Settings,
+        shared: Arc<Shared>,
+        now: Instant,
+    ) -> Engine {
+        let states = counters.ids().map(|id| CounterState::new(&counters.get(id).name)).collect();
         Engine {
-            clients: Clients::new(settings.halted_status, now, date),
+            clients: Clients::new(settings.halted_status, counters, now),
             store,
-            batcher: Batcher::default(),
-            unclaimed: Unclaimed::default(),
+            counters: states,
+            active: Vec::new(),
+            write_checks: WriteChecks::default(),
+            tick_at: None,
+            expire_at: None,
             store_timeout: settings.store_timeout,
             answer_by: None,
             shared,
@@ -86,12 +108,29 @@ impl Engine {
         let Some((client, turn)) = self.clients.touch(token) else {
             return;
         };
-        let asking = client.receive(bytes, turn);
+        let awaiting = client.receive(bytes, turn);
+        if awaiting == 0 {
+            return;
+        }
         let deadline = turn.now + self.store_timeout;
         let deadline = self.answer_by.map_or(deadline, |at| at.min(deadline));
-        let waiter = Waiter { token, op: client.op(), deadline };
-        for _ in 0..asking {
-            self.batcher.push(waiter);
+        self.expire_at = earlier(self.expire_at, Some(deadline));
+        match client.awaited() {
+            Awaited::Counter(counter, op) => {
+                let state = &mut self.counters[counter.index()];
+                for _ in 0..awaiting {
+                    state.batcher.push(Waiter { token, op, deadline });
+                }
+                if !state.is_active {
+                    state.is_active = true;
+                    self.active.push(counter);
+                }
+            }
+            Awaited::WriteCheck => {
+                for _ in 0..awaiting {
+                    self.write_checks.push(Waiter { token, op: batcher::Op::Peek, deadline });
+                }
+            }
         }
     }
 
@@ -109,25 +148,46 @@ impl Engine {
     /// there at once, this goes on until nobody waits.
     pub fn finish_turn(&mut self) {
         let now = self.clients.turn().now;
-        self.store.tick(now);
-        self.settle_replies(now);
-        // Before the ask: nothing is taken for those whose time is up.
-        self.fail_expired(now);
-        while self.send(now) {
-            self.settle_replies(now);
+        if self.tick_at.is_none_or(|at| at <= now) {
+            self.store.tick(now);
         }
+        if self.store.has_events() {
+            self.settle_events(now);
+        }
+        // Before the requests: nothing is taken for those whose time is up.
+        if self.expire_at.is_some_and(|at| at <= now) {
+            self.fail_expired(now);
+        }
+        while self.send_requests(now) {}
+        if !self.write_checks.is_empty() {
+            self.check_writes(now);
+        }
+        self.store.finish_requests();
+        let mut expire_at = self.write_checks.deadline();
+        self.active.retain(|counter| {
+            let state = &mut self.counters[counter.index()];
+            state.is_active = !state.batcher.is_empty();
+            expire_at = earlier(expire_at, state.batcher.deadline());
+            state.is_active
+        });
+        self.expire_at = expire_at;
     }
 
-    /// Whether the next turn has work though no event comes.
-    pub fn is_pending(&self, now: Instant) -> bool {
-        self.batcher.should_send(now) && self.store.can_send()
-    }
-
-    /// When the next turn has work though no event comes; the clients' own timeouts are apart.
-    pub fn deadline(&self) -> Option<Instant> {
-        let linger_until = self.batcher.linger_until().filter(|_| self.store.can_send());
-        let deadlines = [self.batcher.deadline(), self.store.deadline(), linger_until];
-        deadlines.into_iter().flatten().min()
+    /// When the next turn has work though no event comes: `now`, if it has some already. The
+    /// clients' own timeouts are apart.
+    pub fn deadline(&mut self, now: Instant) -> Option<Instant> {
+        self.tick_at = self.store.deadline();
+        let mut next = earlier(self.tick_at, self.expire_at);
+        for counter in &self.active {
+            let batcher = &self.counters[counter.index()].batcher;
+            if batcher.has_waiting() {
+                let at = if self.can_send(*counter, now) { Some(now) } else { None };
+                let linger_until =
+                    || batcher.linger_until().filter(|_| self.store.is_ready(*counter));
+                next = earlier(next, at.or_else(linger_until));
+            }
+        }
+        next
     }
 
     /// Ends the connections whose own time is up.
@@ -142,137 +202,92 @@ impl Engine {
         turn.draining = true;
         let answer_by = turn.now + DRAIN_ANSWER_TIMEOUT;
         self.answer_by = Some(answer_by);
-        self.batcher.answer_by(answer_by);
+        for counter in &self.active {
+            self.counters[counter.index()].batcher.answer_by(answer_by);
+        }
+        self.write_checks.answer_by(answer_by);
+        self.expire_at = earlier(self.expire_at, Some(answer_by));
         self.clients.touch_those(|client, _| {
             client.drain();
             true
         });
     }
 
-    /// Whether nobody is left to be answered, and nothing of what was asked of the store is open.
+    /// Whether nobody is left to be answered, and no request to the store is without a reply.
     pub fn is_idle(&self) -> bool {
         self.clients.is_empty() && !self.store.is_awaiting_reply()
     }
 
-    /// The service ends: says which numbers nobody is left to take, and how many are in doubt.
+    /// The engine ends: logs which numbers nobody is left to take, and how many are in doubt.
     pub fn log_unfinished(&mut self) {
-        self.give_up_unclaimed("nobody was left to take them");
+        for counter in &mut self.counters {
+            counter.give_up_unclaimed("nobody was left to take them");
+        }
         self.store.log_unfinished();
     }
 
-    fn give_up_unclaimed(&mut self, reason: &str) {
-        for request_num in self.unclaimed.drain() {
-            warn!(request_num, reason; "number spent: granted, and handed out to nobody");
+    /// Sends one request for each counter that a batch waits for. Whether some batch was settled at
+    /// once: then the next one may be sent.
+    fn send_requests(&mut self, now: Instant) -> bool {
+        let mut is_settled = false;
+        for index in 0..self.active.len() {
+            is_settled |= self.send_request(self.active[index], now);
         }
+        is_settled
     }
 
-    fn fail_expired(&mut self, now: Instant) {
-        let (mut requests, reason) = (0, self.store.last_error());
-        while let Some(waiter) = self.batcher.expire(now) {
-            requests += u64::from(self.clients.answer(waiter.token, Outcome::Failed(reason)));
-        }
-        if requests > 0 && self.answer_by.is_some() {
-            let reason = reason.word();
-            warn!(requests, reason; "requests answered 503 at shutdown: no reply from the store");
-        }
-    }
-
-    /// Asks for one batch, if somebody waits and the store takes it.
-    fn send(&mut self, now: Instant) -> bool {
-        if !self.is_pending(now) {
+    fn send_request(&mut self, counter: CounterId, now: Instant) -> bool {
+        let state = &mut self.counters[counter.index()];
+        if !state.should_send(self.store.batches_in_flight_max(), now) {
             return false;
         }
-        let batch = self.batcher.take_batch(|token| self.clients.contains(token));
-        if let Some(numbers) = batch {
-            let count = numbers.saturating_sub(self.unclaimed.len());
-            self.store.send(count, self.unclaimed.first(), now);
-        }
-        batch.is_some()
-    }
-
-    fn settle_replies(&mut self, now: Instant) {
-        while let Some(reply) = self.store.poll() {
-            match reply {
-                Reply::Granted(grant) => self.settle(grant, now),
-                Reply::NotRun => {
-                    let waiters = self.batcher.end_batch().collect();
-                    self.batcher.requeue(waiters, now + RETRY_PAUSE);
-                }
-                Reply::Failed(error) => self.fail(error),
-                Reply::AnswersLost => self.give_up_unclaimed("the store no longer has their grant"),
+        if let Some(halt) = state.cached_halt(now) {
+            let is_batch = state.batcher.take_batch(|token| self.clients.contains(token)).is_some();
+            if is_batch {
+                self.settle(counter, halt, now);
             }
+            return is_batch;
         }
+        match self.store.readiness(counter, now) {
+            Readiness::Waiting => return false,
+            Readiness::Refused(error) => return self.refuse(counter, error),
+            Readiness::Ready => {}
+        }
+        let batch = state.batcher.take_batch(|token| self.clients.contains(token));
+        let Some(numbers) = batch else {
+            return false;
+        };
+        let count = numbers.saturating_sub(state.unclaimed.len());
+        let has_unclaimed = !state.unclaimed.is_empty();
+        let Some(grant) = self.store.send(counter, count, has_unclaimed, now) else {
+            return false;
+        };
+        self.settle(counter, grant, now);
+        true
     }
 
-    /// Gives the unclaimed numbers, the granted ones among them, to those who waited for the reply.
-    /// Those who get none are sent away if there is none left, and else wait for the next reply.
-    fn settle(&mut self, grant: Grant, now: Instant) {
-        if grant.epoch < self.unclaimed.epoch() {
-            // A reset has ended the epoch of these numbers.
-            if grant.granted > 0 {
-                warn!(numbers = grant.granted; "numbers spent: granted in an epoch that has ended");
-            }
-            let waiters = self.batcher.end_batch().collect();
-            return self.batcher.requeue(waiters, now);
+    /// The store would refuse: everybody who waits is told so at once.
+    fn refuse(&mut self, counter: CounterId, error: StoreError) -> bool {
+        let batcher = &mut self.counters[counter.index()].batcher;
+        let is_batch = batcher.take_batch(|token| self.clients.contains(token)).is_some();
+        if is_batch {
+            self.fail(counter, error);
         }
-        if grant.epoch > self.unclaimed.epoch() {
-            self.give_up_unclaimed("their epoch has ended");
-        }
-        self.unclaimed.add(grant);
-        let (mut is_sent_away, mut answered, mut left) = (false, 0, Vec::new());
-        for waiter in self.batcher.end_batch() {
-            let number = self.unclaimed.first().filter(|number| *number <= grant.limit);
-            let outcome = match (waiter.op, number) {
-                (Op::Peek, _) => Outcome::Read(grant.count()),
-                (Op::Take, Some(number)) => Outcome::Number(number),
-                (Op::Take, None) if grant.count().halted() => Outcome::Halted(grant.limit),
-                (Op::Take, None) => {
-                    left.push(waiter);
-                    continue;
-                }
-            };
-            if !self.clients.answer(waiter.token, outcome) {
-                continue; // It left, and its number is the next one's.
-            }
-            answered += 1;
-            is_sent_away |= matches!(outcome, Outcome::Halted(_));
-            if let Outcome::Number(number) = outcome {
-                self.unclaimed.claim();
-                log_number(number);
-            }
-        }
-        self.plan_next_batch(grant, answered, left, now);
-        if is_sent_away {
-            self.log_halt_once(grant.limit);
-        }
+        is_batch
     }
 
-    /// Those who got nothing wait again; else the next batch waits for those just answered.
-    fn plan_next_batch(&mut self, grant: Grant, answered: usize, left: Vec<Waiter>, now: Instant) {
-        // A halted counter is known, or soon will be: who comes for it is not worth a wait.
-        let awaited = self.store.expected_returning(answered);
-        if !left.is_empty() {
-            self.batcher.requeue(left, now);
-        } else if awaited > 0 && grant.granted > 0 {
-            self.batcher.linger(awaited, now + BATCH_LINGER);
-        }
-    }
-
-    fn log_halt_once(&self, limit: u64) {
-        if self.shared.halted_limit.swap(limit, Ordering::Relaxed) != limit {
-            warn!(limit; "halted: the last number is taken");
-        }
-    }
-
-    fn fail(&mut self, error: StoreError) {
-        for waiter in self.batcher.end_batch() {
-            self.clients.answer(waiter.token, Outcome::Failed(error));
-        }
+    fn can_send(&self, counter: CounterId, now: Instant) -> bool {
+        let state = &self.counters[counter.index()];
+        let is_worth_it = state.should_send(self.store.batches_in_flight_max(), now);
+        is_worth_it && (self.store.is_ready(counter) || state.cached_halt(now).is_some())
     }
 }
 
-fn log_number(request_num: u64) {
-    info!(request_num; "number taken");
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }
 
 #[cfg(test)]

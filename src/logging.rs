@@ -9,11 +9,13 @@
 //! [`LOG_BYTES_MAX`] lines are dropped whole, counted, and the count is logged. A line is never
 //! torn. Line, timestamp and gatherer are pure; the threads, the clock and stdout are here.
 
+mod directives;
 mod gatherer;
 mod line;
 mod timestamp;
 
 use std::cell::Cell;
+use std::env;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::mem;
@@ -22,7 +24,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{LevelFilter, Log, Metadata, Record, warn};
 
 use crate::limits::{LOG_BYTES_MAX, LOG_FLUSH_TIMEOUT};
 use gatherer::{Gatherer, empty};
@@ -30,20 +32,27 @@ use timestamp::Timestamp;
 
 /// Installs the process's logger and starts its writer. Call it once, before any other thread.
 ///
-/// `RUST_LOG` says what is logged, on top of a default of `info`; what it says wrongly is reported
-/// on stderr and left out.
+/// `RUST_LOG` says what is logged, on top of a default of `info`; what it says wrongly is left out,
+/// with a warning.
 ///
 /// # Errors
 /// The system has no descriptor or no thread left, or there is a logger already.
 pub fn start() -> io::Result<()> {
     // A descriptor of our own: the standard library's stdout has a lock and a buffer too many.
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    let logger = Logger { filter: filter(), pipe: &STDOUT };
+    let rust_log = env::var_os(env_logger::DEFAULT_FILTER_ENV).unwrap_or_default();
+    let rust_log = rust_log.to_string_lossy();
+    let (directives, wrong) = directives::split(&rust_log);
+    let logger = Logger { filter: filter(&directives), pipe: &STDOUT };
     let level_max = logger.filter.filter();
     log::set_boxed_logger(Box::new(logger)).map_err(io::Error::other)?;
     log::set_max_level(level_max);
     let writer = thread::Builder::new().name("log".to_owned());
     writer.spawn(|| write_gathered(&STDOUT, stdout))?;
+    for directive in wrong {
+        let hint = "expected error, warn, info, debug, trace or off, or MODULE=LEVEL";
+        warn!(directive, hint; "RUST_LOG: invalid directive ignored");
+    }
     Ok(())
 }
 
@@ -53,11 +62,11 @@ pub fn flush(timeout: Duration) {
     STDOUT.flush(timeout);
 }
 
-fn filter() -> env_logger::Logger {
+fn filter(directives: &str) -> env_logger::Logger {
     let mut builder = env_logger::Builder::new();
     // Put first, so that RUST_LOG adds to it: an empty or a wrong one must not silence the log.
     builder.filter_level(LevelFilter::Info);
-    builder.parse_env(env_logger::DEFAULT_FILTER_ENV);
+    builder.parse_filters(directives);
     builder.build()
 }
 

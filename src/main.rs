@@ -1,35 +1,89 @@
 //! headcount: configuration, logger, reactors, signals, exit code.
 
 use std::env;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 
-use headcount::config::{Config, Invocation};
-use headcount::limits::LOG_FLUSH_TIMEOUT;
+use headcount::config::{Action, Command, Config, Invocation, Probe};
+use headcount::limits::{LOG_FLUSH_TIMEOUT, STORE_URL_FILE_BYTES_MAX};
+use headcount::server::commands::{self, ResetTo};
 use headcount::{logging, server};
+use log::warn;
 #[cfg(target_env = "musl")]
 use unwind as _;
 
 fn main() -> ExitCode {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    match Config::parse(env::args_os().skip(1), |name| env::var_os(name), cores) {
+    match Config::parse(env::args_os().skip(1), env::vars_os(), read_file, cores) {
         Ok(Invocation::Serve(config)) => serve(&config),
-        Ok(Invocation::Reset(config, to)) => match server::commands::reset(&config, to) {
-            Ok(text) => print(&text),
-            Err(error) => complain(&error.to_string(), 1),
-        },
+        Ok(Invocation::Command(command)) => {
+            let result = run(&command);
+            // Of a failure stderr has its own line and no other.
+            if result.is_ok() && command.has_password_on_command_line {
+                complain(&format!("warning: {PASSWORD_SEEN}; {PASSWORD_HINT}"));
+            }
+            finish(result)
+        }
+        Ok(Invocation::Probe(question)) => finish(probe(question)),
         Ok(Invocation::Print(text)) => print(&text),
-        Err(error) => complain(&error.to_string(), 2),
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::from(2)
+        }
     }
 }
 
 fn serve(config: &Config) -> ExitCode {
-    let result = logging::start().and_then(|()| server::serve(config));
+    let result = logging::start().and_then(|()| {
+        if config.has_password_on_command_line {
+            warn!(hint = PASSWORD_HINT; "{PASSWORD_SEEN}");
+        }
+        server::serve(config)
+    });
     logging::flush(LOG_FLUSH_TIMEOUT);
+    finish(result.map(|()| String::new()))
+}
+
+/// Carries out a command, and gives what it prints.
+fn run(command: &Command) -> io::Result<String> {
+    match &command.action {
+        Action::Reset { name, limit, yes: _ } => {
+            commands::reset(command, name, ResetTo { limit: *limit, taken: None })
+        }
+        Action::SetTaken { name, taken, limit } => {
+            commands::reset(command, name, ResetTo { limit: *limit, taken: Some(*taken) })
+        }
+        // Wired in the commit that follows.
+        Action::Create(_) | Action::SetLimit { .. } | Action::Status { .. } => not_built_yet(),
+    }
+}
+
+fn probe(_question: Probe) -> io::Result<String> {
+    // Wired in the commit that follows.
+    not_built_yet()
+}
+
+fn not_built_yet() -> io::Result<String> {
+    Err(io::Error::other("not built yet"))
+}
+
+/// Reads a file, and one byte more than is allowed of one that is too long.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(STORE_URL_FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn finish(result: io::Result<String>) -> ExitCode {
     match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&error.to_string(), 1),
+        Ok(text) => print(&text),
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -40,7 +94,9 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-fn complain(words: &str, code: u8) -> ExitCode {
+fn complain(words: &str) {
     let _ = writeln!(io::stderr(), "headcount: {words}");
-    ExitCode::from(code)
 }
+
+const PASSWORD_SEEN: &str = "password on the command line: others can see it in the process list";
+const PASSWORD_HINT: &str = "use --store-url-file or HEADCOUNT_STORE";

@@ -18,14 +18,15 @@ use mio::net::TcpListener;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::config::Config;
+use crate::config::{Config, CreatePolicy};
+use crate::counter::CounterId;
 use crate::engine::shared::Shared;
 use crate::engine::{Engine, Settings};
 use crate::http::Status;
 use crate::limits::{DRAIN_GRACE, DRAIN_TIMEOUT, LOG_FLUSH_TIMEOUT_AT_ONCE};
 use crate::net::event_loop::EventLoop;
 use crate::net::socket;
-use crate::store::counter::Counter;
+use crate::store::counters::Counters;
 use crate::store::memory::Memory;
 use crate::store::open;
 
@@ -46,14 +47,18 @@ pub fn serve(config: &Config) -> io::Result<()> {
     let listeners = socket::listen(config.listen, config.threads)
         .map_err(|error| cannot_listen(config.listen, &error))?;
     let address = listeners[0].local_addr()?;
-    let shared = Arc::new(Shared::default());
+    let specs = config.counters.iter().map(|spec| (spec.name.as_str(), spec.limit));
+    let counters = Arc::new(Counters::new(specs, config.create == CreatePolicy::Missing));
+    let shared = Arc::new(Shared::new(counters.len()));
     let clients_max = fd_limit::clients_max(config);
-    let reactors = reactors(config, listeners, clients_max, &shared)?;
+    let reactors = reactors(config, listeners, clients_max, &counters, &shared)?;
     let wakers: Vec<Arc<Waker>> = reactors.iter().map(EventLoop::waker).collect();
     let (address, store) = (address.to_string(), config.store.to_string());
-    let (threads, limit, counter) = (config.threads, config.limit, config.counter.as_str());
+    let (threads, first) = (config.threads, counters.get(CounterId::FIRST));
+    let (counter, limit) = (first.name.as_str(), first.limit);
     let version = env!("CARGO_PKG_VERSION");
-    info!(address, threads, store, counter, limit, clients_max, version; "listening");
+    info!(address, threads, store, counters = counters.len(), counter, limit, clients_max, version;
+        "listening");
     for (index, reactor) in reactors.into_iter().enumerate() {
         let sender = sender.clone();
         thread::Builder::new().name(format!("reactor-{index}")).spawn(move || {
@@ -108,6 +113,7 @@ fn reactors(
     config: &Config,
     listeners: Vec<TcpListener>,
     clients_max: usize,
+    counters: &Arc<Counters>,
     shared: &Arc<Shared>,
 ) -> io::Result<Vec<EventLoop>> {
     let settings = Settings {
@@ -115,15 +121,15 @@ fn reactors(
             .expect("config allows only statuses that http knows"),
         store_timeout: config.store_timeout,
     };
-    let memory = Memory::new(config.limit);
-    let counter = Counter::new(&config.counter, config.limit);
+    let memory = Memory::new(counters.ids().map(|id| counters.get(id).limit));
     let mut reactors = Vec::new();
     for listener in listeners {
         let now = Instant::now();
-        let (store, endpoint) = open::store(config, &memory, &counter, now)?;
-        let service = Engine::new(store, settings, Arc::clone(shared), now);
+        let (store, endpoint) =
+            open::store(&config.store, counters, &memory, config.store_timeout, now)?;
+        let engine = Engine::new(store, Arc::clone(counters), settings, Arc::clone(shared), now);
         let shared = Arc::clone(shared);
-        let reactor = EventLoop::new(listener, service, endpoint, shared, clients_max)?;
+        let reactor = EventLoop::new(listener, engine, endpoint, shared, clients_max)?;
         reactors.push(reactor);
     }
     Ok(reactors)

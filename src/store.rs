@@ -1,11 +1,12 @@
-//! Where the count lives: ask it for numbers, poll its replies.
+//! Where the counts live: send it requests for numbers, poll its events.
 //!
-//! One question: "grant me up to `n`"; with `n = 0` it only looks. Replies come in the order of
-//! the asks. The set of stores is closed, so it is an enum that is matched once a batch.
+//! One request: "grant me up to `n` of this counter"; with `n = 0` it only reads. The replies for a
+//! counter come in the order of its requests. The set of stores is closed, so it is an enum that is
+//! matched once a batch.
 
 pub mod change;
 pub mod connection;
-pub mod counter;
+pub mod counters;
 pub mod error;
 pub mod high_water;
 pub mod memory;
@@ -17,39 +18,74 @@ pub mod wire;
 
 use std::time::Instant;
 
+use crate::counter::{CounterId, Grant};
 use connection::Connection;
 use error::StoreError;
 use memory::Memory;
-use request::Reply;
+use request::{Readiness, StoreEvent};
 
-/// The count behind one reactor.
+/// The counts behind one reactor.
 #[derive(Debug)]
 pub enum Store {
-    /// In the process itself: an ask is granted at once.
+    /// In the process itself: a request is granted at once.
     Memory(Memory),
     /// Behind a connection.
     Connection(Box<Connection>),
 }
 
 impl Store {
-    /// Whether an ask would be sent now rather than wait.
-    pub fn can_send(&self) -> bool {
+    /// Whether a request for this counter would be sent now.
+    pub fn readiness(&mut self, counter: CounterId, now: Instant) -> Readiness {
+        match self {
+            Store::Memory(_) => Readiness::Ready,
+            Store::Connection(connection) => connection.readiness(counter, now),
+        }
+    }
+
+    /// Whether [`Store::readiness`] would say that it can be sent.
+    pub fn is_ready(&self, counter: CounterId) -> bool {
         match self {
             Store::Memory(_) => true,
-            Store::Connection(connection) => connection.can_send(),
+            Store::Connection(connection) => connection.is_ready(counter),
         }
     }
 
-    /// Asks for up to `count` numbers. Only when [`Store::can_send`]. `unclaimed` is the least
-    /// number that the asker has at hand: where it may hand that out, a known halt is no answer.
-    pub fn send(&mut self, count: u64, unclaimed: Option<u64>, now: Instant) {
+    /// Sends a request for up to `count` numbers; only if the counter is ready. `has_unclaimed`:
+    /// there are numbers at hand, and the store is to confirm that it still has their grant.
+    /// A store in the process grants at once; else the reply comes from [`Store::poll`].
+    pub fn send(
+        &mut self,
+        counter: CounterId,
+        count: u64,
+        has_unclaimed: bool,
+        now: Instant,
+    ) -> Option<Grant> {
         match self {
-            Store::Memory(memory) => memory.send(count),
-            Store::Connection(connection) => connection.send(count, unclaimed, now),
+            Store::Memory(memory) => Some(memory.take(counter, count)),
+            Store::Connection(connection) => {
+                connection.send(counter, count, has_unclaimed, now);
+                None
+            }
         }
     }
 
-    /// Whether an ask is without a reply.
+    /// All requests of this wake are made: those that go together are sent together.
+    pub fn finish_requests(&mut self) {
+        if let Store::Connection(connection) = self {
+            connection.finish_requests();
+        }
+    }
+
+    /// Batches of one counter that may be in flight at once. While so many are, the next ones wait,
+    /// and that is what makes them large.
+    pub fn batches_in_flight_max(&self) -> usize {
+        match self {
+            Store::Memory(_) => usize::MAX,
+            Store::Connection(connection) => connection.wire().batches_in_flight_max(),
+        }
+    }
+
+    /// Whether a request is without a reply.
     pub fn is_awaiting_reply(&self) -> bool {
         match self {
             Store::Memory(_) => false,
@@ -57,7 +93,7 @@ impl Store {
         }
     }
 
-    /// The process ends: says how many numbers are in doubt.
+    /// The process ends: logs how many numbers are in doubt.
     pub fn log_unfinished(&self) {
         match self {
             Store::Memory(_) => {}
@@ -65,15 +101,40 @@ impl Store {
         }
     }
 
-    /// The reply to the oldest ask that has none yet, if it is there.
-    pub fn poll(&mut self) -> Option<Reply> {
+    /// Whether there is an event.
+    pub fn has_events(&self) -> bool {
         match self {
-            Store::Memory(memory) => memory.poll(),
+            Store::Memory(_) => false,
+            Store::Connection(connection) => connection.has_events(),
+        }
+    }
+
+    /// The next event, if there is one.
+    pub fn poll(&mut self) -> Option<StoreEvent> {
+        match self {
+            Store::Memory(_) => None,
             Store::Connection(connection) => connection.poll(),
         }
     }
 
-    /// Of those who were just answered, how many the next ask is worth waiting for.
+    /// Whether the store takes writes, if that was seen not long ago. Else a write is tried, and
+    /// [`StoreEvent::Written`] tells.
+    pub fn check_writes(&mut self, now: Instant) -> Option<Result<(), StoreError>> {
+        match self {
+            Store::Memory(_) => Some(Ok(())),
+            Store::Connection(connection) => connection.check_writes(now),
+        }
+    }
+
+    /// Why nothing can be taken from this counter, as far as is known; `None` if it can.
+    pub fn refusal(&self, counter: CounterId) -> Option<StoreError> {
+        match self {
+            Store::Memory(_) => None,
+            Store::Connection(connection) => connection.refusal(counter),
+        }
+    }
+
+    /// Of those who were just answered, how many the next batch waits for.
     pub fn expected_returning(&self, answered: usize) -> usize {
         match self {
             Store::Memory(_) => 0,
@@ -96,11 +157,11 @@ impl Store {
         }
     }
 
-    /// Why a request that waited in vain got no answer.
-    pub fn last_error(&self) -> StoreError {
+    /// Why a request for this counter that waited in vain got no answer.
+    pub fn last_error(&self, counter: CounterId) -> StoreError {
         match self {
             Store::Memory(_) => StoreError::Timeout,
-            Store::Connection(connection) => connection.last_error().error,
+            Store::Connection(connection) => connection.last_error(counter),
         }
     }
 }

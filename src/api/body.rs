@@ -2,7 +2,7 @@
 //!
 //! The two bodies of a take are those of the service that headcount re-does, byte for byte.
 
-use crate::api::route::{Question, Route};
+use crate::api::route::{Query, Route};
 use crate::counter::Count;
 use crate::http::{self, Persistence, Refusal, Response, Status};
 use crate::store::error::StoreError;
@@ -19,6 +19,9 @@ pub enum Outcome {
     /// The store did not say. A number may have been spent.
     Failed(StoreError),
 }
+
+/// Refused counters that are named in one body.
+const REFUSED_NAMED_MAX: usize = 16;
 
 /// Seconds after which a client may try again when the store is away.
 const RETRY_AFTER_S: u32 = 1;
@@ -59,23 +62,18 @@ impl Default for Text {
     }
 }
 
-/// The answer to a question that went to the store. `halted` is the status of a halted take.
-pub fn to_question(
-    question: Question,
-    outcome: Outcome,
-    halted: Status,
-    text: &mut Text,
-) -> Response<'_> {
-    let status = match (question, outcome) {
-        (Question::Ready, Outcome::Failed(error)) => write_error(error.word(), text),
+/// The answer to a query of a counter. `halted` is the status of a halted take.
+pub fn to_query(query: Query, outcome: Outcome, halted: Status, text: &mut Text) -> Response<'_> {
+    let status = match (query, outcome) {
+        (Query::Ready, Outcome::Failed(error)) => write_error(error.word(), text),
         (_, Outcome::Failed(_)) => write_error("store unavailable", text),
-        (Question::Ready, _) => write_ready(text),
+        (Query::Ready, _) => write_ready(text),
         (_, Outcome::Number(number)) => write_number(number, text),
         (_, Outcome::Halted(limit)) => write_halt(limit, halted, text),
-        (Question::Peek, Outcome::Read(count)) if count.halted() => {
+        (Query::Peek, Outcome::Read(count)) if count.halted() => {
             write_halt(count.limit, halted, text)
         }
-        (Question::Peek, Outcome::Read(count)) => write_number(count.taken + 1, text),
+        (Query::Peek, Outcome::Read(count)) => write_number(count.taken + 1, text),
         (_, Outcome::Read(count)) => write_count(count, text),
     };
     Response {
@@ -106,7 +104,7 @@ fn write_count(count: Count, text: &mut Text) -> Status {
 }
 
 fn write_ready(text: &mut Text) -> Status {
-    text.text(r#"{"status":"ready"}"#);
+    text.text(READY);
     Status::Ok
 }
 
@@ -115,10 +113,28 @@ fn write_error(words: &str, text: &mut Text) -> Status {
     Status::ServiceUnavailable
 }
 
+/// The body of the answer that the process is ready: it names the first few of the counters that
+/// are `refused`, and says how many they are.
+pub fn ready_text(refused: &[(&str, StoreError)]) -> String {
+    if refused.is_empty() {
+        return READY.to_owned();
+    }
+    let word = |(name, error): &(&str, StoreError)| format!(r#""{name}":"{}""#, error.word());
+    let named: Vec<String> = refused.iter().take(REFUSED_NAMED_MAX).map(word).collect();
+    let (named, total) = (named.join(","), refused.len());
+    format!(r#"{{"status":"ready","refused":{{{named}}},"refused_total":{total}}}"#)
+}
+
+/// The answer that the process is ready.
+pub fn to_ready(text: &str) -> Response<'_> {
+    Response { body: text.as_bytes(), no_store: true, ..PLAIN }
+}
+
 /// The answer of a route that needs no store; `None` for one that does.
-pub fn to_route(route: Route) -> Option<Response<'static>> {
+pub fn to_route(route: Route, is_draining: bool) -> Option<Response<'static>> {
     match route {
-        Route::Store(_) => None,
+        Route::Ready if is_draining => Some(DRAINING),
+        Route::Counter(..) | Route::Ready => None,
         Route::Alive => Some(Response { body: br#"{"status":"alive"}"#, no_store: true, ..PLAIN }),
         Route::Options(allow) => {
             Some(Response { status: Status::NoContent, allow: Some(allow), ..PLAIN })
@@ -177,6 +193,16 @@ const TOO_MANY_CLIENTS: Response<'static> = Response {
     persistence: Persistence::Close,
     ..PLAIN
 };
+
+const DRAINING: Response<'static> = Response {
+    status: Status::ServiceUnavailable,
+    body: br#"{"error":"draining"}"#,
+    retry_after_s: Some(RETRY_AFTER_S),
+    no_store: true,
+    ..PLAIN
+};
+
+const READY: &str = r#"{"status":"ready"}"#;
 
 const PLAIN: Response<'static> = Response {
     status: Status::Ok,

@@ -1,30 +1,38 @@
-//! The arguments and the environment as text: which setting is given, where, and what it says.
+//! The arguments as text: which command, which counter, which flags with which values.
 //!
-//! Knows the table of flags, and nothing of what a value becomes.
+//! Knows the tables of commands and flags, and nothing of what a value becomes.
 
 use std::ffi::OsString;
 
-use lexopt::{Arg, Parser};
+use lexopt::{Arg, Error, Parser};
 
-use super::flags::{FLAGS, Flag, HELP, RESET, TAKEN, VERSION};
-use super::value::{ConfigError, quoted};
+use super::command_table::{self, COMMANDS, CommandSpec, Operand, SERVE};
+use super::flags::{self, Flag};
+use super::suggestion::{NOT_SHOWN, is_plain, nearest, shown};
+use super::value::{ConfigError, refuse};
 
 /// The arguments, split and not yet understood.
 pub(super) enum Arguments {
-    /// Flags with their values, each flag at most once; and whether `--reset` was among them.
-    Flags { given: Vec<(&'static Flag, OsString)>, is_reset: bool },
-    /// `--help` or `-h` was met.
-    Help,
+    /// A command is to be run.
+    Run(Given),
+    /// `--help` or `-h` was met, behind this command.
+    Help(&'static CommandSpec),
     /// `--version` or `-V` was met.
     Version,
 }
 
-/// The text of one setting, and where it came from.
-pub(super) struct Setting {
-    flag: &'static Flag,
-    source: String,
-    text: String,
+/// What the arguments give to a command; no flag in it is of another one.
+pub(super) struct Given {
+    pub(super) command: &'static CommandSpec,
+    /// The counter's name; of a command without one there is none.
+    pub(super) operand: Option<OsString>,
+    /// Flags and their values, in their order; a flag without a value has an empty one.
+    pub(super) flags: Vec<(&'static str, OsString)>,
 }
+
+/// The two flags that every command has, with their letters.
+pub(super) const HELP: (&str, char) = ("help", 'h');
+pub(super) const VERSION: (&str, char) = ("version", 'V');
 
 impl Arguments {
     /// Splits the arguments that follow the program's name, up to the first `--help` or
@@ -33,159 +41,126 @@ impl Arguments {
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<Arguments, ConfigError> {
         let mut parser = Parser::from_args(arguments);
-        let mut given: Vec<(&Flag, OsString)> = Vec::new();
-        let mut is_reset = false;
-        while let Some(argument) = parser.next().map_err(|_| not_a_flag())? {
-            let flag = match argument {
-                Arg::Long(name) if name == HELP.0 => return Ok(Arguments::Help),
+        let mut split = Split::default();
+        while let Some(argument) = parser.next().map_err(|error| unreadable(&error))? {
+            match argument {
+                Arg::Long(name) if name == HELP.0 => return Ok(split.help()),
                 Arg::Long(name) if name == VERSION.0 => return Ok(Arguments::Version),
-                Arg::Short(letter) if letter == HELP.1 => return Ok(Arguments::Help),
+                Arg::Short(letter) if letter == HELP.1 => return Ok(split.help()),
                 Arg::Short(letter) if letter == VERSION.1 => return Ok(Arguments::Version),
-                Arg::Long(name) if name == RESET => {
-                    is_reset = true;
-                    continue;
+                Arg::Long(name) => {
+                    let flag = flags::find(name).ok_or_else(|| unknown_flag(name))?;
+                    split.take_flag(flag, &mut parser)?;
                 }
-                Arg::Long(name) => named(name)?,
-                Arg::Short(_) | Arg::Value(_) => return Err(not_a_flag()),
-            };
-            let name = flag.name;
-            if given.iter().any(|(other, _)| other.name == name) {
-                return Err(ConfigError::new(format!("--{name} is given twice")));
+                Arg::Short(letter) if letter.is_ascii_alphanumeric() => {
+                    return refuse(format!("unknown flag -{letter}; see --help"));
+                }
+                Arg::Short(_) => return Err(unknown_flag("")),
+                Arg::Value(value) => split.take_value(value)?,
             }
-            let value = parser.value().map_err(|_| {
-                ConfigError::new(format!("--{name} has no value: allowed is {}", flag.allowed))
-            })?;
-            given.push((flag, value));
         }
-        if !is_reset && given.iter().any(|(flag, _)| flag.name == TAKEN.name) {
-            return Err(ConfigError::new("--taken goes with --reset: see --help"));
-        }
-        Ok(Arguments::Flags { given, is_reset })
+        split.finish().map(Arguments::Run)
     }
 }
 
-impl Setting {
-    /// The text of `flag`: what the arguments give, else its variable, else its default.
-    ///
-    /// An empty variable counts as unset; one whose flag is given is not looked at.
-    pub(super) fn find(
-        flag: &'static Flag,
-        given: &[(&'static Flag, OsString)],
-        environment: impl Fn(&str) -> Option<OsString>,
-        cores: usize,
-    ) -> Result<Setting, ConfigError> {
-        let argument = given.iter().find(|(other, _)| other.name == flag.name);
-        let variable = || environment(flag.variable).filter(|value| !value.is_empty());
-        let (source, value) = if let Some((_, value)) = argument {
-            (format!("--{}", flag.name), value.clone())
-        } else if let Some(value) = variable() {
-            (flag.variable.to_owned(), value)
+/// What was met so far.
+#[derive(Default)]
+struct Split {
+    command: Option<&'static CommandSpec>,
+    operand: Option<OsString>,
+    flags: Vec<(&'static str, OsString)>,
+}
+
+impl Split {
+    fn help(&self) -> Arguments {
+        Arguments::Help(self.command.unwrap_or(&SERVE))
+    }
+
+    fn take_flag(&mut self, flag: &Flag, parser: &mut Parser) -> Result<(), ConfigError> {
+        let name = flag.name;
+        if !flag.is_repeatable && self.flags.iter().any(|(other, _)| *other == name) {
+            return refuse(format!("--{name}: given twice"));
+        }
+        let value = if flag.is_switch() {
+            OsString::new()
         } else {
-            ("default".to_owned(), OsString::from(flag.default_text(cores)))
+            let allowed = &flag.allowed;
+            parser.value().map_err(|_| {
+                ConfigError::new(format!("--{name}: missing value: expected {allowed}"))
+            })?
         };
-        match value.into_string() {
-            Ok(text) => Ok(Setting { flag, source, text }),
-            Err(_) => {
-                let allowed = &flag.allowed;
-                Err(ConfigError::new(format!("{source} (not UTF-8): allowed is {allowed}")))
-            }
+        self.flags.push((name, value));
+        Ok(())
+    }
+
+    /// The first value is the command, and the second a counter's name.
+    fn take_value(&mut self, value: OsString) -> Result<(), ConfigError> {
+        let Some(command) = self.command else {
+            let text = value.to_str();
+            let command = text.and_then(command_table::find);
+            self.command = Some(command.ok_or_else(|| unknown_command(text))?);
+            return Ok(());
+        };
+        if command.operand == Operand::Unexpected || self.operand.is_some() {
+            let (value, see_help) = (shown(value.to_str()), command.see_help());
+            return refuse(format!("unexpected argument {value}; {see_help}"));
         }
+        self.operand = Some(value);
+        Ok(())
     }
 
-    pub(super) fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// The number, if the table of flags allows it and `T` can hold it.
-    pub(super) fn number<T: TryFrom<u64>>(&self) -> Result<T, ConfigError> {
-        let number = self.flag.allowed.number(&self.text);
-        number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| self.refusal())
-    }
-
-    /// The text, if the table of flags allows it as a name.
-    pub(super) fn name(&self) -> Result<String, ConfigError> {
-        if self.flag.allowed.has_name(&self.text) {
-            return Ok(self.text.clone());
+    fn finish(self) -> Result<Given, ConfigError> {
+        let command = self.command.unwrap_or(&SERVE);
+        if let Some((name, _)) = self.flags.iter().find(|(name, _)| !command.has(name)) {
+            return refuse(foreign_flag(name, command));
         }
-        Err(self.refusal())
-    }
-
-    /// The line for a text that is not allowed.
-    pub(super) fn refusal(&self) -> ConfigError {
-        let (source, value) = (&self.source, quoted(&self.text));
-        ConfigError::new(format!("{source} {value}: allowed is {}", self.flag.allowed))
-    }
-
-    /// The line for a text that must not be repeated, and whose own error says what is allowed.
-    pub(super) fn refusal_because(&self, error: &ConfigError) -> ConfigError {
-        ConfigError::new(format!("{}: {error}", self.source))
+        Ok(Given { command, operand: self.operand, flags: self.flags })
     }
 }
 
-fn named(name: &str) -> Result<&'static Flag, ConfigError> {
-    if let Some(flag) = FLAGS.into_iter().chain([&TAKEN]).find(|flag| flag.name == name) {
-        return Ok(flag);
+fn foreign_flag(name: &str, command: &CommandSpec) -> String {
+    let owners = COMMANDS.into_iter().filter(|other| other.has(name));
+    let owners: Vec<&str> = owners.map(|owner| owner.name).collect();
+    let (owners, see_help) = (owners.join(", "), command.see_help());
+    format!("--{name}: no flag of {}, but of {owners}; {see_help}", command.name)
+}
+
+fn unknown_flag(name: &str) -> ConfigError {
+    if name.is_empty() || !is_plain(name) {
+        return ConfigError::new(format!("unknown flag {NOT_SHOWN}; see --help"));
     }
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if name.len() > NAME_BYTES_MAX || !name.bytes().all(plain) {
-        return Err(not_a_flag());
-    }
-    let names = FLAGS.iter().map(|flag| flag.name);
-    let names = names.chain([RESET, TAKEN.name, HELP.0, VERSION.0]);
-    let nearest = names.min_by_key(|known| edits(name, known));
-    let advice = match nearest.filter(|known| edits(name, known) <= EDITS_MAX) {
-        Some(known) => format!("is --{known} meant?"),
+    // A flag comes before a command that is as near.
+    let names = flags::names().chain([HELP.0, VERSION.0]).chain(command_table::names());
+    let hint = match (command_table::find(name), nearest(name, names)) {
+        (Some(command), _) => format!("use the command: {}", command.form()),
+        (None, None) => "see --help".to_owned(),
+        (None, Some(near)) => match command_table::find(near) {
+            Some(command) if flags::find(near).is_none() => {
+                format!("did you mean the command: {}?", command.form())
+            }
+            _ => format!("did you mean --{near}?"),
+        },
+    };
+    ConfigError::new(format!("unknown flag --{name}; {hint}"))
+}
+
+fn unknown_command(text: Option<&str>) -> ConfigError {
+    let names = command_table::names().chain([HELP.0, VERSION.0]);
+    let near = text.filter(|text| is_plain(text)).and_then(|text| nearest(text, names));
+    let hint = match near {
+        Some(near) if command_table::find(near).is_some() => format!("did you mean {near}?"),
+        Some(flag) => format!("did you mean --{flag}?"),
         None => "see --help".to_owned(),
     };
-    Err(ConfigError::new(format!("--{name} is no flag: {advice}")))
+    ConfigError::new(format!("unknown command {}; {hint}", shown(text)))
 }
 
-/// Does not repeat the argument: it may be a store's URL that lost its flag.
-fn not_a_flag() -> ConfigError {
-    ConfigError::new("an argument is neither a flag nor the value of one: see --help")
-}
-
-/// How many letters must be put in, left out or changed to make `left` of `right`.
-fn edits(left: &str, right: &str) -> usize {
-    // One row of the matrix of distances between the prefixes of both.
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, from) in left.bytes().enumerate() {
-        let mut diagonal = index;
-        row[0] = index + 1;
-        for (column, to) in right.bytes().enumerate() {
-            let change = diagonal + usize::from(from != to);
-            diagonal = row[column + 1];
-            row[column + 1] = change.min(diagonal + 1).min(row[column] + 1);
+/// What lexopt itself refuses: a value behind a flag that has none.
+fn unreadable(error: &Error) -> ConfigError {
+    match error {
+        Error::UnexpectedValue { option, .. } if is_plain(option) => {
+            ConfigError::new(format!("{option}: takes no value"))
         }
-    }
-    row[right.len()]
-}
-
-/// Bytes of a wrong flag's name that an error repeats.
-const NAME_BYTES_MAX: usize = 32;
-
-/// Two slips make a typing error; three make another word.
-const EDITS_MAX: usize = 2;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn edits_count_what_is_put_in_left_out_or_changed() {
-        let table = [
-            ("", "", 0),
-            ("limit", "limit", 0),
-            ("", "limit", 5),
-            ("limit", "", 5),
-            ("limt", "limit", 1),
-            ("limits", "limit", 1),
-            ("lemit", "limit", 1),
-            ("ilmit", "limit", 2),
-            ("store", "threads", 5),
-        ];
-        for (left, right, expected) in table {
-            assert_eq!(edits(left, right), expected, "{left} {right}");
-        }
+        _ => ConfigError::new(format!("unexpected argument {NOT_SHOWN}; see --help")),
     }
 }

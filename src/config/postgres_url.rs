@@ -13,7 +13,7 @@ use percent_encoding::utf8_percent_encode;
 use url::{Host, Url};
 
 use super::endpoint::{ENCODED, ENCODED_IN_PATH, Endpoint, HINT, Secret, decoded};
-use super::value::{ConfigError, refuse, whole_number};
+use super::value::{ConfigError, integer, refuse};
 use crate::limits::{CONNECT_TIMEOUT_S_MAX, CONNECT_TIMEOUT_S_MIN};
 
 /// What is needed to reach a counter in PostgreSQL. No text in it has a NUL.
@@ -174,7 +174,7 @@ fn with_host(text: &str) -> Cow<'_, str> {
 }
 
 fn endpoint(host: Option<&str>, port: Option<&str>) -> Result<Endpoint, ConfigError> {
-    let port = match port.map(|port| whole_number(port).and_then(|port| port.try_into().ok())) {
+    let port = match port.map(|port| integer(port).and_then(|port| port.try_into().ok())) {
         None => POSTGRES_PORT,
         Some(Some(port)) if port != 0 => port,
         Some(_) => return refuse("the port is a number from 1 to 65535"),
@@ -202,7 +202,7 @@ fn refuse_tls(mode: Option<&str>) -> Result<(), ConfigError> {
 
 fn connect_timeout(seconds: &str) -> Result<Duration, ConfigError> {
     let allowed = CONNECT_TIMEOUT_S_MIN..=CONNECT_TIMEOUT_S_MAX;
-    match whole_number(seconds).filter(|seconds| allowed.contains(seconds)) {
+    match integer(seconds).filter(|seconds| allowed.contains(seconds)) {
         Some(seconds) => Ok(Duration::from_secs(seconds)),
         None => refuse(format!(
             "connect_timeout is a number of seconds \

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::endpoint::{ENCODED, ENCODED_IN_PATH, Endpoint, HINT, Secret, decoded};
 use super::postgres_url::PostgresUrl;
-use super::value::{ConfigError, refuse, whole_number};
+use super::value::{ConfigError, integer, refuse};
 
 /// The forms of a store's URL that are built in, for `--help` and for errors.
 pub(super) const FORMS: [&str; 5] = [
@@ -67,6 +67,15 @@ impl StoreUrl {
                 PostgresUrl::parse(text).map(|url| StoreUrl::Postgres(Box::new(url)))
             }
             _ => refuse(format!("unknown kind of store; allowed is {}", forms())),
+        }
+    }
+
+    /// Whether it holds a password.
+    pub(super) fn has_password(&self) -> bool {
+        match self {
+            StoreUrl::Memory => false,
+            StoreUrl::Redis(redis) => redis.password.is_some(),
+            StoreUrl::Postgres(postgres) => postgres.password.is_some(),
         }
     }
 }
@@ -180,7 +189,7 @@ fn redis_url(
 }
 
 fn database(digits: &str) -> Result<u32, ConfigError> {
-    match whole_number(digits).and_then(|number| u32::try_from(number).ok()) {
+    match integer(digits).and_then(|number| u32::try_from(number).ok()) {
         Some(number) => Ok(number),
         None => refuse(format!("the database is a number from 0 to {}; {HINT}", u32::MAX)),
     }

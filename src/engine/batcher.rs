@@ -57,6 +57,21 @@ struct Linger {
 }
 
 impl Batcher {
+    /// Whether nobody waits, and no batch is without a reply.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.batches.is_empty()
+    }
+
+    /// Whether somebody waits for the next batch.
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Batches without a reply.
+    pub fn in_flight(&self) -> usize {
+        self.batches.len()
+    }
+
     /// Puts a request at the end. Its deadline must not lie before that of the last one pushed.
     pub fn push(&mut self, waiter: Waiter) {
         debug_assert!(self.waiting.back().is_none_or(|last| last.deadline <= waiter.deadline));
@@ -126,8 +141,10 @@ impl Batcher {
         let mut earliest = self.waiting.front().map(|waiter| waiter.deadline);
         let mut start = 0;
         for size in &self.batches {
-            let oldest = self.asked.get(start).filter(|_| *size > 0);
-            earliest = earliest.into_iter().chain(oldest.map(|waiter| waiter.deadline)).min();
+            if let Some(oldest) = self.asked.get(start).filter(|_| *size > 0) {
+                let deadline = oldest.deadline;
+                earliest = Some(earliest.map_or(deadline, |earliest| earliest.min(deadline)));
+            }
             start += size;
         }
         earliest
@@ -152,6 +169,9 @@ impl Batcher {
     /// another lone one.
     pub fn should_send(&self, now: Instant) -> bool {
         let waiting = self.waiting.len();
+        if waiting == 0 {
+            return false;
+        }
         let is_over = |it: Linger| waiting >= it.size || it.until <= now;
         match self.batches.back() {
             Some(youngest) => waiting > 0 && waiting >= *youngest,

@@ -13,6 +13,7 @@
 //! Invariants: `awaiting <= PIPELINED_MAX`; `inbound` holds at most one read and one head;
 //! `send_buffer` holds at most `OUTBOUND_BYTES_MAX` and the answers then awaited.
 
+mod answers;
 mod close_reason;
 mod request_reader;
 mod timer;
@@ -20,14 +21,12 @@ mod turn;
 
 use std::time::Instant;
 
-use crate::api::body::Outcome;
 use crate::api::body::{self, Text};
-use crate::api::route::{Question, Route};
-use crate::engine::batcher::Op;
-use crate::http::{self, Persistence, Refusal, Response};
+use crate::http::{self, Persistence, Refusal};
 use crate::limits::{DISCARDED_BYTES_MAX, HEAD_BYTES_MAX, OUTBOUND_BYTES_MAX, PIPELINED_MAX};
 use crate::send_buffer::SendBuffer;
 pub use close_reason::CloseReason;
+pub use request_reader::Awaited;
 use request_reader::{Progress, Reader, RequestKind};
 use timer::{Timer, WaitingFor};
 pub use turn::Turn;
@@ -70,7 +69,7 @@ impl Client {
     }
 
     /// Takes bytes from the socket; with none, goes on with what had to wait. Returns how many
-    /// requests now ask the store, all for the same [`Client::op`].
+    /// requests now wait, all for the same [`Client::awaited`].
     pub fn receive(&mut self, bytes: &[u8], turn: &Turn) -> usize {
         let awaiting_before = self.awaiting;
         if self.inbound.is_empty() {
@@ -85,25 +84,6 @@ impl Client {
             self.inbound = if gathered.is_empty() { Vec::new() } else { gathered };
         }
         self.awaiting - awaiting_before
-    }
-
-    /// What the awaited requests want of the counter.
-    pub fn op(&self) -> Op {
-        match self.awaited.route {
-            Route::Store(Question::Take) => Op::Take,
-            _ => Op::Peek,
-        }
-    }
-
-    /// The oldest awaited request has its outcome.
-    pub fn answer(&mut self, outcome: Outcome, turn: &Turn) {
-        let Route::Store(question) = self.awaited.route else {
-            return debug_assert!(false, "only questions to the store are awaited");
-        };
-        self.awaiting -= 1;
-        let text = &mut Text::new();
-        let response = body::to_question(question, outcome, turn.halted_status, text);
-        self.respond(response, self.awaited, turn);
     }
 
     /// The client sends no more, though it may still read.
@@ -220,7 +200,7 @@ impl Client {
             return None;
         }
         let awaited = (self.awaiting > 0).then_some(self.awaited);
-        match self.reader.read(bytes, awaited) {
+        match self.reader.read(bytes, awaited, turn.counters.names()) {
             Ok(Progress::More | Progress::Held) => None,
             Ok(Progress::Body { consumed, expects_continue }) => {
                 if expects_continue && bytes.len() == consumed {
@@ -250,23 +230,11 @@ impl Client {
     /// A request is whole.
     fn act(&mut self, kind: RequestKind, turn: &Turn) {
         self.timer.request_came();
-        if let Some(response) = body::to_route(kind.route) {
+        if let Some(response) = body::to_route(kind.route, turn.draining) {
             self.respond(response, kind, turn);
         } else {
             self.awaited = kind;
             self.awaiting += 1;
-        }
-    }
-
-    fn respond(&mut self, response: Response<'_>, kind: RequestKind, turn: &Turn) {
-        let draining = turn.draining && self.awaiting == 0;
-        let persistence = if draining { Persistence::Close } else { kind.persistence };
-        let response = Response { persistence, head_only: kind.head_only, ..response };
-        response.write(&turn.date, self.send_buffer.writer());
-        if kind.persistence == Persistence::Close {
-            self.closing = Some(CloseReason::Requested);
-        } else if draining {
-            self.closing = Some(CloseReason::Draining);
         }
     }
 

@@ -2,13 +2,15 @@
 //!
 //! Invariant: a token whose client has left finds nobody, whoever has the slot now.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
 use slab::Slab;
 
 use crate::api::body::Outcome;
 use crate::engine::client::{Client, Turn};
 use crate::http::{Date, Status};
+use crate::store::counters::Counters;
 use crate::token::Token;
 
 /// Every client of one reactor.
@@ -30,12 +32,13 @@ struct Slot {
 
 impl Clients {
     /// Nobody yet. `halted_status` is the status of a take past the limit.
-    pub fn new(halted_status: Status, now: Instant, date: Date) -> Clients {
+    pub fn new(halted_status: Status, counters: Arc<Counters>, now: Instant) -> Clients {
+        let date = Date::at(SystemTime::UNIX_EPOCH);
         Clients {
             slots: Slab::new(),
             generation: 0,
             touched: Vec::new(),
-            turn: Turn { now, date, halted_status, draining: false },
+            turn: Turn { now, date, halted_status, counters, draining: false },
         }
     }
 
@@ -54,7 +57,7 @@ impl Clients {
         self.slots.is_empty()
     }
 
-    /// One more.
+    /// Adds a client and returns its token.
     pub fn insert(&mut self) -> Token {
         self.generation = self.generation.wrapping_add(1);
         let entry = self.slots.vacant_entry();
@@ -66,7 +69,7 @@ impl Clients {
         token
     }
 
-    /// One less.
+    /// Removes the client if it is still connected.
     pub fn remove(&mut self, token: Token) -> Option<Client> {
         self.contains(token).then(|| self.slots.remove(token.slot as usize).client)
     }
@@ -110,6 +113,16 @@ impl Clients {
         is_here
     }
 
+    /// Tells a client that the process is ready; `false` if the client has left.
+    pub fn answer_ready(&mut self, token: Token, text: &str) -> bool {
+        let touched = self.touch(token);
+        let is_here = touched.is_some();
+        if let Some((client, turn)) = touched {
+            client.answer_ready(text, turn);
+        }
+        is_here
+    }
+
     /// Touches those of whom `affected` says so.
     pub fn touch_those(&mut self, mut affected: impl FnMut(&mut Client, &Turn) -> bool) {
         for (_, slot) in &mut self.slots {
@@ -136,10 +149,10 @@ impl Clients {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::SystemTime;
 
     fn clients() -> Clients {
-        Clients::new(Status::Ok, Instant::now(), Date::at(SystemTime::UNIX_EPOCH))
+        let counters = Counters::new([("default", 9)].into_iter(), true);
+        Clients::new(Status::Ok, Arc::new(counters), Instant::now())
     }
 
     #[test]

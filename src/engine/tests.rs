@@ -1,36 +1,43 @@
 //! One wake after another, with a store in the process and with one that says what it is told to.
 
+mod halted;
+mod many;
+
 use super::*;
 use crate::config::StoreUrl;
 use crate::store::connection::Connection;
-use crate::store::counter::Counter;
+use crate::store::counters::Counters;
 use crate::store::memory::Memory;
 use crate::store::redis::Redis;
 use crate::store::wire::Wire;
 
-fn service() -> Engine {
-    let settings =
-        Settings { halted_status: Status::Ok, store_timeout: Duration::from_millis(500) };
-    let store = Store::Memory(Memory::new(9));
-    Engine::new(store, settings, Arc::default(), Instant::now())
+fn counters(limit: u64) -> Arc<Counters> {
+    Arc::new(Counters::new([("default", limit)].into_iter(), true))
 }
 
-fn touched(service: &mut Engine) -> Vec<Token> {
+fn engine() -> Engine {
+    let settings =
+        Settings { halted_status: Status::Ok, store_timeout: Duration::from_millis(500) };
+    let store = Store::Memory(Memory::new([9].into_iter()));
+    Engine::new(store, counters(9), settings, Arc::new(Shared::new(1)), Instant::now())
+}
+
+fn touched(engine: &mut Engine) -> Vec<Token> {
     let mut touched = Vec::new();
-    service.clients.swap_touched(&mut touched);
+    engine.clients.swap_touched(&mut touched);
     touched
 }
 
 #[test]
 fn one_wake_takes_for_all_who_came_in_it() {
-    let mut service = service();
-    let tokens = [service.clients.insert(), service.clients.insert()];
+    let mut engine = engine();
+    let tokens = [engine.clients.insert(), engine.clients.insert()];
     for token in tokens {
-        service.receive(token, b"GET / HTTP/1.0\r\n\r\n");
+        engine.receive(token, b"GET / HTTP/1.0\r\n\r\n");
     }
-    service.finish_turn();
+    engine.finish_turn();
     for (token, number) in tokens.into_iter().zip(1..) {
-        let answer = service.clients.get(token).unwrap().send_buffer().unsent().to_vec();
+        let answer = engine.clients.get(token).unwrap().send_buffer().unsent().to_vec();
         let answer = String::from_utf8(answer).unwrap();
         assert!(answer.ends_with(&format!(r#""request_num":{number}}}"#)), "{answer}");
     }
@@ -38,37 +45,37 @@ fn one_wake_takes_for_all_who_came_in_it() {
 
 #[test]
 fn an_unfinished_head_is_left_alone_until_more_of_it_comes() {
-    let mut service = service();
-    let token = service.clients.insert();
-    service.receive(token, b"GET / HTTP/1.1\r\nHost:");
-    assert_eq!(touched(&mut service), [token]);
-    service.finish_turn();
-    assert_eq!(touched(&mut service), []);
+    let mut engine = engine();
+    let token = engine.clients.insert();
+    engine.receive(token, b"GET / HTTP/1.1\r\nHost:");
+    assert_eq!(touched(&mut engine), [token]);
+    engine.finish_turn();
+    assert_eq!(touched(&mut engine), []);
 }
 
 #[test]
 fn what_was_held_back_goes_on_when_the_answers_before_it_are_sent() {
-    let mut service = service();
-    let token = service.clients.insert();
+    let mut engine = engine();
+    let token = engine.clients.insert();
     let requests = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /nowhere HTTP/1.0\r\n\r\n";
-    service.receive(token, requests);
-    service.finish_turn();
-    let first = service.clients.get(token).unwrap().send_buffer().unsent().len();
-    service.sent(token, first - 1);
-    assert_eq!(service.clients.get(token).unwrap().send_buffer().unsent().len(), 1);
-    service.sent(token, 1);
-    let second = service.clients.get(token).unwrap().send_buffer().unsent().to_vec();
+    engine.receive(token, requests);
+    engine.finish_turn();
+    let first = engine.clients.get(token).unwrap().send_buffer().unsent().len();
+    engine.sent(token, first - 1);
+    assert_eq!(engine.clients.get(token).unwrap().send_buffer().unsent().len(), 1);
+    engine.sent(token, 1);
+    let second = engine.clients.get(token).unwrap().send_buffer().unsent().to_vec();
     assert!(second.starts_with(b"HTTP/1.1 404"));
 }
 
 // --- with a store behind a connection -----------------------------------------------------------
 
-const GREETED: &[u8] = b"%0\r\n+hash\r\n+hash\r\n+OK\r\n-NOPERM\r\n+found\r\n\
+const GREETED: &[u8] = b"%0\r\n+hash\r\n+hash\r\n-NOPERM\r\n+OK\r\n+found\r\n\
     *4\r\n:1\r\n:0\r\n:100\r\n:5\r\n";
 
-/// A service whose store says what the test has it say.
+/// A engine whose store says what the test has it say.
 struct Linked {
-    service: Engine,
+    engine: Engine,
     now: Instant,
 }
 
@@ -82,39 +89,44 @@ impl Linked {
             panic!("the URL is good");
         };
         let now = Instant::now();
-        let redis = Redis::new(url, Counter::new("default", 100), 7);
-        let link = Connection::new(Wire::Redis(Box::new(redis)), timeout, 7, now);
+        let known = counters(100);
+        let redis = Redis::new(url, Arc::clone(&known), None, 7);
+        let wire = Wire::Redis(Box::new(redis));
+        let connection = Connection::new(wire, Arc::clone(&known), timeout, 7, now);
         let settings = Settings { halted_status: Status::Ok, store_timeout: timeout };
-        let store = Store::Connection(Box::new(link));
-        let mut linked = Linked { service: Engine::new(store, settings, Arc::default(), now), now };
-        linked.service.finish_turn();
-        linked.link().connected();
+        let store = Store::Connection(Box::new(connection));
+        let mut linked = Linked {
+            engine: Engine::new(store, known, settings, Arc::new(Shared::new(1)), now),
+            now,
+        };
+        linked.engine.finish_turn();
+        linked.connection().connected(now);
         linked.receive(GREETED);
         linked.sent();
         linked
     }
 
-    fn link(&mut self) -> &mut Connection {
-        match &mut self.service.store {
-            Store::Connection(link) => link,
-            Store::Memory(_) => unreachable!("it was made with a link"),
+    fn connection(&mut self) -> &mut Connection {
+        match &mut self.engine.store {
+            Store::Connection(connection) => connection,
+            Store::Memory(_) => unreachable!("it was made with a connection"),
         }
     }
 
     /// So many clients come, each with one take.
     fn take(&mut self, count: usize) -> Vec<Token> {
-        let tokens: Vec<Token> = (0..count).map(|_| self.service.clients.insert()).collect();
+        let tokens: Vec<Token> = (0..count).map(|_| self.engine.clients.insert()).collect();
         for token in &tokens {
-            self.service.receive(*token, b"GET / HTTP/1.0\r\n\r\n");
+            self.engine.receive(*token, b"GET / HTTP/1.0\r\n\r\n");
         }
-        self.service.finish_turn();
+        self.engine.finish_turn();
         tokens
     }
 
     fn receive(&mut self, bytes: &[u8]) {
         let now = self.now;
-        self.link().received(bytes, now);
-        self.service.finish_turn();
+        self.connection().received(bytes, now);
+        self.engine.finish_turn();
     }
 
     fn grant(&mut self, first: u64, granted: u64, limit: u64, epoch: u64) {
@@ -124,15 +136,15 @@ impl Linked {
 
     /// How many numbers were asked for in each request to the store since the last call.
     fn sent(&mut self) -> Vec<u64> {
-        let sent = String::from_utf8(self.link().send_buffer().unsent().to_vec()).unwrap();
-        self.link().send_buffer().advance(sent.len());
+        let sent = String::from_utf8(self.connection().send_buffer().unsent().to_vec()).unwrap();
+        self.connection().send_buffer().advance(sent.len());
         let counts = sent.split("headcount:{default}\r\n").skip(1);
         counts.map(|rest| rest.lines().nth(1).unwrap().parse().unwrap()).collect()
     }
 
     /// The `request_num` of the answer, `None` if there is none; negative with a go away.
     fn answer(&mut self, token: Token) -> Option<i64> {
-        let answer = self.service.clients.get(token)?.send_buffer().unsent().to_vec();
+        let answer = self.engine.clients.get(token)?.send_buffer().unsent().to_vec();
         let answer = String::from_utf8(answer).unwrap();
         let number = answer.split_once("\"request_num\":")?.1.trim_end_matches('}');
         let number: i64 = number.parse().unwrap();
@@ -147,7 +159,7 @@ impl Linked {
     fn with_three_unclaimed() -> Linked {
         let mut linked = Linked::new();
         for token in linked.take(3) {
-            linked.service.disconnect(token, CloseReason::Reset);
+            linked.engine.disconnect(token, CloseReason::Reset);
         }
         assert_eq!(linked.sent(), [3]);
         linked.grant(1, 3, 100, 5);
@@ -203,11 +215,11 @@ fn unclaimed_numbers_are_given_up_when_the_store_has_lost_their_grant() {
     for (outcome, expected) in [("found", 0), ("lost", 1)] {
         let mut linked = Linked::with_three_unclaimed();
         let now = linked.now;
-        linked.link().lost(StoreError::Unreachable, "failover", now);
+        linked.connection().lost(StoreError::Unreachable, "failover", now);
         linked.now += Duration::from_secs(1);
-        linked.service.clients.turn().now = linked.now;
-        linked.service.finish_turn();
-        linked.link().connected();
+        linked.engine.clients.turn().now = linked.now;
+        linked.engine.finish_turn();
+        linked.connection().connected(now);
         let reply = "%0\r\n+hash\r\n+hash\r\n+OK\r\n+OUTCOME\r\n*4\r\n:8\r\n:0\r\n:100\r\n:5\r\n";
         linked.receive(reply.replace("OUTCOME", outcome).as_bytes());
         linked.sent();
@@ -221,7 +233,7 @@ fn unclaimed_numbers_are_not_handed_out_while_the_store_refuses() {
     let mut linked = Linked::with_three_unclaimed();
     let tokens = linked.take(1);
     linked.receive(b"-MISSING the counter has no fields\r\n");
-    let answer = linked.service.clients.get(tokens[0]).unwrap().send_buffer().unsent().to_vec();
+    let answer = linked.engine.clients.get(tokens[0]).unwrap().send_buffer().unsent().to_vec();
     assert!(answer.starts_with(b"HTTP/1.1 503"));
 }
 
@@ -229,16 +241,16 @@ fn unclaimed_numbers_are_not_handed_out_while_the_store_refuses() {
 fn who_waits_when_the_process_stops_is_answered_before_its_end() {
     let mut linked = Linked::with_timeout(Duration::from_secs(60));
     let tokens = linked.take(2);
-    linked.service.drain();
-    assert!(!linked.service.is_idle());
-    linked.service.clients.turn().now += DRAIN_ANSWER_TIMEOUT;
-    linked.service.finish_turn();
+    linked.engine.drain();
+    assert!(!linked.engine.is_idle());
+    linked.engine.clients.turn().now += DRAIN_ANSWER_TIMEOUT;
+    linked.engine.finish_turn();
     for token in tokens {
-        let answer = linked.service.clients.get(token).unwrap().send_buffer().unsent().to_vec();
+        let answer = linked.engine.clients.get(token).unwrap().send_buffer().unsent().to_vec();
         assert!(answer.starts_with(b"HTTP/1.1 503"));
-        linked.service.disconnect(token, CloseReason::Draining);
+        linked.engine.disconnect(token, CloseReason::Draining);
     }
-    assert!(!linked.service.is_idle(), "the store has not said what it granted");
+    assert!(!linked.engine.is_idle(), "the store has not said what it granted");
     linked.grant(1, 2, 100, 5);
-    assert!(linked.service.is_idle());
+    assert!(linked.engine.is_idle());
 }

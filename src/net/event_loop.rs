@@ -144,14 +144,14 @@ impl EventLoop {
         }
     }
 
-    fn timeout(&self) -> Option<Duration> {
+    fn timeout(&mut self) -> Option<Duration> {
         let is_store_unread = self.store_socket.as_ref().is_some_and(StoreSocket::is_unread);
-        let is_pending = self.engine.is_pending(self.now);
-        if self.client_sockets.is_unread() || is_store_unread || is_pending {
+        if self.client_sockets.is_unread() || is_store_unread {
             return Some(Duration::ZERO);
         }
         let sweep_at = (!self.engine.clients.is_empty()).then_some(self.sweep_at);
-        let next = [self.engine.deadline(), sweep_at, self.acceptor.deadline(), self.drain_until];
+        let next =
+            [self.engine.deadline(self.now), sweep_at, self.acceptor.deadline(), self.drain_until];
         let next = next.into_iter().flatten().min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
@@ -252,7 +252,7 @@ impl EventLoop {
         let clients = self.engine.clients.len();
         let is_late = self.drain_until.is_some_and(|until| self.now >= until);
         if is_late && clients > 0 {
-            warn!(clients; "stopping with client_sockets still open");
+            warn!(clients; "stopping with connections still open");
         }
         self.drain_until.is_some() && (is_late || self.engine.is_idle())
     }

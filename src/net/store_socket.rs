@@ -196,7 +196,7 @@ impl StoreSocket {
             Ok(true) => {
                 (self.is_connected, self.is_wanted) = (true, false);
                 stream.set_nodelay();
-                connection.connected();
+                connection.connected(now);
                 self.run_commands(connection, now);
             }
             Err(error) => {

@@ -1,4 +1,4 @@
-//! `headcount --reset [--taken N]`: begins an epoch of the counter, and is gone.
+//! `headcount reset` and `headcount set --taken`: begins an epoch of a counter, and is gone.
 //!
 //! It is one handshake of a store connection, with the change in it: processes that are running see
 //! the new epoch at their next request, and follow.
@@ -9,40 +9,50 @@ use std::time::Instant;
 
 use mio::{Events, Poll, Token, Waker};
 
-use crate::config::{Config, Endpoint, ResetTo};
-use crate::limits::RESET_TIMEOUT;
+use crate::config::{Command, Endpoint};
+use crate::limits::{LIMIT_DEFAULT, RESET_TIMEOUT};
 use crate::net::store_socket::StoreSocket;
 use crate::store::change::Change;
 use crate::store::connection::Connection;
-use crate::store::counter::Counter;
+use crate::store::counters::Counters;
 use crate::store::error::{Fault, StoreError};
 use crate::store::open;
 
 const STORE: Token = Token(0);
 const WAKER: Token = Token(1);
 
-/// Resets the counter of `config`, or sets how many of its numbers are taken. Says what was done.
+/// What a counter is reset to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ResetTo {
+    /// The limit, if one is given; else the one in the store stays.
+    pub limit: Option<u64>,
+    /// How many numbers are taken, if that is given; else none are.
+    pub taken: Option<u64>,
+}
+
+/// Resets the counter `name`, or sets how many of its numbers are taken. Says what was done.
 ///
 /// # Errors
 /// The store is in the process, and so has nothing to reset; it is away, or refuses, for
 /// [`RESET_TIMEOUT`]; or somebody else came between.
-pub fn reset(config: &Config, to: ResetTo) -> io::Result<String> {
-    let mut counter = Counter::new(&config.counter, config.limit);
+pub fn reset(command: &Command, name: &str, to: ResetTo) -> io::Result<String> {
+    let counter = [(name, to.limit.unwrap_or(LIMIT_DEFAULT))];
+    let counters = Arc::new(Counters::new(counter.into_iter(), true));
     let token = format!("{:016x}", open::random()?);
-    counter.change = Some(Change { token, limit: to.limit, taken: to.taken });
-    let Some((mut connection, endpoint)) = open::connection(config, &counter, Instant::now())?
-    else {
-        let detail =
-            "--reset: memory: keeps nothing to reset; give --store redis://... or postgres://...";
-        return Err(io::Error::other(detail));
+    let change = Some(Change { token, limit: to.limit, taken: to.taken });
+    let (store, timeout, now) = (&command.store, command.store_timeout, Instant::now());
+    let verb = if to.taken.is_some() { "set" } else { "reset" };
+    let opened = open::connection(store, &counters, change, timeout, now)?;
+    let Some((mut connection, endpoint)) = opened else {
+        let detail = "memory: keeps nothing to change; give --store redis://... or postgres://...";
+        return Err(io::Error::other(format!("{verb}: {detail}")));
     };
     drive(&mut connection, endpoint)?;
     let Some(result) = connection.wire().change_progress().result() else {
-        return Err(failure(&connection));
+        return Err(failure(&connection, verb));
     };
-    let (counter, verb) = (&config.counter, if to.taken.is_some() { "set" } else { "reset" });
-    let (taken, limit, store) = (result.taken, result.limit, &config.store);
-    Ok(format!("counter {counter} {verb}: {taken} of {limit} taken in {store}\n"))
+    let (taken, limit) = (result.taken, result.limit);
+    Ok(format!("counter {name} {verb}: {taken} of {limit} taken in {store}\n"))
 }
 
 /// Drives a connection until the change is done or declined, or time is up.
@@ -54,7 +64,7 @@ fn drive(connection: &mut Connection, endpoint: Endpoint) -> io::Result<()> {
     let mut events = Events::with_capacity(8);
     let end = Instant::now() + RESET_TIMEOUT;
     while connection.wire().change_progress().result().is_none()
-        && !is_final(connection.last_error().error)
+        && !is_final(connection.last_fault().error)
     {
         let now = Instant::now();
         if now >= end {
@@ -84,21 +94,21 @@ fn is_final(error: StoreError) -> bool {
 }
 
 /// Why it was not done, as far as that is known.
-fn failure(connection: &Connection) -> io::Error {
-    let Fault { error, detail } = connection.last_error();
+fn failure(connection: &Connection, verb: &str) -> io::Error {
+    let Fault { error, detail } = connection.last_fault();
     let (reason, detail) = (error.word(), printable(detail));
     let is_in_doubt = connection.wire().change_progress().is_in_doubt();
     io::Error::other(match (error, is_in_doubt) {
-        (StoreError::Declined, false) => format!("--reset: not done: {detail}"),
+        (StoreError::Declined, false) => format!("{verb}: not done: {detail}"),
         (StoreError::Declined, true) => {
-            format!("--reset: {detail}; it may have been done before that: see /status")
+            format!("{verb}: {detail}; it may have been done before that: see /status")
         }
         (_, true) => {
-            format!("--reset: no answer: {reason} ({detail}); it may still happen: see /status")
+            format!("{verb}: no answer: {reason} ({detail}); it may still happen: see /status")
         }
         (_, false) => {
             let hint = connection.wire().hint(*error);
-            format!("--reset: not done: {reason} ({detail}); {hint}")
+            format!("{verb}: not done: {reason} ({detail}); {hint}")
         }
     })
 }

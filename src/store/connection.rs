@@ -3,39 +3,46 @@
 //! ```text
 //!            tick: backoff over            connected           handshake done
 //!   Down ----------------------> Connecting ---------> Handshaking ---------> Ready
-//!    ^                               |                    |                  |
-//!    +------------- lost: refused, closed, timed out, not the protocol ------+
+//!    ^                               |                    |                     |
+//!    +------------- lost: refused, closed, timed out, not the protocol ---------+
 //! ```
 //!
-//! An ask whose reply did not come before the connection was lost may have run. The stores
-//! remember their answers, so it is asked again on the next connection, with the same sequence
+//! On each connection every counter is confirmed before it is asked for, a bounded number at a
+//! time, and goes on alone from there (`counter_link.rs`): one that is refused holds up no other.
+//!
+//! A request whose reply did not come before the connection was lost may have run. The stores
+//! remember their answers, so it is sent again on the next connection, with the same sequence
 //! number and in the same order, until it is answered. One too old to be remembered fails; one of
 //! an epoch that has ended may have run, but its numbers ended with the epoch: neither is sent
-//! again. Invariant: replies are in the order of the asks. It knows no socket, name or clock.
+//! again. Invariant: the replies for a counter are in the order of the requests for it. It knows no
+//! socket, name or clock.
 
 mod backoff;
-mod halt_cache;
+mod confirming;
+mod confirms;
+mod counter_link;
+mod events;
+mod heartbeat;
 mod in_flight;
 mod log_throttle;
+mod probing;
 mod state;
 
 use std::collections::VecDeque;
-use std::iter;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use log::info;
-
-use crate::counter::Grant;
-use crate::limits::PROBE_TIMEOUT;
+use crate::counter::CounterId;
 use crate::send_buffer::SendBuffer;
+use crate::store::counters::Counters;
 use crate::store::error::{Fault, StoreError};
-use crate::store::request::Reply;
-use crate::store::request::{Answer, Event};
+use crate::store::request::{Readiness, Reply, StoreEvent};
 use crate::store::wire::Wire;
 use backoff::Backoff;
-use halt_cache::HaltCache;
-use in_flight::{InFlight, Sent};
-use log_throttle::FailureLog;
+use confirms::Confirms;
+use counter_link::{CounterLink, Stage};
+use heartbeat::Heartbeat;
+use log_throttle::{LogThrottle, headline};
 pub use state::Command;
 use state::State;
 
@@ -43,66 +50,120 @@ use state::State;
 #[derive(Debug)]
 pub struct Connection {
     wire: Wire,
+    counters: Arc<Counters>,
     state: State,
     commands: VecDeque<Command>,
     send_buffer: SendBuffer,
-    in_flight: InFlight,
-    replies: VecDeque<Reply>,
-    halt_cache: HaltCache,
+    /// By the counters' ids.
+    links: Vec<CounterLink>,
+    confirms: Confirms,
+    /// The requests on this connection, and when it is given up for each. Those at the front may be
+    /// answered already, but for the first.
+    deadlines: VecDeque<(CounterId, u64, Instant)>,
+    heartbeat: Heartbeat,
+    events: VecDeque<StoreEvent>,
+    /// Whether the store took the last write, and when.
+    last_write: Option<(Instant, Result<(), StoreError>)>,
+    /// When the connection is given up for a write that is tried.
+    write_check_deadline: Option<Instant>,
     timeout: Duration,
     backoff: Backoff,
-    failures: FailureLog,
+    /// Why there was no connection.
+    last_fault: Fault,
+    throttle: LogThrottle,
 }
 
 impl Connection {
     /// Connects at the first tick. `timeout` bounds one request; `seed` is the jitter's.
-    pub fn new(wire: Wire, timeout: Duration, seed: u64, now: Instant) -> Connection {
+    pub fn new(
+        wire: Wire,
+        counters: Arc<Counters>,
+        timeout: Duration,
+        seed: u64,
+        now: Instant,
+    ) -> Connection {
         Connection {
-            halt_cache: HaltCache::new(wire.heartbeat()),
+            heartbeat: Heartbeat::new(wire.heartbeat()),
             wire,
+            links: counters.ids().map(|_| CounterLink::new(now)).collect(),
+            counters,
             state: State::Down { until: now },
             commands: VecDeque::new(),
             send_buffer: SendBuffer::default(),
-            in_flight: InFlight::default(),
-            replies: VecDeque::new(),
+            confirms: Confirms::default(),
+            deadlines: VecDeque::new(),
+            events: VecDeque::new(),
+            last_write: None,
+            write_check_deadline: None,
             timeout,
             backoff: Backoff::new(seed),
-            failures: FailureLog::new(),
+            last_fault: Fault { error: StoreError::Connecting, detail: String::new() },
+            throttle: LogThrottle::default(),
         }
     }
 
-    /// Whether an ask would be sent now. While the bound of batches is in flight the next ones
-    /// gather, and that is what makes them large. Once a halt is known, what is in flight is waited
-    /// for: after it nothing need be sent.
-    pub fn can_send(&self) -> bool {
-        let in_flight_max = match self.halt_cache.is_cached() {
-            true => 1,
-            false => self.wire.batches_in_flight_max(),
+    /// Whether a request for this counter would be sent now. One that is not confirmed yet is
+    /// queued to be.
+    pub fn readiness(&mut self, counter: CounterId, now: Instant) -> Readiness {
+        let State::Ready = self.state else {
+            return Readiness::Waiting;
         };
-        matches!(self.state, State::Ready) && self.in_flight.len() < in_flight_max
-    }
-
-    /// Asks the store for up to `count` numbers, unless a halt is cached, at a limit below
-    /// `unclaimed`, the least number that the caller has at hand. Only if it can send.
-    pub fn send(&mut self, count: u64, unclaimed: Option<u64>, now: Instant) {
-        debug_assert!(self.can_send());
-        let halt = self.halt_cache.halt(now).filter(|_| self.in_flight.is_empty());
-        let is_answer = |halt: &Grant| unclaimed.is_none_or(|least| least > halt.limit);
-        if let Some(halt) = halt.filter(is_answer) {
-            return self.replies.push_back(Reply::Granted(halt));
+        let link = &self.links[counter.index()];
+        match (link.stage, link.last_error) {
+            (Stage::Ready, _) if self.wire.can_send() => return Readiness::Ready,
+            (Stage::Unconfirmed { retry_at }, Some(error)) if now < retry_at => {
+                if error.is_of_counter() {
+                    return Readiness::Refused(error);
+                }
+                self.retry_later(counter, retry_at); // It may pass in time for who waits now.
+            }
+            (Stage::Unconfirmed { .. }, _) => {
+                self.queue_confirm(counter);
+                self.confirm_next(now);
+            }
+            _ => {}
         }
-        let seen = self.wire.counter().high_water.position();
-        let has_unclaimed = unclaimed.is_some();
-        let request = self.in_flight.push(count, seen, has_unclaimed, now, now + self.timeout);
-        self.wire.send(request, self.send_buffer.writer());
+        Readiness::Waiting
     }
 
-    /// The next reply, in the order of the asks.
-    pub fn poll(&mut self) -> Option<Reply> {
-        self.replies.pop_front()
+    /// Whether [`Connection::readiness`] would say that it can be sent.
+    pub fn is_ready(&self, counter: CounterId) -> bool {
+        let is_confirmed = self.links[counter.index()].stage == Stage::Ready;
+        matches!(self.state, State::Ready) && is_confirmed && self.wire.can_send()
     }
 
-    /// What the socket's owner is to do next; ask until `None`.
+    /// Sends a request for up to `count` numbers; only if the counter is ready. `has_unclaimed`:
+    /// there are numbers at hand, and the store is to confirm that it still has their grant.
+    pub fn send(&mut self, counter: CounterId, count: u64, has_unclaimed: bool, now: Instant) {
+        debug_assert!(self.is_ready(counter));
+        let seen = self.counters.get(counter).high_water.position();
+        let link = &mut self.links[counter.index()];
+        let request = link.in_flight.push(count, seen, has_unclaimed, now);
+        self.wire.write_request(counter, request, self.send_buffer.writer());
+        self.deadlines.push_back((counter, request.sequence, now + self.timeout));
+    }
+
+    /// All requests of this wake are made: those that go together are sent together.
+    pub fn finish_requests(&mut self) {
+        self.wire.finish_requests(self.send_buffer.writer());
+    }
+
+    /// Whether there is an event.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// The next event; the replies for a counter come in the order of its requests.
+    pub fn poll(&mut self) -> Option<StoreEvent> {
+        self.events.pop_front()
+    }
+
+    /// Why nothing can be taken from this counter, as far as is known; `None` if it can.
+    pub fn refusal(&self, counter: CounterId) -> Option<StoreError> {
+        self.links[counter.index()].last_error.filter(|error| error.is_of_counter())
+    }
+
+    /// What the socket's owner is to do next; call it until `None`.
     pub fn command(&mut self) -> Option<Command> {
         self.commands.pop_front()
     }
@@ -112,22 +173,27 @@ impl Connection {
         &mut self.send_buffer
     }
 
-    /// Why there is no answer.
-    pub fn last_error(&self) -> &Fault {
-        self.failures.last()
+    /// Why a request for this counter has no answer.
+    pub fn last_error(&self, counter: CounterId) -> StoreError {
+        self.links[counter.index()].last_error.unwrap_or(self.last_fault.error)
     }
 
-    /// Whether an ask is without a reply.
+    /// Why there is no connection, or what was the matter with the first counter.
+    pub fn last_fault(&self) -> &Fault {
+        &self.last_fault
+    }
+
+    /// Whether a request is without a reply.
     pub fn is_awaiting_reply(&self) -> bool {
-        !self.in_flight.is_empty()
+        self.links.iter().any(|link| !link.in_flight.is_empty())
     }
 
-    /// Says how many numbers are in doubt at the end of the process.
+    /// Logs how many numbers are in doubt at the end of the process.
     pub fn log_unfinished(&self) {
-        in_flight::in_doubt(self.in_flight.numbers());
+        in_flight::log_in_doubt(self.links.iter().map(|link| link.in_flight.numbers()).sum());
     }
 
-    /// The store's wire.
+    /// How the store is spoken to.
     pub fn wire(&self) -> &Wire {
         &self.wire
     }
@@ -137,13 +203,22 @@ impl Connection {
         match self.state {
             State::Down { until } => Some(until),
             State::Connecting { deadline } | State::Handshaking { deadline } => Some(deadline),
-            // Whoever asked has a deadline, and his answer says as much as that to a probe.
-            State::Ready => self.in_flight.deadline().or(self.halt_cache.deadline()),
+            State::Ready => {
+                let next = match self.deadlines.front() {
+                    // An answer that is due says as much as that to a probe.
+                    Some((_, _, deadline)) => Some(*deadline),
+                    None => self.heartbeat.deadline().filter(|_| self.confirms.is_idle()),
+                };
+                match (self.confirms.next_at(), self.write_check_deadline) {
+                    (None, None) => next,
+                    (one, other) => [next, one, other].into_iter().flatten().min(),
+                }
+            }
         }
     }
 
-    /// Lets the time pass: connects after a backoff, probes a silent store, gives up what took
-    /// too long.
+    /// Lets the time pass: connects after a backoff, probes a silent store, gives up what took too
+    /// long.
     pub fn tick(&mut self, now: Instant) {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return;
@@ -154,146 +229,63 @@ impl Connection {
                 let deadline = now + self.wire.handshake_timeout();
                 self.state = State::Connecting { deadline };
             }
-            State::Ready if self.in_flight.is_empty() && self.halt_cache.is_probe_due(now) => {
-                self.probe(now);
-            }
+            State::Ready if self.confirms.is_retry_due(now) => self.retry_refused(now),
+            State::Ready if self.is_quiet() && self.heartbeat.is_due(now) => self.beat(now),
             _ => self.lost(StoreError::Timeout, "no answer in time", now),
         }
     }
 
-    /// The socket is connected: introduces itself to the store.
-    pub fn connected(&mut self) {
+    /// The socket is connected: the handshake begins.
+    #[inline(never)]
+    pub fn connected(&mut self, now: Instant) {
         let State::Connecting { deadline } = self.state else {
             return; // A connecting that was given up in the meantime.
         };
         self.wire.start_handshake(self.send_buffer.writer());
         self.state = State::Handshaking { deadline };
-    }
-
-    /// Bytes came from the store.
-    pub fn received(&mut self, bytes: &[u8], now: Instant) {
-        self.wire.receive(bytes);
-        while !matches!(self.state, State::Down { .. }) {
-            match self.wire.next(self.send_buffer.writer()) {
-                Ok(None) => return,
-                Ok(Some(Event::AnswersLost)) => self.replies.push_back(Reply::AnswersLost),
-                Ok(Some(Event::HandshakeDone)) => self.handshake_step(now),
-                Ok(Some(Event::Replied(answer))) => self.replied(answer, now),
-                Ok(Some(Event::Probed(answer))) => self.probed(answer, now),
-                Ok(Some(Event::Changed)) => self.halt_cache.clear(),
-                Err(fault) => self.lost(fault.error, &fault.detail, now),
-            }
+        let has_in_flight = |counter: &CounterId| !self.links[counter.index()].in_flight.is_empty();
+        let (first, rest): (Vec<_>, Vec<_>) = self.counters.ids().partition(has_in_flight);
+        first.into_iter().chain(rest).for_each(|counter| self.queue_confirm(counter));
+        if self.wire.is_handshake_pipelined() {
+            self.confirm_next(now);
         }
     }
 
-    /// The connection is gone, or never came. `detail` say how, for the log.
+    /// The connection is gone, or never came. `detail` says how, for the log.
+    #[inline(never)]
     pub fn lost(&mut self, error: StoreError, detail: &str, now: Instant) {
         let fault = Fault { error, detail: detail.to_owned() };
-        self.failures.lost(fault, &self.wire, now);
-        self.give_up(now);
-        self.halt_cache.reset();
+        let hint = self.wire.hint(error);
+        self.throttle.log(headline(error), &fault, hint, None, now);
+        self.last_fault = fault;
+        for counter in self.counters.ids() {
+            self.links[counter.index()].lost(now);
+            self.give_up(counter, now);
+        }
+        self.confirms.clear();
+        self.deadlines.clear();
+        self.heartbeat.reset();
+        self.events.push_back(StoreEvent::MayHaveChanged(None));
+        if self.write_check_deadline.take().is_some() {
+            self.events.push_back(StoreEvent::Written(Err(error)));
+        }
+        self.last_write = None;
         self.send_buffer.clear();
         self.commands.push_back(Command::Disconnect);
         self.state = State::Down { until: now + self.backoff.next() };
     }
 
-    /// Asks may be sent, and first those that were sent before.
-    fn handshake_step(&mut self, now: Instant) {
-        self.give_up(now); // The process may have stood still since the connection was lost.
-        let seen = self.wire.counter().high_water.position();
-        let ended = self.in_flight.end_before(seen.epoch);
-        self.replies.extend(iter::repeat_n(Reply::NotRun, ended));
-        for again in self.in_flight.resend_all(seen, now + self.timeout) {
-            self.wire.resend(again, self.send_buffer.writer());
-        }
-        self.state = State::Ready;
-        self.halt_cache.store_spoke(now);
-        if self.in_flight.is_empty() {
-            self.backoff.reset(); // Else at the first answer: it may be lost for what was asked.
-        }
-        self.failures.connected();
-        info!("store ready");
-    }
-
     /// Those that the store may have forgotten are not sent again.
-    fn give_up(&mut self, now: Instant) {
-        let given_up = self.in_flight.give_up(now);
-        self.replies.extend(iter::repeat_n(Reply::Failed(self.last_error().error), given_up));
-    }
-
-    fn replied(&mut self, answer: Answer, now: Instant) {
-        let Some(Sent { request, is_again, .. }) = self.in_flight.oldest() else {
-            return self.lost(StoreError::Protocol, "a reply too many", now);
-        };
-        self.halt_cache.store_spoke(now);
-        let reply = match answer {
-            Answer::Granted(grant) if grant.granted > request.count => {
-                return self.lost(StoreError::Protocol, "more granted than asked for", now);
-            }
-            Answer::Granted(grant) => self.granted(request.sequence, grant, now),
-            // It may have run when it was sent first: nothing but its answer ends the matter.
-            Answer::Refused(fault) | Answer::NotRun(Some(fault)) if is_again => {
-                return self.lost(fault.error, &fault.detail, now);
-            }
-            Answer::NotRun(None) if is_again => {
-                return self.lost(StoreError::Conflict, "the ask did not run", now);
-            }
-            Answer::NotRun(None) => Reply::NotRun,
-            Answer::NotRun(Some(fault)) => {
-                self.failures.delayed(fault, &self.wire, now);
-                Reply::NotRun
-            }
-            Answer::Refused(fault) => {
-                self.failures.refused(&fault, &self.wire, now);
-                Reply::Failed(fault.error)
-            }
-        };
-        self.in_flight.pop();
-        self.replies.push_back(reply);
-        if reply == Reply::Failed(StoreError::ReadOnly) {
-            // Another server is the primary now: its name must be resolved anew.
-            self.lost(StoreError::ReadOnly, "connecting anew", now);
+    pub(super) fn give_up(&mut self, counter: CounterId, now: Instant) {
+        let error = self.last_fault.error;
+        for _ in 0..self.links[counter.index()].in_flight.give_up(now) {
+            self.events.push_back(StoreEvent::Replied(counter, Reply::Failed(error)));
         }
     }
 
-    /// Asks are answered in order, and so are numbers, unless the store went backwards between two
-    /// that were in flight: neither had seen the other's.
-    fn granted(&mut self, sequence: u64, grant: Grant, now: Instant) -> Reply {
-        if grant.granted > 0 && self.in_flight.has_granted(grant) {
-            let detail = format!("{} was granted again", grant.first);
-            let fault = Fault { error: StoreError::Backwards, detail };
-            self.failures.refused(&fault, &self.wire, now);
-            self.replies.push_back(Reply::AnswersLost);
-            return Reply::Failed(StoreError::Backwards);
-        }
-        if grant.granted > 0 {
-            self.wire.granted(self.in_flight.granted(sequence, grant));
-            self.failures.granted();
-        }
-        self.failures.answered();
-        self.backoff.reset();
-        if self.halt_cache.replied(grant, self.wire.may_track(), now) {
-            self.probe(now);
-        }
-        Reply::Granted(grant)
-    }
-
-    /// Probes the counter, and has the store tell of its changes if it can.
-    fn probe(&mut self, now: Instant) {
-        self.wire.probe(self.send_buffer.writer());
-        self.halt_cache.probe(now + PROBE_TIMEOUT);
-    }
-
-    fn probed(&mut self, answer: Result<Grant, Fault>, now: Instant) {
-        self.halt_cache.store_spoke(now);
-        self.halt_cache.probed(answer.as_ref().ok(), self.wire.is_tracked(), now);
-        match answer {
-            Ok(grant) if grant.granted > 0 => {
-                self.lost(StoreError::Protocol, "a probe was granted something", now);
-            }
-            Ok(_) => self.failures.probe_answered(),
-            Err(fault) => self.failures.probe_refused(&fault, &self.wire, now),
-        }
+    /// Whether nothing that was sent is without an answer, but perhaps a probe.
+    fn is_quiet(&self) -> bool {
+        self.deadlines.is_empty() && self.confirms.is_idle()
     }
 }
 

@@ -101,6 +101,16 @@ impl StoreError {
         matches!(self, Backwards | Damaged | Layout | Missing | Recreated | Type)
     }
 
+    /// Whether it ends a connection to the store, rather than one request.
+    pub fn is_of_connection(self) -> bool {
+        use StoreError::{Authentication, Connecting, Database, Loading, Protocol, ReadOnly};
+        use StoreError::{Timeout, Unreachable, Unresolved, Version};
+        matches!(
+            self,
+            Authentication | Connecting | Database | Loading | Protocol | ReadOnly | Timeout
+        ) || matches!(self, Unreachable | Unresolved | Version)
+    }
+
     /// What the operator can do about it, for the log.
     pub fn hint(self) -> &'static str {
         self.counter_hint().unwrap_or_else(|| self.store_hint())

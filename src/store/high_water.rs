@@ -42,7 +42,6 @@ impl Position {
 #[derive(Debug, Default)]
 pub struct HighWaterMark {
     position: Mutex<Position>,
-    is_store_judged: AtomicBool,
     is_created: AtomicBool,
 }
 
@@ -50,11 +49,6 @@ impl HighWaterMark {
     /// The furthest position so far. A store that holds less has lost something.
     pub fn position(&self) -> Position {
         *self.lock()
-    }
-
-    /// Whether nobody has judged yet how safe the store is: the asker is to, and the others not.
-    pub fn is_first_to_judge(&self) -> bool {
-        !self.is_store_judged.swap(true, Ordering::Relaxed)
     }
 
     /// Whether the counter was seen at all: then it must not be created again.

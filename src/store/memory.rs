@@ -1,38 +1,38 @@
-//! The count in the process itself: one atomic, shared by the reactors. It ends with the process.
+//! The counts in the process itself: one atomic a counter, shared by the reactors. They end with
+//! the process.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::counter::{self, Count, Grant};
-use crate::store::request::Reply;
+use crate::counter::{self, Count, CounterId, Grant};
 
-/// One reactor's hand on the process's counter; clone it for the next reactor.
+/// One reactor's access to the process's counters; clone it for the next reactor.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    taken: Arc<AtomicU64>,
+    counters: Arc<[MemoryCounter]>,
+}
+
+#[derive(Debug)]
+struct MemoryCounter {
+    taken: AtomicU64,
     limit: u64,
-    replies: VecDeque<Reply>,
 }
 
 impl Memory {
-    /// A counter from which nothing is taken yet.
-    pub fn new(limit: u64) -> Memory {
-        Memory { taken: Arc::new(AtomicU64::new(0)), limit, replies: VecDeque::new() }
+    /// Counters with these limits, from which nothing is taken yet.
+    pub fn new(limits: impl Iterator<Item = u64>) -> Memory {
+        let counter = |limit| MemoryCounter { taken: AtomicU64::new(0), limit };
+        Memory { counters: limits.map(counter).collect() }
     }
 
-    /// Grants at once; the grant waits for [`Memory::poll`].
-    pub fn send(&mut self, count: u64) {
-        let grant = self.take(count);
-        self.replies.push_back(Reply::Granted(grant));
+    /// Grants up to `count` numbers at once.
+    pub fn take(&self, counter: CounterId, count: u64) -> Grant {
+        self.counters[counter.index()].take(count)
     }
+}
 
-    /// The reply to the oldest request.
-    pub fn poll(&mut self) -> Option<Reply> {
-        self.replies.pop_front()
-    }
-
-    /// Relaxed order will do: the atomic orders its own values, and nothing else hangs on it.
+impl MemoryCounter {
+    /// Relaxed order will do: the atomic orders its own values, and nothing else depends on it.
     fn take(&self, wanted: u64) -> Grant {
         let mut taken = self.taken.load(Ordering::Relaxed);
         loop {
@@ -59,13 +59,10 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    fn take_all(mut memory: Memory) -> Vec<u64> {
+    fn take_all(memory: Memory) -> Vec<u64> {
         let mut numbers = Vec::new();
         loop {
-            memory.send(3);
-            let Some(Reply::Granted(grant)) = memory.poll() else {
-                panic!("memory always grants");
-            };
+            let grant = memory.take(CounterId::FIRST, 3);
             if grant.granted == 0 {
                 return numbers;
             }
@@ -75,7 +72,7 @@ mod tests {
 
     #[test]
     fn threads_get_every_number_exactly_once() {
-        let memory = Memory::new(10_000);
+        let memory = Memory::new([10_000].into_iter());
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 let memory = memory.clone();
@@ -92,11 +89,17 @@ mod tests {
     }
 
     #[test]
-    fn a_look_takes_nothing() {
-        let mut memory = Memory::new(5);
-        memory.send(0);
+    fn each_counter_has_numbers_of_its_own() {
+        let memory = Memory::new([2, 0, 2].into_iter());
+        let granted = |counter, count| memory.take(CounterId(counter), count).granted;
+        assert_eq!([granted(0, 1), granted(2, 5), granted(1, 1), granted(0, 5)], [1, 2, 0, 1]);
+    }
+
+    #[test]
+    fn a_read_takes_nothing() {
+        let memory = Memory::new([9, 5].into_iter());
         let count = Count { taken: 0, limit: 5 };
-        assert_eq!(memory.poll(), Some(Reply::Granted(counter::take(count, 0))));
-        assert_eq!(memory.poll(), None);
+        assert_eq!(memory.take(CounterId(1), 0), counter::take(count, 0));
+        assert_eq!(memory.take(CounterId(1), 1).first, 1);
     }
 }

@@ -1,57 +1,64 @@
 //! Opens the store of a configuration, for one reactor.
 
 use std::io;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use crate::config::{Config, Endpoint, StoreUrl};
+use crate::config::{Endpoint, StoreUrl};
 use crate::store::Store;
+use crate::store::change::Change;
 use crate::store::connection::Connection;
-use crate::store::counter::Counter;
+use crate::store::counters::Counters;
 use crate::store::memory::Memory;
 use crate::store::postgres::Postgres;
 use crate::store::redis::Redis;
 use crate::store::wire::Wire;
 
-/// The store of one reactor, and where it is if it is not in the process.
+/// The store of one reactor, and where it is if it is not in the process. `timeout` bounds one
+/// request; `memory` is the store in the process.
 ///
 /// # Errors
 /// The operating system has no random numbers.
 pub fn store(
-    config: &Config,
+    url: &StoreUrl,
+    counters: &Arc<Counters>,
     memory: &Memory,
-    counter: &Counter,
+    timeout: Duration,
     now: Instant,
 ) -> io::Result<(Store, Option<Endpoint>)> {
-    Ok(match connection(config, counter, now)? {
+    Ok(match connection(url, counters, None, timeout, now)? {
         Some((connection, endpoint)) => (Store::Connection(Box::new(connection)), Some(endpoint)),
         None => (Store::Memory(memory.clone()), None),
     })
 }
 
-/// A connection to the store, unless it is in the process.
+/// A connection to the store, unless it is in the process. `change`: what is to be done with the
+/// first counter.
 ///
 /// # Errors
 /// The operating system has no random numbers.
 pub fn connection(
-    config: &Config,
-    counter: &Counter,
+    url: &StoreUrl,
+    counters: &Arc<Counters>,
+    change: Option<Change>,
+    timeout: Duration,
     now: Instant,
 ) -> io::Result<Option<(Connection, Endpoint)>> {
-    let (counter, timeout, id) = (counter.clone(), config.store_timeout, random()?);
-    let (wire, endpoint) = match &config.store {
+    let (known, id) = (Arc::clone(counters), random()?);
+    let (wire, endpoint) = match url {
         StoreUrl::Memory => return Ok(None),
         StoreUrl::Redis(url) => {
-            let redis = Redis::new(url.clone(), counter, id);
+            let redis = Redis::new(url.clone(), known, change, id);
             (Wire::Redis(Box::new(redis)), &url.endpoint)
         }
         StoreUrl::Postgres(url) => {
-            let postgres = Postgres::new((**url).clone(), counter, timeout, id);
+            let postgres = Postgres::new((**url).clone(), known, change, timeout, id);
             (Wire::Postgres(Box::new(postgres)), &url.endpoint)
         }
     };
-    let connection = Connection::new(wire, timeout, random()?, now);
+    let connection = Connection::new(wire, Arc::clone(counters), timeout, random()?, now);
     Ok(Some((connection, endpoint.clone())))
 }
 

@@ -1,23 +1,28 @@
 //! PostgreSQL, as bytes: protocol 3.0 with the postgres-protocol crate's packing and parsing.
 //!
-//! The counter is a row of the table `headcount` (`table.sql`); an ask is one execution of one
-//! prepared statement (`take.sql`), a transaction of its own. Whatever is sent ends in a Sync, and
-//! so in one ReadyForQuery: only that says that the transaction is committed. A row comes before
-//! the commit, so it is believed at ReadyForQuery, and not at all behind an error.
+//! A counter is a row of the table `headcount` (`table.sql`); a request is one execution of one
+//! prepared statement (`take.sql`), in one transaction with the others of its wake
+//! (`transaction.rs`). Whatever is sent ends in a Sync, and so in one ReadyForQuery: only that says
+//! that the transaction is committed. A row comes before the commit, so it is believed at
+//! ReadyForQuery, and not at all behind an error.
 //!
-//! What comes before the first ask is in `handshake.rs`. An ask that comes again, and is granted
-//! nothing now, looks for the answer that it was given before in the link's row of the table
-//! `headcount_answer`.
+//! What comes before the first request is in `handshake.rs`. A request that comes again, and is
+//! granted nothing now, looks for the answer that it was given before in the link's row of the
+//! table `headcount_answer`.
 //! See PostgreSQL's manual, "Frontend/Backend Protocol".
 
 mod authentication;
+mod change;
 mod error;
 mod handshake;
 mod message;
 mod outcome;
+mod requests;
 mod row;
+mod transaction;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -25,53 +30,59 @@ use log::debug;
 use postgres_protocol::message::backend::Message;
 
 use crate::config::PostgresUrl;
-use crate::counter::Grant;
+use crate::counter::CounterId;
 use crate::limits::{HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX};
-use crate::store::change::ChangeProgress;
-use crate::store::counter::Counter;
+use crate::store::change::{Change, ChangeProgress};
+use crate::store::counters::Counters;
 use crate::store::error::Fault;
 use crate::store::high_water::Position;
-use crate::store::request::{Answer, Event, LastGrant, Request};
+use crate::store::request::{LastGrant, Request, WireEvent};
 use authentication::Authentication;
-use error::ServerError;
 pub use error::hint;
-use error::not_postgres;
+use error::{ServerError, not_postgres};
 use outcome::Outcome;
+use requests::{CounterSession, Requests};
 
 /// What was sent up to a Sync, and so a ReadyForQuery that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
     Startup,
     Settings,
+    /// The statements of takes and reads.
+    Prepare,
     Create,
     /// A table of headcount 0.1 gets today's layout.
     Migrate,
-    /// The row of the counter.
-    Insert,
-    /// The row of the link.
-    Enter,
+    /// Answers that are a day old are dropped.
+    Clean,
+    /// The row of a counter.
+    Insert(CounterId),
+    /// The row of the link for a counter, where its answers are remembered.
+    Enter(CounterId, LastGrant),
     /// What a counter holds that is to be changed.
     Read,
     /// A reset or a set.
     Change,
     /// What the change has left.
     ReadChanged,
-    /// A take of nothing, the last step of the handshake, by one who had seen so much.
-    Look(Position),
-    /// An ask for so many, likewise.
-    Request(u64, Position),
-    /// An ask that was sent before.
-    Again(Request),
-    /// The answer that it may have been given before.
-    Answer(Request),
+    /// A read of a counter, the last step of confirming it, by one who had seen so much.
+    Confirm(CounterId, Position),
+    /// The same behind its creation.
+    ConfirmCreated(CounterId, Position),
+    /// So many requests.
+    Requests(usize),
+    /// The answer that a request may have been given on another connection.
+    Answer(CounterId, Request),
     /// What was seen of a counter that is missing.
     Lost,
+    /// A write that changes nothing.
+    Check,
 }
 
 /// The protocol state of one connection, used again for the next one.
 pub struct Postgres {
     url: PostgresUrl,
-    counter: Counter,
+    counters: Arc<Counters>,
     /// Tells this link from all others, those of former processes included.
     id: u64,
     statement_timeout: Duration,
@@ -80,28 +91,40 @@ pub struct Postgres {
     unsent: BytesMut,
     due: VecDeque<Due>,
     outcome: Outcome,
-    /// What was missing is being created on this connection, or migrated.
-    is_creating: bool,
+    requests: Requests,
+    /// By the counters' ids.
+    sessions: Vec<CounterSession>,
+    /// What became of the requests of a transaction that has ended.
+    events: VecDeque<WireEvent>,
+    /// Missing tables are being created on this connection, or migrated.
+    is_creating_tables: bool,
+    /// Why the counter that is being confirmed is not.
+    refused: Option<Fault>,
+    /// The reset or set that is carried out instead of confirming the first counter.
+    change: Option<Change>,
     /// The epoch that a change has read, over all connections; 0 if there was no counter.
     read_epoch: Option<u64>,
     change_progress: ChangeProgress,
-    /// The answer to it must be there at the next handshake.
-    pub(super) last_grant: LastGrant,
-    /// What an ask that was sent before is answered now, if it was not granted anything before.
-    answer_now: Option<Answer>,
 }
 
 impl Postgres {
-    /// A link to the PostgreSQL of `url`, where the counter is created if it is missing and was not
-    /// seen by this process. `id` must be no other link's: a random one.
+    /// A link to the PostgreSQL of `url`. `id` must be no other link's: a random one. `change`:
+    /// what is to be done with the first counter.
     ///
-    /// `timeout` is that of an request. The server is told to give up a statement long before: so
-    /// whatever waited for a lock in vain surely did not run, and is asked for again only for
-    /// those who still wait.
-    pub fn new(url: PostgresUrl, counter: Counter, timeout: Duration, id: u64) -> Postgres {
+    /// `timeout` is that of a request. The server is told to give up a statement long before: a
+    /// statement cancelled while waiting for a lock took nothing, and is sent again only for those
+    /// who still wait.
+    pub fn new(
+        url: PostgresUrl,
+        counters: Arc<Counters>,
+        change: Option<Change>,
+        timeout: Duration,
+        id: u64,
+    ) -> Postgres {
         Postgres {
             url,
-            counter,
+            sessions: vec![CounterSession::default(); counters.len()],
+            counters,
             id,
             statement_timeout: timeout / (POSTGRES_BATCHES_IN_FLIGHT_MAX as u32 + 1),
             authentication: Authentication::default(),
@@ -109,17 +132,14 @@ impl Postgres {
             unsent: BytesMut::new(),
             due: VecDeque::new(),
             outcome: Outcome::default(),
-            is_creating: false,
+            requests: Requests::default(),
+            events: VecDeque::new(),
+            is_creating_tables: false,
+            refused: None,
+            change,
             read_epoch: None,
             change_progress: ChangeProgress::default(),
-            last_grant: LastGrant::default(),
-            answer_now: None,
         }
-    }
-
-    /// The counter that is asked for.
-    pub fn counter(&self) -> &Counter {
-        &self.counter
     }
 
     /// What is known of a reset or a set.
@@ -140,28 +160,23 @@ impl Postgres {
         self.unsent.clear();
         self.due.clear();
         self.outcome = Outcome::default();
-        self.is_creating = false;
+        self.requests.clear();
+        self.events.clear();
+        self.sessions.iter_mut().for_each(|session| session.has_entered = false);
+        (self.is_creating_tables, self.refused) = (false, None);
         message::startup(&self.url, &mut self.unsent);
         self.send(Due::Startup, out);
     }
 
-    /// Writes one request.
-    pub fn write_request(&mut self, request: Request, out: &mut Vec<u8>) {
-        match request.count {
-            0 => message::peek(&self.counter.name, request.seen, &mut self.unsent),
-            _ => message::take(&self.counter.name, self.id, request, &mut self.unsent),
-        }
-        self.send(Due::Request(request.count, request.seen), out);
+    /// Whether a request would be sent now: a transaction waits for the one before it.
+    pub fn can_send(&self) -> bool {
+        self.requests.can_send()
     }
 
-    /// Writes one ask that was sent before. Its sequence number keeps it from taking twice; where
-    /// it is granted nothing, it may have been granted something before.
-    pub fn write_resent(&mut self, request: Request, out: &mut Vec<u8>) {
-        if request.count == 0 {
-            return self.write_request(request, out);
-        }
-        message::take(&self.counter.name, self.id, request, &mut self.unsent);
-        self.send(Due::Again(request), out);
+    /// Writes a write that changes nothing.
+    pub fn write_check(&mut self, out: &mut Vec<u8>) {
+        message::check(self.id, &mut self.unsent);
+        self.send(Due::Check, out);
     }
 
     /// Bytes came; [`Postgres::next`] says what they mean.
@@ -171,7 +186,10 @@ impl Postgres {
 
     /// The next event in the bytes received, or `None` until more come. What there is to send for
     /// it is written to `out`. After an error the connection must be given up.
-    pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
+    pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<WireEvent>, Fault> {
+        if let Some(event) = self.events.pop_front() {
+            return Ok(Some(event));
+        }
         while let Some(message) = message::next(&mut self.unread)? {
             let event = self.understand(message, out)?;
             if event.is_some() {
@@ -181,24 +199,31 @@ impl Postgres {
         Ok(None)
     }
 
-    fn understand(&mut self, message: Message, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
+    fn understand(
+        &mut self,
+        message: Message,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<WireEvent>, Fault> {
         match message {
             Message::ReadyForQuery(body) => return self.ready(body.status(), out),
             Message::ErrorResponse(body) => self.failed(ServerError::read(body.fields())?)?,
-            Message::DataRow(row) => {
-                if self.outcome.row.replace(row).is_some() {
-                    return Err(not_postgres("a row too many"));
-                }
-            }
+            Message::DataRow(row) => match self.due.front() {
+                Some(Due::Requests(requests)) => self.requests.row(*requests, row)?,
+                _ if self.outcome.row.replace(row).is_none() => {}
+                _ => return Err(not_postgres("a row too many")),
+            },
             Message::NoticeResponse(body) => {
                 let detail = ServerError::read(body.fields())?.fault().detail;
                 debug!(detail; "store notice");
             }
-            Message::CommandComplete(body) if self.due.front() == Some(&Due::Insert) => {
-                self.outcome.has_inserted = body.tag().is_ok_and(|tag| tag == "INSERT 0 1");
-            }
-            Message::CommandComplete(_)
-            | Message::ParseComplete
+            Message::CommandComplete(body) => match self.due.front() {
+                Some(Due::Requests(requests)) => self.requests.executed(*requests)?,
+                Some(Due::Insert(_)) => {
+                    self.outcome.has_inserted = body.tag().is_ok_and(|tag| tag == "INSERT 0 1");
+                }
+                _ => {}
+            },
+            Message::ParseComplete
             | Message::BindComplete
             | Message::RowDescription(_)
             // Out of band, or nothing that is needed.
@@ -226,35 +251,24 @@ impl Postgres {
     }
 
     /// The oldest of what was sent is done.
-    fn ready(&mut self, status: u8, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
+    fn ready(&mut self, status: u8, out: &mut Vec<u8>) -> Result<Option<WireEvent>, Fault> {
         let outcome = std::mem::take(&mut self.outcome);
         // Idle is outside of a transaction, which is where each Sync of ours ends.
         if status != b'I' {
             return Err(not_postgres("a transaction that stays open"));
         }
         match self.due.pop_front().ok_or_else(|| not_postgres("a reply too many"))? {
-            Due::Request(count, seen) => {
-                if outcome.is_empty() {
-                    message::write_lost(&self.counter.name, seen, &mut self.unsent);
-                    self.send(Due::Lost, out);
-                }
-                let answer = outcome.answer(&self.counter, count, seen)?;
-                Ok(Some(Event::Replied(answer)))
+            Due::Requests(requests) => {
+                self.transaction_ended(requests, outcome.error, out)?;
+                Ok(self.events.pop_front())
             }
-            Due::Again(request) => {
-                let answer = outcome.answer(&self.counter, request.count, request.seen)?;
-                if matches!(answer, Answer::Granted(Grant { granted: 1.., .. })) {
-                    return Ok(Some(Event::Replied(answer)));
-                }
-                self.answer_now = Some(answer);
-                message::answer(&self.counter.name, self.id, request, &mut self.unsent);
-                self.send(Due::Answer(request), out);
-                Ok(None)
+            Due::Answer(counter, request) => {
+                self.answer_read(counter, request, outcome)?;
+                Ok(self.events.pop_front())
             }
-            Due::Answer(request) => {
-                let now = self.answer_now.take().filter(|_| outcome.is_empty());
-                let before = || outcome.answer(&self.counter, request.count, request.seen);
-                Ok(Some(Event::Replied(now.map_or_else(before, Ok)?)))
+            Due::Check => {
+                let result = outcome.error.map_or(Ok(()), |error| Err(error.fault()));
+                Ok(Some(WireEvent::Written(result)))
             }
             // Where it may not be written, this process refuses all the same.
             Due::Lost => Ok(None),
@@ -276,7 +290,7 @@ impl Postgres {
 impl std::fmt::Debug for Postgres {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut fields = formatter.debug_struct("Postgres");
-        fields.field("name", &self.counter.name).field("due", &self.due).finish_non_exhaustive()
+        fields.field("url", &self.url).field("due", &self.due).finish_non_exhaustive()
     }
 }
 

@@ -1,11 +1,11 @@
 //! Redis, or Valkey, as bytes: RESP3 with the redis crate's packing and parser, but for the takes.
 //!
-//! The counter is one hash, `headcount:{NAME}`; the braces make its name a Redis Cluster hash tag.
+//! A counter is one hash, `headcount:{NAME}`; the braces make its name a Redis Cluster hash tag.
 //! Its fields: `version`, `taken`, `limit`, `epoch`, `made`, `sale`, `floor`, `token` (see the
 //! scripts), the answers to links (`a:LINK:PLACE`) and the list of those links (`links`).
 //!
-//! What comes before the first ask is in `handshake.rs`. It knows neither sockets, nor the clock,
-//! nor who asks.
+//! The handshake, the confirming of counters and their changes are in `handshake.rs`. It knows
+//! neither sockets, nor the clock, nor who asks.
 
 mod command;
 mod durability;
@@ -14,16 +14,17 @@ mod reply;
 mod resp;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use redis::{Cmd, PushKind, Value, parse_redis_value};
 
 use crate::config::RedisUrl;
-use crate::counter::Grant;
+use crate::counter::{CounterId, Grant};
 use crate::limits::BATCHES_IN_FLIGHT_MAX;
-use crate::store::change::ChangeProgress;
-use crate::store::counter::Counter;
+use crate::store::change::{Change, ChangeProgress};
+use crate::store::counters::Counters;
 use crate::store::error::{Fault, StoreError};
-use crate::store::request::{Answer, Event, LastGrant, Request};
+use crate::store::request::{Answer, Probed, Request, WireEvent};
 use reply::{Reply, fault, not_redis};
 
 /// A command that was sent, and so a reply that is due.
@@ -34,20 +35,22 @@ enum Due {
     Step,
     /// What it says of itself; a user who may not ask goes without.
     Info,
-    /// CLIENT TRACKING; a user who may not goes without.
+    /// CLIENT TRACKING; a user who may not goes without. The last step of the handshake.
     Tracking,
     /// CLIENT CACHING, before a probe; where it is refused, the probe is not tracked.
     Caching,
-    /// The script that creates the counter, if it is to be.
-    Create,
+    /// The script that creates a counter, if it is to be.
+    Create(CounterId),
     /// The epoch of a counter that is to be changed.
     Read,
     /// A reset or a set.
     Change,
-    /// The first probe, the last step of the handshake.
-    FirstProbe,
-    Probe,
-    Request,
+    /// The first read of a counter: it is confirmed.
+    Confirm(CounterId),
+    Probe(CounterId),
+    Request(CounterId),
+    /// A write that changes nothing.
+    Check,
 }
 
 const TAKE: &str = include_str!("redis/take.lua");
@@ -55,80 +58,82 @@ const TAKE: &str = include_str!("redis/take.lua");
 /// The protocol state of one connection, used again for the next one.
 pub struct Redis {
     url: RedisUrl,
-    key: String,
-    counter: Counter,
-    /// The detail of a take that are the same in each: up to the counter's key.
-    take_head: Vec<u8>,
-    /// The fields in which the answers to asks are remembered: those in flight at once have
-    /// different reply_slots.
+    counters: Arc<Counters>,
+    /// By the counters' ids: the words of a take that are the same in each, up to the key.
+    take_heads: Vec<Box<[u8]>>,
+    /// The fields in which the answers to requests are remembered: those of a counter that are in
+    /// flight at once have different ones.
     reply_slots: [String; BATCHES_IN_FLIGHT_MAX],
     unread: Vec<u8>,
     due: VecDeque<Due>,
     /// Nothing has refused tracking on this connection for good.
     may_track: bool,
-    /// What the last probe saw is tracked.
+    /// The next probe that is answered is tracked.
     is_tracked: bool,
+    /// Why a counter that is being created was refused: it is not confirmed.
+    refused: Option<Fault>,
+    /// The user may not try a write that changes nothing.
+    may_check: bool,
+    /// The reset or set that is carried out instead of confirming the first counter.
+    change: Option<Change>,
     /// The epoch, as text, that a change has read, over all connections.
     read_epoch: Option<Vec<u8>>,
     change_progress: ChangeProgress,
-    /// The answer to it must be there at the next handshake.
-    pub(super) last_grant: LastGrant,
 }
 
 impl Redis {
-    /// A link to the Redis of `url`, where the counter is created if it is missing and was not
-    /// seen by this process. `id` must be no other link's: a random one.
-    pub fn new(url: RedisUrl, counter: Counter, id: u64) -> Redis {
-        let key = format!("headcount:{{{}}}", counter.name);
+    /// A link to the Redis of `url`. `id` must be no other link's: a random one. `change`: what is
+    /// to be done with the first counter.
+    pub fn new(url: RedisUrl, counters: Arc<Counters>, change: Option<Change>, id: u64) -> Redis {
+        let script = redis::Script::new(TAKE);
+        let hash = script.get_hash();
+        let take_head = |counter| take_head(hash, &key(&counters, counter)).into_boxed_slice();
         Redis {
             url,
-            take_head: take_head(&key),
-            reply_slots: std::array::from_fn(|reply_slot| format!("a:{id:016x}:{reply_slot}")),
-            key,
-            counter,
+            take_heads: counters.ids().map(take_head).collect(),
+            reply_slots: std::array::from_fn(|slot| format!("a:{id:016x}:{slot}")),
+            counters,
             unread: Vec::new(),
             due: VecDeque::new(),
             may_track: false,
             is_tracked: false,
+            refused: None,
+            may_check: true,
+            change,
             read_epoch: None,
             change_progress: ChangeProgress::default(),
-            last_grant: LastGrant::default(),
         }
     }
 
     /// Writes one request.
-    pub fn write_request(&mut self, request: Request, out: &mut Vec<u8>) {
-        self.take(request, Due::Request, out);
+    pub fn write_request(&mut self, counter: CounterId, request: Request, out: &mut Vec<u8>) {
+        self.take(counter, request, Due::Request(counter), out);
     }
 
-    /// Writes one probe. Where the user may, Redis pushes a word of the next change of the counter:
-    /// see redis.io/docs/latest/develop/reference/client-side-caching, "Opt-in".
-    pub fn probe(&mut self, out: &mut Vec<u8>) {
-        self.is_tracked = false;
+    /// Writes one probe. Where the user may, Redis pushes a message at the next change of the
+    /// counter: see redis.io/docs/latest/develop/reference/client-side-caching, "Opt-in".
+    pub fn write_probe(&mut self, counter: CounterId, out: &mut Vec<u8>) {
         if self.may_track {
             self.send(&command::cache(), Due::Caching, out);
         }
-        self.peek(Due::Probe, out);
+        self.read(counter, Due::Probe(counter), out);
     }
 
-    /// Whether a probe is likely to be followed by a word of the next change.
+    /// Writes a write that changes nothing; where this user may not, a read.
+    pub fn write_check(&mut self, out: &mut Vec<u8>) {
+        let key = key(&self.counters, CounterId::FIRST);
+        let check = if self.may_check { command::check(&key) } else { command::check_read(&key) };
+        self.send(&check, Due::Check, out);
+    }
+
+    /// Whether a probe is likely to be followed by a message of the next change.
     pub fn may_track(&self) -> bool {
         self.may_track
-    }
-
-    /// Whether the probe that was answered last is followed by a word of the next change.
-    pub fn is_tracked(&self) -> bool {
-        self.is_tracked
     }
 
     /// Bytes came; [`Redis::next`] says what they mean.
     pub fn receive(&mut self, bytes: &[u8]) {
         self.unread.extend_from_slice(bytes);
-    }
-
-    /// The counter that is asked for.
-    pub fn counter(&self) -> &Counter {
-        &self.counter
     }
 
     /// What is known of a reset or a set.
@@ -138,11 +143,11 @@ impl Redis {
 
     /// The next event in the bytes received, or `None` until more come. What there is to send for
     /// it is written to `out`. After an error the connection must be given up.
-    pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
+    pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<WireEvent>, Fault> {
         while let Some(reply) = self.reply()? {
-            match reply {
-                Reply::Value(Value::Push { kind: PushKind::Invalidate, .. }) => {
-                    return Ok(Some(Event::Changed));
+            match &reply {
+                Reply::Value(Value::Push { kind: PushKind::Invalidate, data }) => {
+                    return Ok(Some(WireEvent::Changed(self.invalidated(data))));
                 }
                 // Out of band, and none that we subscribed to.
                 Reply::Value(Value::Push { .. }) => continue,
@@ -161,34 +166,47 @@ impl Redis {
         due: Due,
         reply: Reply,
         out: &mut Vec<u8>,
-    ) -> Result<Option<Event>, Fault> {
-        match due {
-            Due::Request => {
-                let answer = self.answer(reply)?.map_or_else(Answer::Refused, Answer::Granted);
-                Ok(Some(Event::Replied(answer)))
+    ) -> Result<Option<WireEvent>, Fault> {
+        Ok(Some(match due {
+            Due::Request(counter) => {
+                let answer = match self.answer(counter, reply)? {
+                    Ok(grant) => Answer::Granted(grant),
+                    Err(fault) if is_unconfirmed(&fault) => Answer::Unconfirmed(fault),
+                    Err(fault) => Answer::Refused(fault),
+                };
+                WireEvent::Replied(counter, answer)
             }
-            Due::Probe => Ok(Some(Event::Probed(self.answer(reply)?))),
-            due => self.handshake_step(due, reply, out),
-        }
+            Due::Confirm(counter) => {
+                let read = self.answer(counter, reply)?;
+                let refused = self.refused.take();
+                let result = refused.map_or(read.map(|_| ()), Err);
+                WireEvent::Confirmed(counter, result)
+            }
+            Due::Probe(counter) => {
+                let result = self.answer(counter, reply)?;
+                let is_tracked = std::mem::take(&mut self.is_tracked);
+                WireEvent::Probed(Probed { counter, result, is_tracked })
+            }
+            due => return self.handshake_step(due, reply, out),
+        }))
     }
 
     /// What the script said, or why it was refused. After an outer error the connection must be
     /// given up.
-    fn answer(&self, reply: Reply) -> Result<Result<Grant, Fault>, Fault> {
+    fn answer(&self, counter: CounterId, reply: Reply) -> Result<Result<Grant, Fault>, Fault> {
         match reply {
-            // The handshake loads it; and what is in flight is asked again in order after one.
-            Reply::Value(Value::ServerError(error)) if error.code() == "NOSCRIPT" => Err(Fault {
-                error: StoreError::Connecting,
-                detail: "no script any more".to_owned(),
-            }),
-            // The handshake makes room, or finds out that answers are lost.
-            Reply::Value(Value::ServerError(error))
-                if matches!(error.code(), "LINKS" | "UNCONFIRMED") =>
-            {
-                Err(fault(&error))
+            // The handshake loads it; and what is in flight is sent again in order after one.
+            Reply::Value(Value::ServerError(error)) if error.code() == "NOSCRIPT" => {
+                let detail = "no script any more".to_owned();
+                Err(Fault { error: StoreError::Connecting, detail })
             }
             Reply::Value(Value::ServerError(error)) => Ok(Err(fault(&error))),
-            reply => self.granted(&reply).map(Ok),
+            reply => {
+                let read = reply.grant();
+                let (grant, made) = read.ok_or_else(|| not_redis("a grant that makes no sense"))?;
+                self.counters.get(counter).observe(grant, made);
+                Ok(Ok(grant))
+            }
         }
     }
 
@@ -206,23 +224,31 @@ impl Redis {
         reply.map(Some).map_err(|_| not_redis("bytes that are no RESP"))
     }
 
-    fn granted(&self, reply: &Reply) -> Result<Grant, Fault> {
-        let grant = reply.grant().ok_or_else(|| not_redis("a grant that makes no sense"))?;
-        self.counter.observe(grant);
-        Ok(grant)
+    /// The one counter whose key a message names; `None` if that is not so: then it may be any.
+    fn invalidated(&self, data: &[Value]) -> Option<CounterId> {
+        let [Value::Array(keys)] = data else {
+            return None;
+        };
+        let [key] = keys.as_slice() else {
+            return None;
+        };
+        let key = reply::text(key)?;
+        let name = key.strip_prefix(b"headcount:{")?.strip_suffix(b"}")?;
+        self.counters.names().find(name)
     }
 
-    fn peek(&mut self, due: Due, out: &mut Vec<u8>) {
-        self.take(Request::probe(self.counter.high_water.position()), due, out);
+    fn read(&mut self, counter: CounterId, due: Due, out: &mut Vec<u8>) {
+        let seen = self.counters.get(counter).high_water.position();
+        self.take(counter, Request::read(seen), due, out);
     }
 
-    fn take(&mut self, request: Request, due: Due, out: &mut Vec<u8>) {
-        let reply_slot = request.sequence as usize % BATCHES_IN_FLIGHT_MAX;
-        out.extend_from_slice(&self.take_head);
+    fn take(&mut self, counter: CounterId, request: Request, due: Due, out: &mut Vec<u8>) {
+        let slot = request.sequence as usize % BATCHES_IN_FLIGHT_MAX;
+        out.extend_from_slice(&self.take_heads[counter.index()]);
         resp::write_number(request.count, out);
         resp::write_number(request.sequence, out);
-        resp::write_word(self.reply_slots[reply_slot].as_bytes(), out);
-        resp::write_word(self.reply_slots[1 - reply_slot].as_bytes(), out);
+        resp::write_word(self.reply_slots[slot].as_bytes(), out);
+        resp::write_word(self.reply_slots[1 - slot].as_bytes(), out);
         resp::write_number(request.seen.epoch, out);
         resp::write_number(request.seen.taken, out);
         resp::write_number(request.confirm, out);
@@ -238,16 +264,27 @@ impl Redis {
 impl std::fmt::Debug for Redis {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut fields = formatter.debug_struct("Redis");
-        fields.field("key", &self.key).field("due", &self.due).finish_non_exhaustive()
+        fields.field("url", &self.url).field("due", &self.due).finish_non_exhaustive()
     }
 }
 
-/// The first detail of EVALSHA, which names the script by its SHA-1 and the counter by its key.
-fn take_head(key: &str) -> Vec<u8> {
+/// Whether confirming the counter anew is the remedy: it makes room, or finds out that answers are
+/// lost.
+fn is_unconfirmed(fault: &Fault) -> bool {
+    fault.detail.starts_with("LINKS ") || fault.detail.starts_with("UNCONFIRMED ")
+}
+
+/// The hash of a counter. The braces make its name a Redis Cluster hash tag.
+fn key(counters: &Counters, counter: CounterId) -> String {
+    format!("headcount:{{{}}}", counters.get(counter).name)
+}
+
+/// The first words of EVALSHA, which names the script by its SHA-1 and the counter by its key.
+fn take_head(hash: &str, key: &str) -> Vec<u8> {
     let mut detail = Vec::new();
     resp::write_count(11, &mut detail);
     resp::write_word(b"EVALSHA", &mut detail);
-    resp::write_word(redis::Script::new(TAKE).get_hash().as_bytes(), &mut detail);
+    resp::write_word(hash.as_bytes(), &mut detail);
     resp::write_number(1, &mut detail);
     resp::write_word(key.as_bytes(), &mut detail);
     detail

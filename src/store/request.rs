@@ -1,77 +1,122 @@
 //! What is sent to a store, and what comes back: plain values, of every store alike.
 
-use crate::counter::Grant;
+use crate::counter::{CounterId, Grant};
 use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
 
-/// A question for numbers. Sent again after a lost connection, it has the same sequence number.
+/// A request for numbers of one counter. Sent again after a lost connection, it keeps its sequence
+/// number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Counts the asks of a link, from 1.
+    /// Counts the requests of a link for this counter, from 1.
     pub sequence: u64,
-    /// Up to so many numbers; 0 to look only.
+    /// Up to so many numbers; 0 to read only.
     pub count: u64,
-    /// What the asker has seen of the counter. It runs in that epoch and in no other.
+    /// What this process has seen of the counter. The request runs in that epoch and in no other.
     pub seen: Position,
-    /// The last ask that was granted something, if the asker has unclaimed numbers: where the store
+    /// The last request that was granted something, if there are unclaimed numbers: where the store
     /// no longer has the answer to it, it answers no more than that. 0: nothing is to be confirmed.
     pub confirm: u64,
 }
 
 impl Request {
-    /// A probe of the count, of which no reply is due to anybody.
-    pub fn probe(seen: Position) -> Request {
+    /// A read of the count, of which no reply is due to anybody.
+    pub fn read(seen: Position) -> Request {
         Request { sequence: 0, count: 0, seen, confirm: 0 }
     }
 }
 
-/// The last ask of a link that was granted something; all 0 if there was none.
+/// The last request of a link for a counter that was granted something; all 0 if there was none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LastGrant {
-    /// The ask's sequence number.
+    /// The request's sequence number.
     pub sequence: u64,
     /// The epoch of the counter in which it was granted.
     pub epoch: u64,
 }
 
-/// What the store's bytes meant.
+/// What a store says to its reactor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreEvent {
+    /// What became of the oldest request for this counter.
+    Replied(CounterId, Reply),
+    /// The store no longer has what it granted last of this counter. Numbers of before may have
+    /// been granted to somebody else since.
+    AnswersLost(CounterId),
+    /// The counter is halted, and this may be cached: until [`StoreEvent::MayHaveChanged`] comes.
+    Halted(CounterId, Grant),
+    /// The same where the store does not tell of changes: it may be cached for a moment.
+    HaltedUntracked(CounterId, Grant),
+    /// The counter may have changed; `None`: every one of them.
+    MayHaveChanged(Option<CounterId>),
+    /// Whether the store takes writes, as far as a write has just shown.
+    Written(Result<(), StoreError>),
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It ran, and these numbers are the requester's.
+    Granted(Grant),
+    /// It gave no number: it did not run, or its epoch has ended. It may be made anew.
+    NotRun,
+    /// It was refused, or nobody knows whether it ran: it must not be made again.
+    Failed(StoreError),
+}
+
+/// Whether a request can be sent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It can.
+    Ready,
+    /// Not now: there is no connection, or something else must be answered before.
+    Waiting,
+    /// It would be refused for this reason.
+    Refused(StoreError),
+}
+
+/// What the bytes of a store meant.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The store has lost, or dropped, the answer to the last grant of this link. Comes before
-    /// the handshake is done.
-    AnswersLost,
-    /// The handshake is done, and asks may follow.
+pub enum WireEvent {
+    /// The handshake is done.
     HandshakeDone,
-    /// The answer to the oldest request.
-    Replied(Answer),
+    /// The store no longer has the answer to the last grant of this link. Comes before
+    /// [`WireEvent::Confirmed`].
+    AnswersLost(CounterId),
+    /// The counter is there and may be taken from, or why not.
+    Confirmed(CounterId, Result<(), Fault>),
+    /// The answer to the oldest request for this counter.
+    Replied(CounterId, Answer),
     /// The answer to the oldest probe, or why it was refused.
-    Probed(Result<Grant, Fault>),
-    /// The counter was changed by somebody since the last probe.
-    Changed,
+    Probed(Probed),
+    /// The counter may have changed since the last probe; `None`: every one of them.
+    Changed(Option<CounterId>),
+    /// Whether the store took a write, which changed nothing.
+    Written(Result<(), Fault>),
+}
+
+/// The answer to a probe: a read that the store follows with a message of the next change, if it
+/// can.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Probed {
+    /// The counter.
+    pub counter: CounterId,
+    /// What it holds, or why that is not known.
+    pub result: Result<Grant, Fault>,
+    /// Whether the store tells of the next change.
+    pub is_tracked: bool,
 }
 
 /// The store's answer to one request.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It ran.
     Granted(Grant),
-    /// It surely did not run and may be asked again, after what hindered it, if anything did
-    /// that an operator should know of.
+    /// It surely did not run and may be made anew, after what delayed it, if that is anything that
+    /// an operator should know of.
     NotRun(Option<Fault>),
+    /// It surely did not run, and does not before the counter is confirmed anew.
+    Unconfirmed(Fault),
     /// It was refused, and wrote nothing.
     Refused(Fault),
-}
-
-/// What became of the oldest ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// It ran, and these numbers are the asker's.
-    Granted(Grant),
-    /// It gave no number: it did not run, or its epoch has ended. Who asked may ask again.
-    NotRun,
-    /// It was refused, or nobody knows whether it ran: it must not be asked again.
-    Failed(StoreError),
-    /// No reply to an ask: the store no longer has what it granted last. Numbers of before may
-    /// have been granted to somebody else since.
-    AnswersLost,
 }

@@ -1,18 +1,18 @@
-//! The protocol of a store behind a connection: one of a closed set, matched once a call.
+//! How a store behind a connection is spoken to: one of a closed set, matched once a call.
 
 use std::time::Duration;
 
+use crate::counter::CounterId;
 use crate::limits::{
     BATCHES_IN_FLIGHT_MAX, HANDSHAKE_TIMEOUT, HEARTBEAT, POSTGRES_BATCHES_IN_FLIGHT_MAX,
 };
 use crate::store::change::ChangeProgress;
-use crate::store::counter::Counter;
 use crate::store::error::{Fault, StoreError};
 use crate::store::postgres::{self, Postgres};
 use crate::store::redis::Redis;
-use crate::store::request::{Event, LastGrant, Request};
+use crate::store::request::{LastGrant, Request, WireEvent};
 
-/// How a link speaks to its store.
+/// The protocol of a store.
 #[derive(Debug)]
 pub enum Wire {
     /// Redis, or Valkey.
@@ -30,35 +30,69 @@ impl Wire {
         }
     }
 
-    /// Writes one request.
-    pub fn send(&mut self, request: Request, out: &mut Vec<u8>) {
+    /// Whether counters may be confirmed before the handshake is answered.
+    pub fn is_handshake_pipelined(&self) -> bool {
         match self {
-            Wire::Redis(redis) => redis.write_request(request, out),
-            Wire::Postgres(postgres) => postgres.write_request(request, out),
+            Wire::Redis(_) => true,
+            Wire::Postgres(_) => false,
         }
     }
 
-    /// Writes one ask that was sent before, on a connection that is lost.
-    pub fn resend(&mut self, request: Request, out: &mut Vec<u8>) {
+    /// Writes what makes sure that a counter is there: creates it if it may be. `last`: the last
+    /// request that was granted something, whose answer the store is to have still.
+    pub fn write_confirm(&mut self, counter: CounterId, last: LastGrant, out: &mut Vec<u8>) {
         match self {
-            Wire::Redis(redis) => redis.write_request(request, out),
-            Wire::Postgres(postgres) => postgres.write_resent(request, out),
+            Wire::Redis(redis) => redis.write_confirm(counter, last, out),
+            Wire::Postgres(postgres) => postgres.write_confirm(counter, last, out),
         }
     }
 
-    /// An ask was granted something: the next handshake makes sure that the store still knows.
-    pub fn granted(&mut self, last: LastGrant) {
+    /// Whether a request would be sent now. A PostgreSQL transaction waits for the one before it.
+    pub fn can_send(&self) -> bool {
         match self {
-            Wire::Redis(redis) => redis.last_grant = last,
-            Wire::Postgres(postgres) => postgres.last_grant = last,
+            Wire::Redis(_) => true,
+            Wire::Postgres(postgres) => postgres.can_send(),
         }
     }
 
-    /// Writes one probe, which the store is to follow with a word of the next change, if it can.
-    pub fn probe(&mut self, out: &mut Vec<u8>) {
+    /// Writes one request, or keeps it until [`Wire::finish_requests`].
+    pub fn write_request(&mut self, counter: CounterId, request: Request, out: &mut Vec<u8>) {
         match self {
-            Wire::Redis(redis) => redis.probe(out),
+            Wire::Redis(redis) => redis.write_request(counter, request, out),
+            Wire::Postgres(postgres) => postgres.write_request(counter, request),
+        }
+    }
+
+    /// All requests of this wake were written: writes those that were kept.
+    pub fn finish_requests(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Wire::Redis(_) => {}
+            Wire::Postgres(postgres) => postgres.finish_requests(out),
+        }
+    }
+
+    /// Writes one request that was sent before, on a connection that is lost.
+    pub fn write_resent(&mut self, counter: CounterId, request: Request, out: &mut Vec<u8>) {
+        match self {
+            Wire::Redis(redis) => redis.write_request(counter, request, out),
+            Wire::Postgres(postgres) => postgres.write_resent(counter, request, out),
+        }
+    }
+
+    /// Writes one probe: a read that the store is to follow with a message of the next change, if
+    /// it can.
+    pub fn write_probe(&mut self, counter: CounterId, out: &mut Vec<u8>) {
+        match self {
+            Wire::Redis(redis) => redis.write_probe(counter, out),
             Wire::Postgres(_) => {} // It has no heartbeat, and tracks nothing.
+        }
+    }
+
+    /// Writes a write that changes nothing, to see whether the store takes it.
+    pub fn write_check(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Wire::Redis(redis) => redis.write_check(out),
+            Wire::Postgres(postgres) => postgres.write_check(out),
         }
     }
 
@@ -66,14 +100,6 @@ impl Wire {
     pub fn may_track(&self) -> bool {
         match self {
             Wire::Redis(redis) => redis.may_track(),
-            Wire::Postgres(_) => false,
-        }
-    }
-
-    /// Whether the store tells of changes after the probe that was answered last.
-    pub fn is_tracked(&self) -> bool {
-        match self {
-            Wire::Redis(redis) => redis.is_tracked(),
             Wire::Postgres(_) => false,
         }
     }
@@ -99,18 +125,10 @@ impl Wire {
     ///
     /// # Errors
     /// The connection must be given up.
-    pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
+    pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<WireEvent>, Fault> {
         match self {
             Wire::Redis(redis) => redis.next(out),
             Wire::Postgres(postgres) => postgres.next(out),
-        }
-    }
-
-    /// The counter that is asked for.
-    pub fn counter(&self) -> &Counter {
-        match self {
-            Wire::Redis(redis) => redis.counter(),
-            Wire::Postgres(postgres) => postgres.counter(),
         }
     }
 
@@ -122,7 +140,7 @@ impl Wire {
         }
     }
 
-    /// How long a connecting and its handshake may take.
+    /// How long connecting and the handshake may take, and confirming a counter.
     pub fn handshake_timeout(&self) -> Duration {
         match self {
             Wire::Redis(_) => HANDSHAKE_TIMEOUT,
@@ -130,7 +148,7 @@ impl Wire {
         }
     }
 
-    /// Batches that may be on their way at once.
+    /// Batches of one counter that may be in flight at once.
     pub fn batches_in_flight_max(&self) -> usize {
         match self {
             Wire::Redis(_) => BATCHES_IN_FLIGHT_MAX,
@@ -138,8 +156,8 @@ impl Wire {
         }
     }
 
-    /// Of those who were just answered, how many the next ask is worth waiting for: a commit is
-    /// dear, so all; a script is not, and while half of them come the other half is on its way.
+    /// Of those who were just answered, how many the next batch waits for: a commit is expensive,
+    /// so all; a script is not, and while half of them return the other half is on its way.
     pub fn expected_returning(&self, answered: usize) -> usize {
         match self {
             Wire::Redis(_) => answered / 2,

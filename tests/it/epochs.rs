@@ -80,8 +80,12 @@ fn wait_until_it_has_seen_the_store(daemon: &Daemon) {
     wait_until("word of the store", || !["connecting", "timeout"].contains(&&*reason(daemon)));
 }
 
+/// A reset, or with `--taken` a set.
 fn reset(store_url: &str, arguments: &[&str]) -> Finished {
-    run(&[&["--reset", "--store", store_url], arguments].concat(), &[])
+    let is_set = arguments.contains(&"--taken");
+    let command: &[&str] =
+        if is_set { &["set", "default"] } else { &["reset", "default", "--yes"] };
+    run(&[command, &["--store", store_url], arguments].concat(), &[])
 }
 
 fn reset_well(server: &StoreServer, arguments: &[&str]) {

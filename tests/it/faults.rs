@@ -4,6 +4,7 @@
 mod absence;
 mod backwards;
 mod postgres;
+mod postgres_counters;
 mod postgres_table;
 mod redis_script;
 mod refusals;

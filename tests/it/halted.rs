@@ -46,7 +46,9 @@ fn a_halted_counter_costs_redis_no_call_a_request() {
 #[test]
 fn whatever_brings_numbers_back_is_seen_by_every_process() {
     let reset = |server: &StoreServer| {
-        let output = run(&["--reset", "--store", &server.url(), "--limit", "3"], &[]);
+        let url = server.url();
+        let arguments = ["reset", "default", "--yes", "--store", &url, "--limit", "3"];
+        let output = run(&arguments, &[]);
         assert_eq!(output.code, Some(0), "{output:?}");
     };
     let raise = |server: &StoreServer| server.set_limit(100);

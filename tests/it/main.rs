@@ -1,6 +1,7 @@
 //! The one integration test binary: the real program, run as its users run it.
 
 mod daemon;
+mod documents;
 mod epochs;
 mod exactly_once;
 mod faults;

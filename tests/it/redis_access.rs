@@ -24,6 +24,7 @@ const RIGHTS: &[&str] = &[
     "+hget",
     "+hset",
     "+hdel",
+    "+setrange",
     "+time",
     "+client|tracking",
     "+client|caching",
@@ -100,6 +101,25 @@ fn a_user_with_few_rights_is_enough() {
     assert!(client.get("/").is_halted());
     let denied: Value = redis.command(&["ACL", "LOG"]);
     assert_eq!(denied, Value::Array(Vec::new()), "it tried more than it needs");
+}
+
+/// Whoever gave the rights of an earlier version is served as before.
+#[test]
+fn without_the_right_to_setrange_readiness_is_proved_by_reading() {
+    let redis = RedisServer::start(&[]);
+    let user = ["ACL", "SETUSER", "counter", "on", ">secret", "~headcount:*", "-@all"];
+    let rights: Vec<&str> = RIGHTS.iter().copied().filter(|it| *it != "+setrange").collect();
+    let () = redis.command(&[&user[..], &rights].concat());
+    let url = format!("redis://counter:secret@127.0.0.1:{}", redis.port());
+    let daemon = Daemon::start_with_store(&url, &[ONE_THREAD]);
+    for _ in 0..2 {
+        assert_eq!(daemon.client().get("/readyz").status, 200);
+        std::thread::sleep(headcount::limits::WRITE_CHECK_INTERVAL); // What it knows grows old.
+    }
+    daemon.wait_for_log("that it only reads", |line| {
+        line["msg"] == "readiness is proved by reading only"
+    });
+    assert_eq!(daemon.client().get("/").number(), Some(1));
 }
 
 #[test]

@@ -1,18 +1,21 @@
-//! The mind of headcount without a socket: services, clients and one model store, driven through
-//! random schedules and held against the promises after every step.
+//! headcount without a socket: engines, their clients and one model store with up to four counters,
+//! driven through random schedules and held against the promises after every step.
 //!
-//! One seed decides everything: splits of bytes, closes, losses of the link (before or after the
-//! store has run what was sent, or so that it runs it twice), restarts of processes and of the
-//! store, failovers to an older copy, loss of all data, a store out of memory, resets, sets,
-//! limits written by hand, jumps of the clock. The store's scripts are the real ones. A failure
-//! prints its seed and the shortest schedule that still fails; `SIMULATION_SEED=N cargo test --test
-//! it simulation` runs that seed alone.
+//! One seed decides everything: splits of bytes, closes, losses of a connection (before or after
+//! the store has run what was sent, or so that it runs it twice), restarts of processes and of the
+//! store, failovers to an older copy, loss of all data or of one counter, a store out of memory,
+//! counters that an operator has damaged, resets, sets, limits written by hand, jumps of the clock.
+//! The store's scripts are the real ones. A failure prints its seed and the shortest schedule that
+//! still fails, with the counter of each step; `SIMULATION_SEED=N cargo test --test it simulation`
+//! runs that seed alone.
 
 mod client;
+mod keys;
 mod lua;
 mod node;
 mod oracle;
 mod reset_run;
+mod resp;
 mod schedule;
 mod store;
 mod totals;
@@ -63,7 +66,7 @@ fn fail(seed: u64, steps: Vec<Step>) {
     let shortest = shorten(steps, |steps| catch_unwind(|| run(seed, steps)).is_err());
     set_hook(hook);
     for (number, step) in shortest.iter().enumerate() {
-        eprintln!("{number}: {:?}", step.action);
+        eprintln!("{number}: {:?} {}", step.action, step.counter);
     }
     eprintln!(
         "seed {seed} broke a promise; SIMULATION_SEED={seed} repeats it; as short as can be:"

@@ -8,7 +8,9 @@
 //!
 //! It keeps no bytes: what it does not consume is handed in again, with more behind.
 
-use crate::api::route::{self, Route};
+use crate::api::route::{self, Query, Route};
+use crate::counter::{CounterId, CounterNames};
+use crate::engine::batcher::Op;
 use crate::http::{self, Body, Framing, Method, Persistence, Refusal, Request, Skipped};
 
 /// What a parsed request wants, free of its bytes.
@@ -27,13 +29,31 @@ impl RequestKind {
     pub const NOTHING: RequestKind =
         RequestKind { route: Route::NotFound, head_only: false, persistence: Persistence::Close };
 
-    fn of(request: &Request<'_>) -> RequestKind {
+    /// What such requests wait for.
+    pub fn awaited(self) -> Awaited {
+        match self.route {
+            Route::Counter(Query::Take, counter) => Awaited::Counter(counter, Op::Take),
+            Route::Counter(_, counter) => Awaited::Counter(counter, Op::Peek),
+            _ => Awaited::WriteCheck,
+        }
+    }
+
+    fn of(request: &Request<'_>, counters: &CounterNames) -> RequestKind {
         RequestKind {
-            route: route::route(request.method, request.path),
+            route: route::route(request.method, request.path, counters),
             head_only: request.method == Method::Head,
             persistence: request.persistence,
         }
     }
+}
+
+/// What the requests of a client wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// The store's reply to a request for this counter.
+    Counter(CounterId, Op),
+    /// Whether the store takes writes.
+    WriteCheck,
 }
 
 /// How far one [`Reader::read`] came.
@@ -76,13 +96,14 @@ impl Reader {
         &mut self,
         bytes: &[u8],
         awaited: Option<RequestKind>,
+        counters: &CounterNames,
     ) -> Result<Progress, Refusal> {
         match &mut self.body {
             Some((body, kind)) => {
                 let (skipped, kind) = (body.skip(bytes)?, *kind);
                 Ok(self.pass(skipped, kind))
             }
-            None => self.read_head(bytes, awaited),
+            None => self.read_head(bytes, awaited, counters),
         }
     }
 
@@ -104,6 +125,7 @@ impl Reader {
         &mut self,
         bytes: &[u8],
         awaited: Option<RequestKind>,
+        counters: &CounterNames,
     ) -> Result<Progress, Refusal> {
         let parsed = match http::parse(bytes) {
             // Answers go out in order, so a refusal waits as well.
@@ -113,7 +135,7 @@ impl Reader {
         let Some((request, consumed)) = parsed else {
             return Ok(Progress::More);
         };
-        let kind = RequestKind::of(&request);
+        let kind = RequestKind::of(&request, counters);
         let is_bodiless = request.framing == Framing::None;
         if awaited.is_some_and(|awaited| awaited != kind || !is_bodiless) {
             return Ok(Progress::Held);
@@ -142,10 +164,9 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::route::Question;
 
     const TAKE: RequestKind = RequestKind {
-        route: Route::Store(Question::Take),
+        route: Route::Counter(Query::Take, CounterId::FIRST),
         head_only: false,
         persistence: Persistence::KeepAlive,
     };
@@ -156,18 +177,18 @@ mod tests {
     fn a_request_of_the_awaited_kind_goes_on_and_another_is_held() {
         let mut reader = Reader::default();
         let whole = Progress::Request { consumed: GET.len(), kind: TAKE };
-        assert_eq!(reader.read(GET, Some(TAKE)), Ok(whole));
-        let status = RequestKind { route: Route::Store(Question::Status), ..TAKE };
-        assert_eq!(reader.read(GET, Some(status)), Ok(Progress::Held));
-        assert_eq!(reader.read(POST, Some(TAKE)), Ok(Progress::Held));
+        assert_eq!(reader.read(GET, Some(TAKE), &CounterNames::default()), Ok(whole));
+        let status = RequestKind { route: Route::Counter(Query::Status, CounterId::FIRST), ..TAKE };
+        assert_eq!(reader.read(GET, Some(status), &CounterNames::default()), Ok(Progress::Held));
+        assert_eq!(reader.read(POST, Some(TAKE), &CounterNames::default()), Ok(Progress::Held));
     }
 
     #[test]
     fn a_refusal_is_held_until_the_awaited_are_answered() {
         let mut reader = Reader::default();
         let bad = b"GET / HTTP/1.1\r\n\r\n";
-        assert_eq!(reader.read(bad, Some(TAKE)), Ok(Progress::Held));
-        assert_eq!(reader.read(bad, None), Err(Refusal::MissingHost));
+        assert_eq!(reader.read(bad, Some(TAKE), &CounterNames::default()), Ok(Progress::Held));
+        assert_eq!(reader.read(bad, None, &CounterNames::default()), Err(Refusal::MissingHost));
     }
 
     #[test]
@@ -177,13 +198,16 @@ mod tests {
         assert!(reader.is_head(b"HEAD "));
         assert!(!reader.is_head(POST));
         let head = [b"HEAD", &POST[4..]].concat();
-        assert!(reader.read(&head, None).is_ok());
+        assert!(reader.read(&head, None, &CounterNames::default()).is_ok());
         assert!(reader.is_head(b"GET "), "bytes of the body");
-        assert!(reader.read(b"hello", None).is_ok());
+        assert!(reader.read(b"hello", None, &CounterNames::default()).is_ok());
         assert!(!reader.is_head(GET));
         let chunked = b"HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-        assert!(reader.read(chunked, None).is_ok());
-        assert_eq!(reader.read(b"x\r\n", None), Err(Refusal::MalformedChunkLine));
+        assert!(reader.read(chunked, None, &CounterNames::default()).is_ok());
+        assert_eq!(
+            reader.read(b"x\r\n", None, &CounterNames::default()),
+            Err(Refusal::MalformedChunkLine)
+        );
         assert!(reader.is_head(b"x\r\n"), "of a refused one too");
     }
 
@@ -191,12 +215,12 @@ mod tests {
     fn a_body_is_read_past_in_any_pieces() {
         let mut reader = Reader::default();
         let head = Progress::Body { consumed: POST.len(), expects_continue: false };
-        assert_eq!(reader.read(POST, None), Ok(head));
+        assert_eq!(reader.read(POST, None, &CounterNames::default()), Ok(head));
         assert!(reader.is_in_body());
         let part = Progress::Body { consumed: 2, expects_continue: false };
-        assert_eq!(reader.read(b"he", None), Ok(part));
+        assert_eq!(reader.read(b"he", None, &CounterNames::default()), Ok(part));
         let whole = Progress::Request { consumed: 3, kind: TAKE };
-        assert_eq!(reader.read(b"lloGET", None), Ok(whole));
+        assert_eq!(reader.read(b"lloGET", None, &CounterNames::default()), Ok(whole));
         assert!(!reader.is_in_body());
     }
 }

@@ -2,13 +2,19 @@
 
 use std::time::{Duration, SystemTime};
 
+use std::sync::Arc;
+
 use super::*;
+use crate::api::body::Outcome;
 use crate::counter::Count;
+use crate::counter::CounterId;
+use crate::engine::batcher::Op;
 use crate::http::{Date, Status};
 use crate::limits::{
     DISCARDED_BYTES_MAX, IDLE_TIMEOUT, LINGER_TIMEOUT, READ_BYTES_MAX, REQUEST_TIMEOUT,
     SEND_TIMEOUT, SWEEP_INTERVAL,
 };
+use crate::store::counters::Counters;
 use crate::store::error::StoreError;
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -26,7 +32,9 @@ impl Fixture {
     fn new() -> Fixture {
         let now = Instant::now();
         let date = Date::at(SystemTime::UNIX_EPOCH);
-        let turn = Turn { now, date, halted_status: Status::Gone, draining: false };
+        let counters = Counters::new([("shoes", 9), ("hats", 9)].into_iter(), true);
+        let counters = Arc::new(counters);
+        let turn = Turn { now, date, halted_status: Status::Gone, counters, draining: false };
         Fixture { client: Client::new(now), turn }
     }
 
@@ -70,7 +78,7 @@ fn number(number: u64) -> String {
 fn pipelined_takes_all_ask_at_once_and_are_answered_in_order() {
     let mut fixture = Fixture::new();
     assert_eq!(fixture.receive(&GET.repeat(3)), 3);
-    assert_eq!(fixture.client.op(), Op::Take);
+    assert_eq!(fixture.client.awaited(), Awaited::Counter(CounterId::FIRST, Op::Take));
     for outcome in [Outcome::Number(7), Outcome::Number(8), Outcome::Halted(8)] {
         fixture.answer(outcome);
     }
@@ -95,7 +103,7 @@ fn another_kind_of_request_waits_until_those_before_it_are_answered() {
     assert_eq!(fixture.sent(), [""; 0]);
     fixture.answer(Outcome::Number(1));
     assert_eq!(fixture.receive(""), 1);
-    assert_eq!(fixture.client.op(), Op::Peek);
+    assert_eq!(fixture.client.awaited(), Awaited::Counter(CounterId::FIRST, Op::Peek));
     assert_eq!(fixture.sent(), [number(1), r#"{"status":"alive"}"#.to_owned()]);
     fixture.answer(Outcome::Read(Count { taken: 1, limit: 9 }));
     assert_eq!(fixture.receive(""), 1);

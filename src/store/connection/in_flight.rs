@@ -1,4 +1,5 @@
-//! The asks that have no reply yet, oldest first. Sent again, an ask keeps its sequence number.
+//! The requests for one counter that have no reply yet, oldest first. Sent again, a request keeps
+//! its sequence number.
 
 use std::collections::VecDeque;
 use std::iter;
@@ -12,24 +13,22 @@ use crate::limits::RESEND_AGE_MAX;
 use crate::store::high_water::Position;
 use crate::store::request::{LastGrant, Request};
 
-/// An ask without a reply.
+/// A request without a reply.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
-    /// What was asked.
+    /// What was sent.
     pub request: Request,
     /// It was sent before: that it does not run now does not say that it never did.
     pub is_again: bool,
     /// When it was sent for the first time.
     since: Instant,
-    /// When the connection is given up for it.
-    deadline: Instant,
 }
 
-/// The asks of a connection, over all its connections.
+/// The requests of a link for one counter, over all its connections.
 #[derive(Debug, Default)]
 pub struct InFlight {
     sent: VecDeque<Sent>,
-    /// Asks so far.
+    /// Requests so far.
     sequence: u64,
     last_grant: LastGrant,
     /// The last number of the last grant.
@@ -39,39 +38,37 @@ pub struct InFlight {
 impl InFlight {
     /// A new request, which gets its sequence number and is sent now.
     ///
-    /// `has_unclaimed`: the asker has numbers at hand, and the store is to confirm that they are.
+    /// `has_unclaimed`: there are numbers at hand, and the store is to confirm that they are.
     pub fn push(
         &mut self,
         count: u64,
         seen: Position,
         has_unclaimed: bool,
         now: Instant,
-        deadline: Instant,
     ) -> Request {
         self.sequence += 1;
         let is_to_confirm = has_unclaimed && self.last_grant.epoch == seen.epoch;
         let confirm = if is_to_confirm { self.last_grant.sequence } else { 0 };
         let request = Request { sequence: self.sequence, count, seen, confirm };
-        self.sent.push_back(Sent { request, is_again: false, since: now, deadline });
+        self.sent.push_back(Sent { request, is_again: false, since: now });
         request
     }
 
-    /// An ask was granted something.
-    pub fn granted(&mut self, sequence: u64, grant: Grant) -> LastGrant {
+    /// A request was granted something.
+    pub fn granted(&mut self, sequence: u64, grant: Grant) {
         self.last_grant = LastGrant { sequence, epoch: grant.epoch };
         self.last_number = grant.count().taken;
+    }
+
+    /// The last request that was granted something.
+    pub fn last_grant(&self) -> LastGrant {
         self.last_grant
     }
 
-    /// Whether this was granted before, or numbers behind it in its epoch: asks are answered in
+    /// Whether this was granted before, or numbers behind it in its epoch: requests are answered in
     /// order, and so are numbers, unless the store has lost some.
     pub fn has_granted(&self, grant: Grant) -> bool {
         (grant.epoch, grant.first) <= (self.last_grant.epoch, self.last_number)
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.sent.len()
     }
 
     /// Whether there is none.
@@ -84,61 +81,54 @@ impl InFlight {
         self.sent.front().copied()
     }
 
+    /// Whether this one has no reply yet. They are replied to in order.
+    pub fn contains(&self, sequence: u64) -> bool {
+        self.sent.front().is_some_and(|sent| sent.request.sequence <= sequence)
+    }
+
     /// The oldest was answered.
     pub fn pop(&mut self) {
         self.sent.pop_front();
     }
 
-    /// When the connection is given up for the oldest.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.sent.front().map(|sent| sent.deadline)
-    }
-
-    /// All of them, which are sent again now by one who has `seen` so much.
-    pub fn resend_all(
-        &mut self,
-        seen: Position,
-        deadline: Instant,
-    ) -> impl Iterator<Item = Request> + '_ {
-        self.sent.iter_mut().map(move |sent| {
-            (sent.is_again, sent.deadline) = (true, deadline);
-            // The handshake has confirmed what was to be confirmed.
-            sent.request = Request { seen, confirm: 0, ..sent.request };
-            sent.request
-        })
+    /// The oldest, which is sent again by a process that has `seen` so much.
+    pub fn resend(&mut self, seen: Position) -> Option<Request> {
+        let sent = self.sent.front_mut()?;
+        sent.is_again = true;
+        // Confirming the counter has confirmed what was to be confirmed.
+        sent.request = Request { seen, confirm: 0, ..sent.request };
+        Some(sent.request)
     }
 
     /// Drops those of an epoch before this one, and returns how many they were: what they took, if
     /// they ran, ended with their epoch, and they run in no other.
     pub fn end_before(&mut self, epoch: u64) -> usize {
         let is_over = |sent: &mut Sent| sent.request.seen.epoch < epoch;
-        let ended = iter::from_fn(|| self.sent.pop_front_if(is_over));
-        let (count, numbers) =
-            ended.fold((0, 0), |(count, numbers), sent| (count + 1, numbers + sent.request.count));
-        in_doubt(numbers);
-        count
-    }
-
-    /// Numbers asked for without a reply.
-    pub fn numbers(&self) -> u64 {
-        self.sent.iter().map(|sent| sent.request.count).sum()
+        self.drop_front_while(is_over)
     }
 
     /// Drops those too old to be sent again, which may have run, and returns how many they were.
     pub fn give_up(&mut self, now: Instant) -> usize {
         let is_too_old = |sent: &mut Sent| now.duration_since(sent.since) > RESEND_AGE_MAX;
-        let (mut given_up, mut numbers) = (0, 0);
-        while let Some(lost) = self.sent.pop_front_if(is_too_old) {
-            given_up += 1;
-            numbers += lost.request.count;
-        }
-        in_doubt(numbers);
-        given_up
+        self.drop_front_while(is_too_old)
+    }
+
+    /// Numbers requested without a reply.
+    pub fn numbers(&self) -> u64 {
+        self.sent.iter().map(|sent| sent.request.count).sum()
+    }
+
+    fn drop_front_while(&mut self, is_to_drop: impl Fn(&mut Sent) -> bool) -> usize {
+        let dropped = iter::from_fn(|| self.sent.pop_front_if(&is_to_drop));
+        let (count, numbers) = dropped
+            .fold((0, 0), |(count, numbers), sent| (count + 1, numbers + sent.request.count));
+        log_in_doubt(numbers);
+        count
     }
 }
 
-/// Says how many numbers nobody knows of: the store may have granted them.
-pub fn in_doubt(numbers: u64) {
+/// Logs how many numbers nobody knows of: the store may have granted them.
+pub fn log_in_doubt(numbers: u64) {
     if numbers > 0 {
         warn!(target: LOG_TARGET, numbers;
             "numbers in doubt: requested, perhaps taken, never handed out");

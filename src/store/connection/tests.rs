@@ -1,20 +1,18 @@
 //! The life of a connection in virtual time, with a store of a few canned replies.
 
-mod halted;
-
 use super::*;
 use crate::config::{Endpoint, RedisUrl, StoreUrl};
 use crate::counter::Grant;
 use crate::limits::{
-    BACKOFF_MAX, BACKOFF_MIN, BATCHES_IN_FLIGHT_MAX, HALT_CACHE_TTL, HANDSHAKE_TIMEOUT, HEARTBEAT,
-    PROBE_TIMEOUT, REPLY_BYTES_MAX, RESEND_AGE_MAX,
+    BACKOFF_MAX, BACKOFF_MIN, HANDSHAKE_TIMEOUT, HEARTBEAT, REPLY_BYTES_MAX, RESEND_AGE_MAX,
 };
-use crate::store::counter::Counter;
+use crate::store::counters::Counters;
 use crate::store::postgres::Postgres;
 use crate::store::redis::Redis;
 
+const FIRST: CounterId = CounterId::FIRST;
 const TIMEOUT: Duration = Duration::from_millis(500);
-const HANDSHAKE_DONE: &[u8] = b"%0\r\n+hash\r\n+hash\r\n+OK\r\n-NOPERM\r\n+found\r\n\
+const HANDSHAKE_DONE: &[u8] = b"%0\r\n+hash\r\n+hash\r\n-NOPERM\r\n+OK\r\n+found\r\n\
     *4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
 const HANDSHAKE_DONE_AGAIN: &[u8] =
     b"%0\r\n+hash\r\n+hash\r\n+OK\r\n+found\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
@@ -24,10 +22,14 @@ const POSTGRES_GRANTED: &[u8] = b"D\0\0\0\x72\0\x09\0\0\0\x08\0\0\0\0\0\0\0\x01\
     \0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\x09\
     \0\0\0\x08\0\0\0\0\0\0\0\x05\0\0\0\x08\0\0\0\0\0\0\0\x01\
     \0\0\0\x08\0\0\0\0\0\0\0\x02\0\0\0\x08\0\0\0\0\0\0\0\0\
-    \0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\0Z\0\0\0\x05I";
+    \0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\0C\0\0\0\x0dSELECT 1\0Z\0\0\0\x05I";
 
 fn count_of(what: &str, bytes: &[u8]) -> usize {
     String::from_utf8_lossy(bytes).matches(what).count()
+}
+
+fn counters() -> Arc<Counters> {
+    Arc::new(Counters::new([("default", 9)].into_iter(), true))
 }
 
 struct Fixture {
@@ -40,8 +42,9 @@ impl Fixture {
         let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
         let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
         let now = Instant::now();
-        let redis = Redis::new(url, Counter::new("default", 9), 7);
-        let connection = Connection::new(Wire::Redis(Box::new(redis)), TIMEOUT, 7, now);
+        let known = counters();
+        let redis = Redis::new(url, Arc::clone(&known), None, 7);
+        let connection = Connection::new(Wire::Redis(Box::new(redis)), known, TIMEOUT, 7, now);
         Fixture { connection, now }
     }
 
@@ -49,9 +52,9 @@ impl Fixture {
         let mut fixture = Fixture::new();
         fixture.tick();
         assert_eq!(fixture.commands(), [Command::Connect]);
-        fixture.connection.connected();
+        fixture.connection.connected(fixture.now);
         fixture.receive(HANDSHAKE_DONE);
-        assert!(fixture.connection.can_send());
+        assert!(fixture.connection.is_ready(FIRST));
         fixture.sent();
         fixture
     }
@@ -60,17 +63,21 @@ impl Fixture {
     fn postgres() -> Fixture {
         let url = StoreUrl::parse("postgres://localhost?connect_timeout=3");
         let Ok(StoreUrl::Postgres(url)) = url else { panic!("the URL is good") };
-        let postgres = Postgres::new(*url, Counter::new("default", 9), TIMEOUT, 7);
+        let known = counters();
+        let postgres = Postgres::new(*url, Arc::clone(&known), None, TIMEOUT, 7);
         let now = Instant::now();
-        let connection = Connection::new(Wire::Postgres(Box::new(postgres)), TIMEOUT, 7, now);
+        let connection =
+            Connection::new(Wire::Postgres(Box::new(postgres)), known, TIMEOUT, 7, now);
         let mut fixture = Fixture { connection, now };
         fixture.tick();
-        fixture.connection.connected();
+        fixture.connection.connected(fixture.now);
         fixture.receive(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I");
         fixture.receive(b"D\0\0\0\x0d\0\x01\0\0\0\x03offZ\0\0\0\x05I");
-        fixture.receive(b"Z\0\0\0\x05I");
+        for _step in ["clean", "prepare"] {
+            fixture.receive(b"Z\0\0\0\x05I");
+        }
         fixture.receive(POSTGRES_GRANTED);
-        assert!(fixture.connection.can_send());
+        assert!(fixture.connection.is_ready(FIRST));
         fixture.commands();
         fixture
     }
@@ -92,8 +99,16 @@ impl Fixture {
         std::iter::from_fn(|| self.connection.command()).collect()
     }
 
-    fn replies(&mut self) -> Vec<Reply> {
+    fn events(&mut self) -> Vec<StoreEvent> {
         std::iter::from_fn(|| self.connection.poll()).collect()
+    }
+
+    fn replies(&mut self) -> Vec<Reply> {
+        let reply = |event| match event {
+            StoreEvent::Replied(FIRST, reply) => Some(reply),
+            _ => None,
+        };
+        self.events().into_iter().filter_map(reply).collect()
     }
 
     /// What was written since the last call.
@@ -107,60 +122,53 @@ impl Fixture {
 #[test]
 fn it_connects_at_the_first_tick_and_asks_only_when_greeted() {
     let mut fixture = Fixture::new();
-    assert!(!fixture.connection.can_send());
+    assert!(!fixture.connection.is_ready(FIRST));
     assert_eq!(fixture.connection.deadline(), Some(fixture.now));
     fixture.tick();
     assert_eq!(fixture.commands(), [Command::Connect]);
-    fixture.connection.connected();
+    fixture.connection.connected(fixture.now);
     assert!(!fixture.sent().is_empty());
-    assert!(!fixture.connection.can_send());
+    assert!(!fixture.connection.is_ready(FIRST));
     fixture.receive(HANDSHAKE_DONE);
-    assert!(fixture.connection.can_send());
+    assert!(fixture.connection.is_ready(FIRST));
     assert_eq!(fixture.connection.deadline(), Some(fixture.now + HEARTBEAT));
 }
 
 #[test]
 fn replies_come_in_the_order_of_the_asks() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(1, None, fixture.now);
-    fixture.connection.send(2, None, fixture.now);
+    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.send(FIRST, 2, false, fixture.now);
     fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n*4\r\n:2\r\n:2\r\n:9\r\n:5\r\n");
     let expected = [(1, 1), (2, 2)].map(|(first, granted)| {
         let limit = 9;
         Reply::Granted(Grant { first, granted, limit, epoch: 5 })
     });
     assert_eq!(fixture.replies(), expected);
-    assert!(fixture.connection.can_send());
-}
-
-#[test]
-fn no_more_than_the_bound_of_batches_is_in_flight() {
-    let mut fixture = Fixture::ready();
-    for _ in 0..BATCHES_IN_FLIGHT_MAX {
-        assert!(fixture.connection.can_send());
-        fixture.connection.send(1, None, fixture.now);
-    }
-    assert!(!fixture.connection.can_send());
-    fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n");
-    assert!(fixture.connection.can_send());
+    assert!(fixture.connection.is_ready(FIRST));
 }
 
 #[test]
 fn what_is_in_flight_when_the_connection_is_lost_is_asked_again_under_the_same_number() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(1, None, fixture.now);
-    fixture.connection.send(2, None, fixture.now);
+    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.send(FIRST, 2, false, fixture.now);
     let asks = fixture.sent();
     fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
     assert_eq!(fixture.replies(), []);
     assert_eq!(fixture.commands(), [Command::Disconnect]);
     fixture.pass(BACKOFF_MAX);
     assert_eq!(fixture.commands(), [Command::Connect]);
-    fixture.connection.connected();
+    fixture.connection.connected(fixture.now);
     fixture.sent();
     fixture.receive(HANDSHAKE_DONE_AGAIN);
-    assert_eq!(fixture.sent(), asks);
-    fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n*4\r\n:2\r\n:2\r\n:9\r\n:5\r\n");
+    let first = fixture.sent();
+    fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n");
+    let second = fixture.sent();
+    assert!(asks.starts_with(&first) && first.len() < asks.len(), "one after the other");
+    let sequence = b"$1\r\n2\r\n$20\r\na:0000000000000007:0\r\n";
+    assert!(second.windows(sequence.len()).any(|bytes| bytes == sequence));
+    fixture.receive(b"*4\r\n:2\r\n:2\r\n:9\r\n:5\r\n");
     assert_eq!(fixture.replies().len(), 2);
 }
 
@@ -169,26 +177,26 @@ fn what_is_in_flight_when_the_connection_is_lost_is_asked_again_under_the_same_n
 #[test]
 fn what_is_asked_again_is_asked_until_it_is_answered() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(1, None, fixture.now);
+    fixture.connection.send(FIRST, 1, false, fixture.now);
     let request = fixture.sent();
     for _ in 0..3 {
         fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
         fixture.pass(BACKOFF_MAX);
-        fixture.connection.connected();
+        fixture.connection.connected(fixture.now);
         fixture.sent();
         fixture.receive(HANDSHAKE_DONE_AGAIN);
         assert_eq!(fixture.sent(), request);
         fixture.receive(b"-OOM command not allowed\r\n");
         assert_eq!(fixture.replies(), []);
-        assert_eq!(fixture.connection.last_error().error, StoreError::OutOfMemory);
-        assert!(!fixture.connection.can_send());
+        assert_eq!(fixture.connection.last_error(FIRST), StoreError::OutOfMemory);
+        assert!(!fixture.connection.is_ready(FIRST));
     }
 }
 
 #[test]
 fn an_ask_too_old_to_be_remembered_fails_and_is_not_sent_again() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(1, None, fixture.now);
+    fixture.connection.send(FIRST, 1, false, fixture.now);
     fixture.sent();
     fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
     assert_eq!(fixture.replies(), []);
@@ -202,28 +210,28 @@ fn an_ask_too_old_to_be_remembered_fails_and_is_not_sent_again() {
 #[test]
 fn an_ask_that_grew_too_old_between_two_connections_is_not_sent_again() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(1, None, fixture.now);
+    fixture.connection.send(FIRST, 1, false, fixture.now);
     fixture.sent();
     fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
     assert_eq!(fixture.replies(), []);
     fixture.pass(RESEND_AGE_MAX + Duration::from_secs(20));
-    fixture.connection.connected();
+    fixture.connection.connected(fixture.now);
     fixture.sent();
     fixture.receive(HANDSHAKE_DONE_AGAIN);
     assert_eq!(fixture.replies(), [Reply::Failed(StoreError::Unreachable)]);
     assert_eq!(count_of("EVALSHA", &fixture.sent()), 0);
-    assert!(fixture.connection.can_send());
+    assert!(fixture.connection.is_ready(FIRST));
 }
 
 /// What it took, if it ran, has ended with its epoch.
 #[test]
 fn an_ask_of_an_epoch_that_has_ended_is_not_sent_again() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(1, None, fixture.now);
-    fixture.connection.send(2, None, fixture.now);
+    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.send(FIRST, 2, false, fixture.now);
     fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
     fixture.pass(BACKOFF_MAX);
-    fixture.connection.connected();
+    fixture.connection.connected(fixture.now);
     fixture.sent();
     fixture.receive(&HANDSHAKE_DONE_AGAIN[..HANDSHAKE_DONE_AGAIN.len() - 4]);
     fixture.receive(b":6\r\n");
@@ -234,23 +242,23 @@ fn an_ask_of_an_epoch_that_has_ended_is_not_sent_again() {
 #[test]
 fn an_ask_without_reply_ends_the_connection_at_its_deadline() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(1, None, fixture.now);
+    fixture.connection.send(FIRST, 1, false, fixture.now);
     assert_eq!(fixture.connection.deadline(), Some(fixture.now + TIMEOUT));
     fixture.pass(TIMEOUT - Duration::from_millis(1));
     assert_eq!(fixture.replies(), []);
     fixture.pass(Duration::from_millis(1));
     assert_eq!(fixture.commands(), [Command::Disconnect]);
-    assert_eq!(fixture.connection.last_error().error, StoreError::Timeout);
+    assert_eq!(fixture.connection.last_error(FIRST), StoreError::Timeout);
 }
 
 #[test]
 fn a_store_that_never_greets_is_given_up() {
     let mut fixture = Fixture::new();
     fixture.tick();
-    fixture.connection.connected();
+    fixture.connection.connected(fixture.now);
     fixture.pass(HANDSHAKE_TIMEOUT);
     assert_eq!(fixture.commands(), [Command::Connect, Command::Disconnect]);
-    assert_eq!(fixture.connection.last_error().error, StoreError::Timeout);
+    assert_eq!(fixture.connection.last_error(FIRST), StoreError::Timeout);
 }
 
 #[test]
@@ -270,7 +278,7 @@ fn the_backoff_grows_to_its_bound_and_starts_anew_after_a_greeting() {
 
     fixture.now = fixture.connection.deadline().unwrap();
     fixture.tick();
-    fixture.connection.connected();
+    fixture.connection.connected(fixture.now);
     fixture.receive(HANDSHAKE_DONE);
     fixture.connection.lost(StoreError::Unreachable, "closed", fixture.now);
     assert!(fixture.connection.deadline().unwrap() - fixture.now <= BACKOFF_MIN);
@@ -279,32 +287,35 @@ fn the_backoff_grows_to_its_bound_and_starts_anew_after_a_greeting() {
 #[test]
 fn an_error_refuses_its_ask_and_keeps_the_connection() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(1, None, fixture.now);
+    fixture.connection.send(FIRST, 1, false, fixture.now);
     fixture.receive(b"-OOM command not allowed\r\n");
     assert_eq!(fixture.replies(), [Reply::Failed(StoreError::OutOfMemory)]);
-    assert!(fixture.connection.can_send());
+    assert!(fixture.connection.is_ready(FIRST));
     assert_eq!(fixture.commands(), []);
 }
 
 #[test]
 fn what_did_not_run_may_be_asked_again_and_names_its_hindrance() {
     let mut fixture = Fixture::postgres();
-    fixture.connection.send(1, None, fixture.now);
+    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.finish_requests();
     fixture.receive(b"E\0\0\0\x19SERROR\0C55P03\0Mlock\0\0Z\0\0\0\x05I");
     assert_eq!(fixture.replies(), [Reply::NotRun]);
-    assert_eq!(fixture.connection.last_error().error, StoreError::Locked);
-    assert!(fixture.connection.can_send());
+    assert_eq!(fixture.connection.last_error(FIRST), StoreError::Locked);
+    assert!(fixture.connection.is_ready(FIRST));
     assert_eq!(fixture.commands(), []);
-    fixture.connection.send(0, None, fixture.now);
+    fixture.connection.send(FIRST, 0, false, fixture.now);
+    fixture.connection.finish_requests();
     fixture.receive(POSTGRES_GRANTED);
-    assert_eq!(fixture.connection.last_error().error, StoreError::Timeout);
+    assert_eq!(fixture.connection.last_error(FIRST), StoreError::Timeout);
 }
 
 #[test]
 fn a_protocol_has_its_own_bounds() {
     let mut fixture = Fixture::postgres();
-    fixture.connection.send(1, None, fixture.now);
-    assert!(!fixture.connection.can_send());
+    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.finish_requests();
+    assert!(!fixture.connection.is_ready(FIRST));
     fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
     fixture.pass(BACKOFF_MAX);
     assert_eq!(fixture.connection.deadline(), Some(fixture.now + Duration::from_secs(3)));
@@ -313,7 +324,7 @@ fn a_protocol_has_its_own_bounds() {
 #[test]
 fn more_granted_than_asked_for_is_never_handed_out() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(1, None, fixture.now);
+    fixture.connection.send(FIRST, 1, false, fixture.now);
     fixture.receive(b"*4\r\n:1\r\n:2\r\n:9\r\n:5\r\n");
     assert_eq!(fixture.replies(), []);
     assert_eq!(fixture.commands(), [Command::Disconnect]);
@@ -323,28 +334,34 @@ fn more_granted_than_asked_for_is_never_handed_out() {
 #[test]
 fn a_number_granted_again_is_not_handed_out() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(1, None, fixture.now);
-    fixture.connection.send(1, None, fixture.now);
+    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.send(FIRST, 1, false, fixture.now);
     fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n");
     let grant = Grant { first: 1, granted: 1, limit: 9, epoch: 5 };
     let refused = Reply::Failed(StoreError::Backwards);
-    let expected = [Reply::Granted(grant), Reply::AnswersLost, refused];
-    assert_eq!(fixture.replies(), expected);
+    let [granted, refused] = [Reply::Granted(grant), refused];
+    let expected = [
+        StoreEvent::Replied(FIRST, granted),
+        StoreEvent::AnswersLost(FIRST),
+        StoreEvent::Replied(FIRST, refused),
+    ];
+    assert_eq!(fixture.events(), expected);
 }
 
 #[test]
 fn replies_after_a_loss_are_not_taken_for_those_of_the_next_connection() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(1, None, fixture.now);
+    fixture.connection.send(FIRST, 1, false, fixture.now);
     let unfinished = vec![b'1'; REPLY_BYTES_MAX / 2];
     fixture.receive(b"$40000\r\n");
     fixture.receive(&unfinished);
     fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
     fixture.replies();
     fixture.pass(BACKOFF_MAX);
-    fixture.connection.connected();
+    fixture.connection.connected(fixture.now);
     fixture.receive(HANDSHAKE_DONE_AGAIN);
-    assert!(fixture.connection.can_send());
+    fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n");
+    assert!(fixture.connection.is_ready(FIRST));
 }
 
 #[test]
@@ -352,7 +369,7 @@ fn a_connecting_that_was_given_up_cannot_come_to_life() {
     let mut fixture = Fixture::new();
     fixture.tick();
     fixture.pass(HANDSHAKE_TIMEOUT);
-    fixture.connection.connected();
+    fixture.connection.connected(fixture.now);
     assert!(fixture.sent().is_empty());
-    assert!(!fixture.connection.can_send());
+    assert!(!fixture.connection.is_ready(FIRST));
 }

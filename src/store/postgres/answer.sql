@@ -9,6 +9,6 @@ with link_row as (
   for no key update
 )
 select link_row.first, link_row.granted, headcount.max, headcount.epoch, 1::bigint as known,
-  2::bigint as version, 0::bigint as is_created, 0::bigint as floor_epoch, 0::bigint as floor_taken
+  2::bigint as version, 0::bigint as made, 0::bigint as floor_epoch, 0::bigint as floor_taken
 from link_row, headcount
 where sequence = $3 and link_row.epoch = $4 and name = $1 and headcount.epoch = $4

@@ -96,13 +96,23 @@ impl ServerError {
         self.is_missing_table() || self.is_missing_column()
     }
 
+    /// It has run out of something (class 53): whose statement that ends says nothing.
+    pub fn is_of_the_server(&self) -> bool {
+        self.code.starts_with("53")
+    }
+
+    /// The role may not do it (insufficient_privilege).
+    pub fn is_missing_right(&self) -> bool {
+        self.code == "42501"
+    }
+
     /// A creation found that another session has done the same (duplicate_table, and
     /// unique_violation in the catalog if both were at it).
     pub fn is_created_already(&self) -> bool {
         matches!(self.code.as_str(), "42P07" | "23505")
     }
 
-    /// What an ask was told; an error if this connection will not do for the next one either.
+    /// What a request was told; an error if this connection will not do for the next one either.
     pub fn answer(self) -> Result<Answer, Fault> {
         // After a failover another connection leads to the new primary (25006); a new one has its
         // statement (26000), and one that fits the table (0A000).

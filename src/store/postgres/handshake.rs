@@ -1,56 +1,86 @@
-//! What comes before the first ask on a connection, and the changes of a counter.
+//! What comes before the first request on a connection, and before the first one for a counter.
 //!
 //! ```text
-//!   Startup --authenticated--> Settings, Enter, Look --a row--> ready: Request, ...
-//!                                   |          |
-//!                         no table: Create     no row: Insert, Look
-//!                       of 0.1: Migrate, Create
-//!                                   Insert, Enter, Look
+//!   Startup --authenticated--> Settings, Clean, Prepare --> the handshake is done
+//!                                                  |
+//!                                        no table: Create, Clean, Prepare
+//!                                     one of 0.1: Migrate, Create, Clean, Prepare
 //!
-//!   to change: Settings, Read --> Change, ReadChanged, Enter, Look
+//!   to confirm a counter: (Enter,) Confirm --a row--> it is confirmed
+//!                                    |
+//!                               no row: Insert, Confirm
+//!
+//!   to change one: see `change.rs`
 //! ```
 //!
 //! Enter makes the row of the table `headcount_answer` in which the answers to this link are
-//! remembered. A handshake reads first, for a role that may not create may take. Only a process
-//! that has not seen the counter creates anything: later a missing one was lost, and must not begin
-//! at 1 again.
+//! remembered, and says whether the last one is there. Where none is to be there, the row can wait
+//! for the first take (`transaction.rs`): of many counters few are taken from, and so few rows are
+//! written.
+//!
+//! A counter is read first, for a role that may not create may take. Only a process that has not
+//! seen a counter creates it: later a missing one was lost, and must not begin at 1 again; and only
+//! one that has seen none creates the tables.
 
-use super::error::not_postgres;
-use super::error::{self, ServerError};
+use std::time::Duration;
+
+use super::error::{self, ServerError, not_postgres};
 use super::message;
 use super::outcome::Outcome;
 use super::row;
 use super::{Due, Postgres};
-use crate::store::change::Change;
-use crate::store::counter::Origin;
+use crate::counter::CounterId;
+use crate::limits::POSTGRES_LOCK_TIMEOUT_SHARED;
+use crate::store::counters::Origin;
 use crate::store::error::Fault;
-use crate::store::error::StoreError;
 use crate::store::high_water::Position;
-use crate::store::request::Event;
+use crate::store::request::{LastGrant, WireEvent};
 
 impl Postgres {
-    /// A step of the handshake is done.
+    /// Writes what confirms a counter, or carries out its change.
+    pub fn write_confirm(&mut self, counter: CounterId, last: LastGrant, out: &mut Vec<u8>) {
+        match (self.change.clone(), self.read_epoch) {
+            (None, _) => {
+                if last.sequence > 0 {
+                    self.enter(counter, last, out);
+                }
+                self.confirm(counter, out);
+            }
+            (Some(_), None) => self.write_read(Due::Read, out),
+            (Some(change), Some(read_epoch)) => self.write_change(&change, read_epoch, out),
+        }
+    }
+
+    /// A step of the handshake, of confirming or of a change is done.
     pub(super) fn handshake_step(
         &mut self,
         due: Due,
         outcome: Outcome,
         out: &mut Vec<u8>,
-    ) -> Result<Option<Event>, Fault> {
+    ) -> Result<Option<WireEvent>, Fault> {
         match due {
             Due::Startup => self.introduced(out)?,
             Due::Settings if outcome.error.is_none() => message::may_write(outcome.row.as_ref())?,
+            Due::Prepare => return self.prepared(outcome, out),
             Due::Migrate => self.migrated(outcome.error)?,
-            Due::Insert => self.inserted(outcome)?,
-            Due::Enter => return self.entered(outcome),
+            // Where they may not be dropped, or there are none: the next step finds that out.
+            Due::Clean => {}
+            Due::Insert(counter) => self.inserted(counter, outcome),
+            Due::Enter(counter, last) => return Ok(self.entered(counter, last, outcome)),
             Due::Read => self.read(outcome, out)?,
             Due::ReadChanged => self.read_changed(outcome)?,
-            Due::Look(seen) => return self.looked(outcome, seen, out),
+            Due::Confirm(counter, seen) => {
+                return self.confirmed_or_missing(counter, outcome, seen, out);
+            }
+            Due::ConfirmCreated(counter, seen) => {
+                return Ok(Some(self.confirmed(counter, outcome, seen, out)));
+            }
             Due::Change => self.changed(outcome)?,
             Due::Settings
             | Due::Create
-            | Due::Request(..)
-            | Due::Again(_)
-            | Due::Answer(_)
+            | Due::Requests(_)
+            | Due::Answer(..)
+            | Due::Check
             | Due::Lost => {
                 self.stepped(outcome.error)?;
             }
@@ -60,59 +90,51 @@ impl Postgres {
 
     fn introduced(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
         if !self.authentication.is_done() {
-            return Err(not_postgres("a handshake without authentication"));
+            return Err(not_postgres("a greeting without authentication"));
         }
-        message::settings(self.statement_timeout, &mut self.unsent);
+        message::settings(self.statement_timeout, self.lock_timeout(), &mut self.unsent);
         self.send(Due::Settings, out);
-        match (self.counter.change.clone(), self.read_epoch) {
-            (None, _) => {
-                self.enter(out);
-                self.look(out);
-            }
-            (Some(_), None) => self.ask_to_read(Due::Read, out),
-            (Some(change), Some(read_epoch)) => self.change(&change, read_epoch, out),
-        }
+        self.prepare(out);
         Ok(())
     }
 
-    fn looked(
-        &mut self,
-        outcome: Outcome,
-        seen: Position,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Event>, Fault> {
-        match outcome {
-            Outcome { error: Some(error), .. } if self.may_create() && error.is_of_the_layout() => {
-                self.create_tables(&error, out);
-                self.insert(out);
-                self.enter(out);
-            }
-            Outcome { error: Some(error), .. } => return Err(self.fault(error)),
-            Outcome { row: Some(row), .. } => {
-                let taken = row::taken(&row)?;
-                taken.check(seen)?;
-                self.counter.observe(taken.grant);
-                return Ok(Some(Event::HandshakeDone));
-            }
-            Outcome { row: None, .. } if self.may_create() => self.insert(out),
-            // The look that follows finds what was written.
-            Outcome { row: None, .. } if seen.epoch > 0 && !self.is_creating => {
-                self.is_creating = true;
-                message::write_lost(&self.counter.name, seen, &mut self.unsent);
-                self.send(Due::Lost, out);
-            }
-            Outcome { row: None, .. } => return Err(error::missing(seen)),
-        }
-        self.look(out);
-        Ok(None)
+    fn prepare(&mut self, out: &mut Vec<u8>) {
+        message::clean(self.id, &mut self.unsent);
+        self.send(Due::Clean, out);
+        message::prepare(self.counters.len() > 1, &mut self.unsent);
+        self.send(Due::Prepare, out);
     }
 
-    fn may_create(&self) -> bool {
-        !self.counter.high_water.is_seen() && !self.is_creating
+    /// Where others wait behind it, a wait for a lock is short.
+    fn lock_timeout(&self) -> Duration {
+        // It ends before the statement does, so that the error says what was waited for.
+        let longest = self.statement_timeout - self.statement_timeout / 10;
+        if self.counters.len() > 1 { longest.min(POSTGRES_LOCK_TIMEOUT_SHARED) } else { longest }
+    }
+
+    fn prepared(
+        &mut self,
+        outcome: Outcome,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<WireEvent>, Fault> {
+        match outcome.error {
+            None => Ok(Some(WireEvent::HandshakeDone)),
+            Some(error) if error.is_of_the_layout() && self.may_create_tables() => {
+                self.create_tables(&error, out);
+                self.prepare(out);
+                Ok(None)
+            }
+            Some(error) => Err(self.fault(error)),
+        }
+    }
+
+    fn may_create_tables(&self) -> bool {
+        let is_wanted = self.change.is_some() || self.counters.may_create(CounterId::FIRST);
+        is_wanted && self.counters.is_none_seen() && !self.is_creating_tables
     }
 
     fn create_tables(&mut self, error: &ServerError, out: &mut Vec<u8>) {
-        self.is_creating = true;
+        self.is_creating_tables = true;
         if error.is_missing_column() {
             message::migrate_tables(&mut self.unsent);
             self.send(Due::Migrate, out);
@@ -123,8 +145,12 @@ impl Postgres {
 
     fn migrated(&self, error: Option<ServerError>) -> Result<(), Fault> {
         match error {
-            None => self.counter.confirmed(Origin::Migrated),
-            // Another process was faster, or the table is none of ours, as the look will find.
+            None => {
+                for counter in self.counters.ids() {
+                    self.counters.get(counter).confirmed(Origin::Migrated);
+                }
+            }
+            // Another process was faster, or the table is none of ours, as the next step will find.
             Some(error) if error.is_missing_column() => {}
             Some(error) => {
                 return Err(error.with_remedy(|| message::migration_sql(&self.url.user)));
@@ -133,124 +159,108 @@ impl Postgres {
         Ok(())
     }
 
-    fn insert(&mut self, out: &mut Vec<u8>) {
-        self.is_creating = true;
-        message::insert_counter(&self.counter, &mut self.unsent);
-        self.send(Due::Insert, out);
-    }
-
-    fn inserted(&self, outcome: Outcome) -> Result<(), Fault> {
-        if outcome.has_inserted && outcome.error.is_none() {
-            self.counter.confirmed(Origin::Created);
-        }
-        self.stepped(outcome.error)
-    }
-
-    fn stepped(&self, error: Option<ServerError>) -> Result<(), Fault> {
+    pub(super) fn stepped(&self, error: Option<ServerError>) -> Result<(), Fault> {
         // What another process has created a moment before is created.
         error.filter(|it| !it.is_created_already()).map_or(Ok(()), |it| Err(self.fault(it)))
     }
 
-    /// What the operator should know of an error while handshake.
-    fn fault(&self, error: ServerError) -> Fault {
-        error.with_remedy(|| message::creation_sql(&self.counter, &self.url.user))
+    /// What the operator should know of an error in a handshake.
+    pub(super) fn fault(&self, error: ServerError) -> Fault {
+        let counter = self.counters.get(CounterId::FIRST);
+        error.with_remedy(|| message::creation_sql(counter, &self.url.user))
     }
 
-    fn enter(&mut self, out: &mut Vec<u8>) {
-        message::enter(&self.counter.name, self.id, self.last_grant, &mut self.unsent);
-        self.send(Due::Enter, out);
-        message::prepare(&mut self.unsent);
+    // --- confirming a counter -------------------------------------------------------------------
+
+    fn enter(&mut self, counter: CounterId, last: LastGrant, out: &mut Vec<u8>) {
+        message::enter(&self.counters.get(counter).name, self.id, last, &mut self.unsent);
+        message::sync(&mut self.unsent);
+        self.send(Due::Enter(counter, last), out);
     }
 
-    fn entered(&mut self, outcome: Outcome) -> Result<Option<Event>, Fault> {
-        let is_lost = outcome.row.is_some() && self.last_grant.sequence > 0;
-        // Tables that are missing or old are found so by the look, too.
-        self.stepped(outcome.error.filter(|it| !it.is_of_the_layout()))?;
-        Ok(is_lost.then_some(Event::AnswersLost))
+    fn entered(
+        &mut self,
+        counter: CounterId,
+        last: LastGrant,
+        outcome: Outcome,
+    ) -> Option<WireEvent> {
+        self.refused = outcome.error.map(|error| self.fault(error));
+        self.sessions[counter.index()].has_entered = self.refused.is_none();
+        let is_lost = outcome.row.is_some() && last.sequence > 0;
+        is_lost.then_some(WireEvent::AnswersLost(counter))
     }
 
-    fn look(&mut self, out: &mut Vec<u8>) {
-        let seen = self.counter.high_water.position();
-        message::peek(&self.counter.name, seen, &mut self.unsent);
-        self.send(Due::Look(seen), out);
+    pub(super) fn confirm(&mut self, counter: CounterId, out: &mut Vec<u8>) {
+        let seen = self.counters.get(counter).high_water.position();
+        self.look(counter, seen, Due::Confirm(counter, seen), out);
     }
 
-    // --- a reset or a set -----------------------------------------------------------------------
-
-    fn ask_to_read(&mut self, due: Due, out: &mut Vec<u8>) {
-        message::read_counter(&self.counter.name, &mut self.unsent);
+    fn look(&mut self, counter: CounterId, seen: Position, due: Due, out: &mut Vec<u8>) {
+        let (name, locks) =
+            (&self.counters.get(counter).name, self.sessions[counter.index()].locks());
+        message::peek(name, seen, locks, &mut self.unsent);
+        message::sync(&mut self.unsent);
         self.send(due, out);
     }
 
-    fn change(&mut self, change: &Change, read_epoch: u64, out: &mut Vec<u8>) {
-        message::change_counter(&self.counter, change, read_epoch, &mut self.unsent);
-        self.change_progress.sent();
-        self.send(Due::Change, out);
-        self.ask_to_read(Due::ReadChanged, out);
-        self.enter(out);
-        self.look(out);
+    /// A counter was read: it is there, or is created, but once only.
+    fn confirmed_or_missing(
+        &mut self,
+        counter: CounterId,
+        outcome: Outcome,
+        seen: Position,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<WireEvent>, Fault> {
+        let is_missing = outcome.is_empty() && self.refused.is_none();
+        let is_seen = self.counters.get(counter).high_water.is_seen();
+        if is_missing && seen.epoch == 0 && is_seen {
+            // Another reactor has created it a moment after this read.
+            self.confirm(counter, out);
+            return Ok(None);
+        }
+        if !is_missing || !self.counters.may_create(counter) {
+            return Ok(Some(self.confirmed(counter, outcome, seen, out)));
+        }
+        message::insert_counter(self.counters.get(counter), &mut self.unsent);
+        self.send(Due::Insert(counter), out);
+        self.look(counter, seen, Due::ConfirmCreated(counter, seen), out);
+        Ok(None)
     }
 
-    fn read(&mut self, outcome: Outcome, out: &mut Vec<u8>) -> Result<(), Fault> {
-        match outcome.error {
-            Some(error) if self.may_create() && error.is_of_the_layout() => {
-                self.create_tables(&error, out);
-                self.ask_to_read(Due::Read, out);
-                return Ok(());
+    fn confirmed(
+        &mut self,
+        counter: CounterId,
+        outcome: Outcome,
+        seen: Position,
+        out: &mut Vec<u8>,
+    ) -> WireEvent {
+        let refused = self.refused.take();
+        let result = match outcome {
+            Outcome { error: Some(error), .. } => {
+                self.set_alone(counter);
+                Err(self.fault(error))
             }
-            Some(error) => return Err(self.fault(error)),
-            None => {}
-        }
-        let held = outcome.row.as_ref().map(row::held).transpose()?;
-        let read_epoch = held.map_or(0, |held| held.epoch);
-        self.read_epoch = Some(read_epoch);
-        if let Some(change) = self.counter.change.clone() {
-            self.change(&change, read_epoch, out);
-        }
-        Ok(())
-    }
-
-    /// It was done if it gives a row.
-    fn changed(&mut self, outcome: Outcome) -> Result<(), Fault> {
-        if let Some(row) = &outcome.row {
-            self.change_progress.done(row::count(row)?);
-        } else if outcome.error.is_some() {
-            self.change_progress.refused();
-        }
-        self.stepped(outcome.error)
-    }
-
-    /// Whether it was done when it was sent before, by its token; if not, why.
-    fn read_changed(&mut self, outcome: Outcome) -> Result<(), Fault> {
-        if self.change_progress.result().is_some() {
-            return Ok(());
-        }
-        if let Some(error) = outcome.error {
-            return Err(self.fault(error));
-        }
-        let Some(change) = &self.counter.change else {
-            return Ok(());
-        };
-        let held = outcome.row.as_ref().map(row::held).transpose()?;
-        if let Some(held) = held.as_ref().filter(|held| held.token == change.token) {
-            self.change_progress.done(held.count);
-            return Ok(());
-        }
-        self.change_progress.refused();
-        let detail = match held {
-            Some(held) if Some(held.epoch) == self.read_epoch => {
-                held.why_not(change, self.counter.limit)
-            }
-            None if self.read_epoch == Some(0) => {
-                let taken = change.taken.unwrap_or_default();
-                let limit = change.limit.unwrap_or(self.counter.limit);
-                format!("--taken {taken}: the limit is {limit}; raise it with --limit")
-            }
-            held => {
-                let what = held.map_or("deleted".to_owned(), |held| held.made);
-                format!("the counter was {what} by somebody else meanwhile")
+            Outcome { row: Some(row), .. } => row::taken(&row).and_then(|taken| {
+                taken.check(seen)?;
+                refused.map_or(Ok(()), Err)?;
+                self.counters.get(counter).observe(taken.grant, taken.made());
+                Ok(())
+            }),
+            Outcome { row: None, .. } => {
+                if seen.epoch > 0 {
+                    message::write_lost(&self.counters.get(counter).name, seen, &mut self.unsent);
+                    self.send(Due::Lost, out);
+                }
+                Err(refused.unwrap_or_else(|| error::missing(seen)))
             }
         };
-        Err(Fault { error: StoreError::Declined, detail })
+        WireEvent::Confirmed(counter, result)
+    }
+
+    fn inserted(&mut self, counter: CounterId, outcome: Outcome) {
+        if outcome.has_inserted && outcome.error.is_none() {
+            self.counters.get(counter).confirmed(Origin::Created);
+        }
+        self.refused = self.stepped(outcome.error).err();
     }
 }

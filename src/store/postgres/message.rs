@@ -12,7 +12,7 @@ use super::row;
 use crate::config::PostgresUrl;
 use crate::limits::REPLY_BYTES_MAX;
 use crate::store::change::Change;
-use crate::store::counter::Counter;
+use crate::store::counters::Counter;
 use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
 use crate::store::request::{LastGrant, Request};
@@ -28,16 +28,47 @@ const CHANGE: &str = include_str!("change.sql");
 /// The epoch and the sale are by the server's clock: the table says so.
 const INSERT: &str =
     "insert into headcount (name, taken, max) values ($1, 0, $2) on conflict do nothing";
-/// Removes links that were granted nothing for a day; one that still runs gets its row again. It
-/// gives a row where the answer to the link's last granted request is not there: the request $3, in
-/// the epoch $4.
-const ENTER: &str = "with gone as (delete from headcount_answer where (link, counter) in \
+/// Removes the answers to links that were granted nothing for a day; a link that still runs gets
+/// its row again.
+const CLEAN: &str = "delete from headcount_answer where (link, counter) in \
     (select link, counter from headcount_answer where at < now() - interval '1 day' \
-    and link <> $1 for update skip locked)), \
-    entered as (insert into headcount_answer (link, counter) values ($1, $2) \
+    and link <> $1 for update skip locked)";
+/// Gives a row where the answer to the link's last granted request is not there: the request $3, in
+/// the epoch $4.
+const ENTER: &str = "with entered as (insert into headcount_answer (link, counter) values ($1, $2) \
     on conflict do nothing) \
     select true where $3 > 0 and not exists (select from headcount_answer \
     where link = $1 and counter = $2 and sequence >= $3 and epoch = $4)";
+/// A write to a row that is no counter's, and this link's alone.
+const CHECK: &str = "insert into headcount_answer (link, counter) values ($1, '') \
+    on conflict (link, counter) do update set at = now()";
+
+/// How `take.sql`, `peek.sql` and `answer.sql` lock a row.
+const LOCK: &str = "for no key update";
+const LOCK_NOWAIT: &str = "for no key update nowait";
+
+/// What a statement does where somebody else holds a row that it has to lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locks {
+    /// It waits, and whatever is behind it on the connection waits, too.
+    Wait,
+    /// It fails at once.
+    Fail,
+}
+
+impl Locks {
+    fn take(self) -> &'static str {
+        if self == Locks::Wait { "take" } else { "take_nowait" }
+    }
+
+    fn peek(self) -> &'static str {
+        if self == Locks::Wait { "peek" } else { "peek_nowait" }
+    }
+
+    fn answer(self) -> &'static str {
+        if self == Locks::Wait { "answer" } else { "answer_nowait" }
+    }
+}
 
 /// Takes the first whole message from the bytes received. One that is too long is refused as soon
 /// as its length is there, before the rest of it is waited for.
@@ -66,12 +97,11 @@ pub fn startup(url: &PostgresUrl, out: &mut BytesMut) {
 /// Makes the session's settings and asks whether it may write, in one query.
 ///
 /// The statements are made for READ COMMITTED. They are planned once: a new plan for each request
-/// costs more than the request itself. The wait for a lock ends before the statement does, so that
-/// the error says what was waited for.
-pub fn settings(statement_timeout: Duration, out: &mut BytesMut) {
+/// costs more than the request itself.
+pub fn settings(statement_timeout: Duration, lock_timeout: Duration, out: &mut BytesMut) {
     // 0 would be no timeout at all.
     let statement_ms = statement_timeout.as_millis().max(2);
-    let lock_ms = statement_ms - statement_ms.div_ceil(10);
+    let lock_ms = lock_timeout.as_millis().clamp(1, statement_ms - 1);
     let query = format!(
         "set statement_timeout = {statement_ms}; set lock_timeout = {lock_ms}; \
          set default_transaction_isolation = 'read committed'; \
@@ -80,33 +110,56 @@ pub fn settings(statement_timeout: Duration, out: &mut BytesMut) {
     frontend::query(&query, out).expect(WRITABLE);
 }
 
-/// Prepares the statements of [`take`], [`peek`] and [`answer`]. Without a Sync.
-pub fn prepare(out: &mut BytesMut) {
-    let types = [TEXT, INT8, INT8, INT8, INT8, INT8];
-    frontend::parse("take", TAKE, types, out).expect(WRITABLE);
-    frontend::parse("peek", PEEK, [TEXT, INT8, INT8], out).expect(WRITABLE);
-    frontend::parse("answer", ANSWER, [TEXT, INT8, INT8, INT8], out).expect(WRITABLE);
+/// Prepares the statements of [`take`], [`peek`], [`answer`] and [`enter`]; with [`Locks::Fail`] if
+/// there are `many` counters.
+pub fn prepare(many: bool, out: &mut BytesMut) {
+    frontend::parse("enter", ENTER, [INT8, TEXT, INT8, INT8], out).expect(WRITABLE);
+    prepare_locking(Locks::Wait, str::to_owned, out);
+    if many {
+        // An update finds its row locked by the same statement, and so waits for none.
+        prepare_locking(Locks::Fail, |sql| sql.replace(LOCK, LOCK_NOWAIT), out);
+    }
+    frontend::sync(out);
 }
 
-/// One ask of the link `id` for numbers.
-pub fn take(name: &str, id: u64, request: Request, out: &mut BytesMut) {
+fn prepare_locking(locks: Locks, sql: impl Fn(&str) -> String, out: &mut BytesMut) {
+    let types = [TEXT, INT8, INT8, INT8, INT8, INT8];
+    frontend::parse(locks.take(), &sql(TAKE), types, out).expect(WRITABLE);
+    frontend::parse(locks.peek(), &sql(PEEK), [TEXT, INT8, INT8], out).expect(WRITABLE);
+    frontend::parse(locks.answer(), &sql(ANSWER), [TEXT, INT8, INT8, INT8], out).expect(WRITABLE);
+}
+
+/// Removes what no link needs any more.
+pub fn clean(id: u64, out: &mut BytesMut) {
+    frontend::parse("", CLEAN, [INT8], out).expect(WRITABLE);
+    execute("", &[Some(&id.to_be_bytes())], out);
+}
+
+/// Writes something of the link `id` that changes no counter.
+pub fn check(id: u64, out: &mut BytesMut) {
+    frontend::parse("", CHECK, [INT8], out).expect(WRITABLE);
+    execute("", &[Some(&id.to_be_bytes())], out);
+}
+
+/// One request of the link `id` for numbers. No Sync follows, nor behind the next three.
+pub fn take(name: &str, id: u64, request: Request, locks: Locks, out: &mut BytesMut) {
     let Request { sequence, count, seen, .. } = request;
     let numbers = [count, id, sequence, seen.epoch, seen.taken].map(u64::to_be_bytes);
     let [count, id, sequence, epoch, taken] = &numbers;
-    execute("take", &[name.as_bytes(), count, id, sequence, epoch, taken].map(Some), out);
+    run(locks.take(), &[name.as_bytes(), count, id, sequence, epoch, taken].map(Some), out);
 }
 
 /// Reads the counter, for one who has `seen` so much.
-pub fn peek(name: &str, seen: Position, out: &mut BytesMut) {
+pub fn peek(name: &str, seen: Position, locks: Locks, out: &mut BytesMut) {
     let [epoch, taken] = &[seen.epoch, seen.taken].map(u64::to_be_bytes);
-    execute("peek", &[name.as_bytes(), epoch, taken].map(Some), out);
+    run(locks.peek(), &[name.as_bytes(), epoch, taken].map(Some), out);
 }
 
-/// Reads the answer that the link `id` was given to this ask before.
-pub fn answer(name: &str, id: u64, request: Request, out: &mut BytesMut) {
+/// Reads the answer that the link `id` was given to this request before.
+pub fn answer(name: &str, id: u64, request: Request, locks: Locks, out: &mut BytesMut) {
     let numbers = [id, request.sequence, request.seen.epoch].map(u64::to_be_bytes);
     let [id, sequence, epoch] = &numbers;
-    execute("answer", &[name.as_bytes(), id, sequence, epoch].map(Some), out);
+    run(locks.answer(), &[name.as_bytes(), id, sequence, epoch].map(Some), out);
 }
 
 /// Writes down what was `seen` of a counter whose row is missing.
@@ -155,11 +208,10 @@ pub fn change_counter(counter: &Counter, change: &Change, read_epoch: u64, out: 
 }
 
 /// Creates the row in which the answers to the link `id` are remembered, if there is none. Gives a
-/// row if the answer to `last`, the last ask that was granted something, is not there.
+/// row if the answer to `last`, the last request that was granted something, is not there.
 pub fn enter(name: &str, id: u64, last: LastGrant, out: &mut BytesMut) {
-    frontend::parse("", ENTER, [INT8, TEXT, INT8, INT8], out).expect(WRITABLE);
     let [id, sequence, epoch] = &[id, last.sequence, last.epoch].map(u64::to_be_bytes);
-    execute("", &[id.as_slice(), name.as_bytes(), sequence, epoch].map(Some), out);
+    run("enter", &[id.as_slice(), name.as_bytes(), sequence, epoch].map(Some), out);
 }
 
 /// All that is needed for `user` to take from the counter, in one line of SQL.
@@ -198,8 +250,19 @@ pub fn may_write(row: Option<&DataRowBody>) -> Result<(), Fault> {
     }
 }
 
-/// Binds values to a prepared statement and executes it, in binary, up to a Sync.
+/// Ends a transaction.
+pub fn sync(out: &mut BytesMut) {
+    frontend::sync(out);
+}
+
+/// Binds values to the statement that was just parsed and executes it, up to a Sync.
 fn execute(statement: &str, values: &[Option<&[u8]>], out: &mut BytesMut) {
+    run(statement, values, out);
+    frontend::sync(out);
+}
+
+/// Binds values to a prepared statement and executes it, in binary.
+fn run(statement: &str, values: &[Option<&[u8]>], out: &mut BytesMut) {
     let write = |value: &Option<&[u8]>, out: &mut BytesMut| {
         value.iter().for_each(|bytes| out.put_slice(bytes));
         Ok(if value.is_some() { IsNull::No } else { IsNull::Yes })
@@ -207,7 +270,6 @@ fn execute(statement: &str, values: &[Option<&[u8]>], out: &mut BytesMut) {
     let bound = frontend::bind("", statement, [BINARY], values, write, [BINARY], out);
     bound.ok().expect(WRITABLE);
     frontend::execute("", 0, out).expect(WRITABLE);
-    frontend::sync(out);
 }
 
 /// Format code of parameters and results.

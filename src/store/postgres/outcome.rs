@@ -1,10 +1,10 @@
-//! What a server said between two ReadyForQuery, and what it means for an request.
+//! What a server said between two ReadyForQuery, and what it means for a request.
 
 use postgres_protocol::message::backend::DataRowBody;
 
 use super::error::{self, ServerError};
 use super::row;
-use crate::store::counter::Counter;
+use crate::store::counters::Counter;
 use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
 use crate::store::request::Answer;
@@ -26,7 +26,7 @@ impl Outcome {
         self.row.is_none() && self.error.is_none()
     }
 
-    /// The answer to an ask for `count` numbers of a counter, by one who had `seen` so much; an
+    /// The answer to a request for `count` numbers of a counter, by one who had `seen` so much; an
     /// error if the connection must be given up.
     pub fn answer(self, counter: &Counter, count: u64, seen: Position) -> Result<Answer, Fault> {
         if let Some(error) = self.error {
@@ -35,19 +35,22 @@ impl Outcome {
         let Some(row) = self.row else {
             return Ok(Answer::Refused(error::missing(seen)));
         };
-        let taken = row::taken(&row)?;
-        if let Err(fault) = taken.check(seen) {
-            return Ok(Answer::Refused(fault));
-        }
+        let checked = row::taken(&row).and_then(|taken| taken.check(seen).map(|()| taken));
+        let taken = match checked {
+            Ok(taken) => taken,
+            // It is this counter's row: the others on the connection go on.
+            Err(fault) => return Ok(Answer::Refused(fault)),
+        };
         let grant = taken.grant;
-        counter.observe(grant);
+        counter.observe(grant, taken.made());
         let is_of_another_epoch = grant.epoch != seen.epoch;
         if count == 0 || grant.granted > 0 || grant.count().halted() || is_of_another_epoch {
             return Ok(Answer::Granted(grant));
         }
         if !taken.is_known {
             let detail = "the row of this link is gone".to_owned();
-            return Err(Fault { error: StoreError::Connecting, detail });
+            let fault = Fault { error: StoreError::Connecting, detail };
+            return Ok(Answer::Unconfirmed(fault));
         }
         // Numbers were left when it began, and none or no row once it had the lock: ask which.
         Ok(Answer::NotRun(None))

@@ -7,6 +7,7 @@ use super::error;
 use crate::counter::{Count, Grant};
 use crate::limits::LIMIT_MAX;
 use crate::store::change::Change;
+use crate::store::counters::Made;
 use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
 
@@ -17,13 +18,18 @@ pub struct Taken {
     /// The link has its row.
     pub is_known: bool,
     version: u64,
-    /// The epoch was begun by somebody's start.
-    is_created: bool,
+    /// How the epoch began; `None` in a row that does not say.
+    made: Option<Made>,
     /// Nobody takes from a counter that holds less.
     floor: Position,
 }
 
 impl Taken {
+    /// How the epoch began; `None` in a row that does not say.
+    pub fn made(&self) -> Option<Made> {
+        self.made
+    }
+
     /// Whether the counter may be taken from by one who has `seen` so much.
     pub fn check(&self, seen: Position) -> Result<(), Fault> {
         let (version, limit) = (self.version, self.grant.limit);
@@ -42,8 +48,9 @@ impl Taken {
             return Ok(()); // The statement has checked it, now or before the connection was lost.
         }
         let held = Position { epoch: self.grant.epoch, taken: self.grant.count().taken };
-        held.check_not_behind(seen, self.is_created)?;
-        held.check_not_behind(self.floor, self.is_created)
+        let is_created = self.made == Some(Made::Created);
+        held.check_not_behind(seen, is_created)?;
+        held.check_not_behind(self.floor, is_created)
     }
 }
 
@@ -90,19 +97,30 @@ impl Held {
 /// It is no take's.
 pub fn taken(row: &DataRowBody) -> Result<Taken, Fault> {
     let numbers = columns(row).and_then(|columns| {
-        let [first, granted, limit, epoch, known, version, created, floor_epoch, floor_taken] =
+        let [first, granted, limit, epoch, known, version, made, floor_epoch, floor_taken] =
             columns.map(|column| number(column?));
         Some(Taken {
             grant: Grant { first: first?, granted: granted?, limit: limit?, epoch: epoch? },
             is_known: known? > 0,
             version: version?,
-            is_created: created? > 0,
+            made: self::made(made?)?,
             floor: Position { epoch: floor_epoch?, taken: floor_taken? },
         })
     });
     let taken = numbers.ok_or_else(senseless)?;
     let is_sound = taken.grant.limit > LIMIT_MAX || taken.grant.is_sound();
     if is_sound { Ok(taken) } else { Err(senseless()) }
+}
+
+/// How an epoch began, as a number: 0 where the row does not say.
+fn made(number: u64) -> Option<Option<Made>> {
+    match number {
+        0 => Some(None),
+        1 => Some(Some(Made::Created)),
+        2 => Some(Some(Made::Reset)),
+        3 => Some(Some(Made::Set)),
+        _ => None,
+    }
 }
 
 /// The row of a change that was done: how many are taken, and the limit.

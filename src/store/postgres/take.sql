@@ -55,12 +55,12 @@ stored_answer as (
   from granted
   where link = $3 and counter = $1
 )
-select *, 1::bigint as known, 2::bigint as version, 0::bigint as is_created,
+select *, 1::bigint as known, 2::bigint as version, 0::bigint as made,
   0::bigint as floor_epoch, 0::bigint as floor_taken
 from granted
 union all
 select taken + 1, 0, max, epoch,
   (select count(*) from headcount_answer where link = $3 and counter = $1), version,
-  (made = 'created')::integer, floor_epoch, floor_taken
+  array_position(array['created', 'reset', 'set'], made), floor_epoch, floor_taken
 from held
 where not exists (select from granted)

@@ -24,11 +24,12 @@ local function unreadable(field, text)
   return declined('the field %s holds "%s": write a number there first', field, shown)
 end
 
+local taken, limit = count(held[1]), count(held[2])
+-- Before all else: whatever befell the counter since, this change was done.
+if held[7] == token then return {taken or 0, limit or 0} end
 if held[9] and held[9] ~= '2' then
   return declined('another version of headcount wrote this counter')
 end
-local taken, limit = count(held[1]), count(held[2])
-if held[7] == token then return {taken or 0, limit or 0} end
 if (held[3] or '') ~= ARGV[2] then
   return declined('the counter was %s by somebody else meanwhile', held[4] or 'deleted')
 end

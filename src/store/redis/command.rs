@@ -1,5 +1,7 @@
 //! The commands of a handshake and of a change, and what the replies of their scripts mean.
 
+use std::sync::LazyLock;
+
 use redis::{Cmd, Value, cmd};
 
 use super::reply::{self, not_redis};
@@ -7,13 +9,16 @@ use crate::config::RedisUrl;
 use crate::counter::Count;
 use crate::limits::ANSWER_TTL;
 use crate::store::change::Change;
-use crate::store::counter::Origin;
+use crate::store::counters::Origin;
 use crate::store::error::Fault;
 use crate::store::request::LastGrant;
 
 /// Creates the counter, and drops old answers.
 pub const HANDSHAKE: &str = include_str!("handshake.lua");
 const CHANGE: &str = include_str!("change.lua");
+/// Its SHA-1, once: many counters are confirmed on each connection.
+static HANDSHAKE_HASH: LazyLock<String> =
+    LazyLock::new(|| redis::Script::new(HANDSHAKE).get_hash().to_owned());
 
 /// The introduction, in RESP3.
 pub fn hello(url: &RedisUrl) -> Cmd {
@@ -55,7 +60,7 @@ pub fn info() -> Cmd {
 /// Runs `handshake.lua`.
 pub fn create(key: &str, limit: u64, may_create: bool, reply_slot: &str, last: LastGrant) -> Cmd {
     let mut create = cmd("EVALSHA");
-    create.arg(redis::Script::new(HANDSHAKE).get_hash()).arg(1).arg(key);
+    create.arg(HANDSHAKE_HASH.as_str()).arg(1).arg(key);
     create.arg(u8::from(may_create)).arg(limit).arg(ANSWER_TTL.as_secs());
     create.arg(reply_slot).arg(last.sequence).arg(last.epoch);
     create
@@ -74,6 +79,18 @@ pub fn origin(value: &Value) -> Result<Origin, Fault> {
         Some(b"found") => Ok(Origin::Found),
         _ => Err(not_redis("a handshake that was not understood")),
     }
+}
+
+/// A write that changes nothing: it appends no bytes to a text that is not there, and is refused
+/// with WRONGTYPE where the counter is. What refuses every write (READONLY, MISCONF, OOM,
+/// NOREPLICAS) comes before that.
+pub fn check(key: &str) -> Cmd {
+    command(&["SETRANGE", key, "0", ""])
+}
+
+/// The read in its place, where the user may not do that.
+pub fn check_read(key: &str) -> Cmd {
+    command(&["HGET", key, "version"])
 }
 
 /// Reads the epoch of a counter that is to be changed, as it stands there.

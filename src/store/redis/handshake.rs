@@ -1,51 +1,62 @@
-//! What comes before the first ask on a connection, and the changes of a counter.
+//! What comes before the first request on a connection, and the changes of a counter.
 //!
-//! A handshake is one write: HELLO 3 (with AUTH), SELECT, SCRIPT LOAD, CLIENT TRACKING, the script
-//! `handshake.lua` and a peek. Only a process that has not seen the counter yet creates it: later
-//! a missing one was lost, and must not begin at 1 again.
+//! A handshake is one write: HELLO 3 (with AUTH), SELECT, SCRIPT LOAD, INFO, CLIENT TRACKING.
+//! Behind it, in the same write, counters are confirmed: by the script `handshake.lua` and a read.
+//! Only a process that has not seen a counter yet creates it: later a missing one was lost, and
+//! must not begin at 1 again.
 //!
-//! A change is two: the epoch is read once, and `change.lua` runs on that one alone, on this
-//! connection or, sent again, on a later one.
+//! A change is two commands: the epoch is read once, and `change.lua` runs on that one alone, on
+//! this connection or, sent again, on a later one.
 
 use log::{info, warn};
 use redis::Value;
 
 use super::durability::weaknesses;
-use super::reply::{self, Reply, fault, not_redis, primary};
-use super::{Due, Redis, TAKE, command};
+use super::reply::{self, Reply, fault, primary};
+use super::{Due, Redis, TAKE, command, key};
+use crate::counter::CounterId;
 use crate::store::change::Change;
-use crate::store::error::Fault;
-use crate::store::request::Event;
+use crate::store::error::{Fault, StoreError};
+use crate::store::request::{LastGrant, WireEvent};
 
 impl Redis {
-    /// A new connection begins: writes the whole handshake, or what comes before a change.
+    /// A new connection begins: writes the whole handshake.
     pub fn start_handshake(&mut self, out: &mut Vec<u8>) {
         self.unread.clear();
         self.due.clear();
-        (self.may_track, self.is_tracked) = (true, false);
+        (self.may_track, self.is_tracked, self.may_check) = (true, false, true);
+        self.refused = None;
         self.send(&command::hello(&self.url), Due::Hello, out);
         if self.url.database != 0 {
             self.send(&command::select(self.url.database), Due::Step, out);
         }
         self.send(&command::load(TAKE), Due::Step, out);
-        match (self.counter.change.clone(), self.read_epoch.is_some()) {
-            (None, _) => self.serve(out),
-            (Some(_), false) => self.send(&command::read(&self.key), Due::Read, out),
-            (Some(change), true) => self.change(&change, out),
+        self.send(&command::load(command::HANDSHAKE), Due::Step, out);
+        if self.counters.is_none_seen() && self.change.is_none() {
+            self.send(&command::info(), Due::Info, out);
+        }
+        self.send(&command::track(), Due::Tracking, out);
+    }
+
+    /// Writes what confirms a counter, or carries out its change.
+    pub fn write_confirm(&mut self, counter: CounterId, last: LastGrant, out: &mut Vec<u8>) {
+        match (self.change.clone(), self.read_epoch.is_some()) {
+            (None, _) => self.write_create(counter, last, out),
+            (Some(_), false) => {
+                let read = command::read(&key(&self.counters, counter));
+                self.send(&read, Due::Read, out);
+            }
+            (Some(change), true) => self.write_change(&change, out),
         }
     }
 
-    /// A step of the handshake is answered.
+    /// A step of the handshake, of confirming or of a change is answered.
     pub(super) fn handshake_step(
         &mut self,
         due: Due,
         reply: Reply,
         out: &mut Vec<u8>,
-    ) -> Result<Option<Event>, Fault> {
-        if due == Due::FirstProbe && reply.grant().is_some() {
-            self.granted(&reply)?;
-            return Ok(Some(Event::HandshakeDone));
-        }
+    ) -> Result<Option<WireEvent>, Fault> {
         let value = match reply {
             Reply::Numbers(numbers) => Value::Array(numbers.map(Value::Int).into()),
             Reply::Value(value) => value,
@@ -57,17 +68,22 @@ impl Redis {
             Due::Hello => primary(&value)?,
             Due::Caching => self.is_tracked = true,
             Due::Info => self.warn_of_weaknesses(&value),
-            Due::Create if command::is_answer_lost(&value) => return Ok(Some(Event::AnswersLost)),
-            Due::Create => self.counter.confirmed(command::origin(&value)?),
+            Due::Tracking => return Ok(Some(WireEvent::HandshakeDone)),
+            Due::Create(counter) if command::is_answer_lost(&value) => {
+                return Ok(Some(WireEvent::AnswersLost(counter)));
+            }
+            Due::Create(counter) => {
+                self.counters.get(counter).confirmed(command::origin(&value)?);
+            }
             Due::Read => {
                 self.read_epoch = Some(reply::text(&value).unwrap_or_default().to_owned());
-                if let Some(change) = self.counter.change.clone() {
-                    self.change(&change, out);
+                if let Some(change) = self.change.clone() {
+                    self.write_change(&change, out);
                 }
             }
             Due::Change => self.change_progress.done(command::changed(&value)?),
-            Due::FirstProbe => return Err(not_redis("a grant that makes no sense")),
-            Due::Step | Due::Tracking | Due::Probe | Due::Request => {}
+            Due::Check => return Ok(Some(WireEvent::Written(Ok(())))),
+            Due::Step | Due::Confirm(_) | Due::Probe(_) | Due::Request(_) => {}
         }
         Ok(None)
     }
@@ -77,10 +93,15 @@ impl Redis {
         &mut self,
         due: Due,
         error: &redis::ServerError,
-    ) -> Result<Option<Event>, Fault> {
+    ) -> Result<Option<WireEvent>, Fault> {
         match due {
             Due::Info => Ok(None),
-            Due::Tracking | Due::Caching => {
+            Due::Tracking => {
+                self.not_tracked(error.code());
+                Ok(Some(WireEvent::HandshakeDone))
+            }
+            Due::Caching => {
+                self.is_tracked = false;
                 self.not_tracked(error.code());
                 Ok(None)
             }
@@ -89,11 +110,32 @@ impl Redis {
                 // Its details may repeat the password: an old Redis does.
                 Err(Fault { detail, ..fault(error) })
             }
+            Due::Create(_) if error.code() != "NOSCRIPT" => {
+                self.refused = Some(fault(error));
+                Ok(None)
+            }
             Due::Change => {
                 self.change_progress.refused();
                 Err(fault(error))
             }
+            Due::Check => Ok(Some(WireEvent::Written(self.check_refused(fault(error))))),
             _ => Err(fault(error)),
+        }
+    }
+
+    /// The store takes writes if this one was refused for what its key holds. A user who may not
+    /// send it goes without: then a read that is answered must do.
+    fn check_refused(&mut self, fault: Fault) -> Result<(), Fault> {
+        match fault.error {
+            StoreError::Type => Ok(()),
+            StoreError::Permission => {
+                self.may_check = false;
+                let detail = fault.detail;
+                let hint = "allow the user SETRANGE, so that /readyz proves that writes work";
+                info!(detail, hint; "readiness is proved by reading only");
+                Ok(())
+            }
+            _ => Err(fault),
         }
     }
 
@@ -109,32 +151,30 @@ impl Redis {
         }
     }
 
-    fn serve(&mut self, out: &mut Vec<u8>) {
-        self.send(&command::load(command::HANDSHAKE), Due::Step, out);
-        self.send(&command::track(), Due::Tracking, out);
-        let may_create = !self.counter.high_water.is_seen();
-        if may_create {
-            self.send(&command::info(), Due::Info, out);
-        }
-        let reply_slot =
-            &self.reply_slots[self.last_grant.sequence as usize % self.reply_slots.len()];
-        let create =
-            command::create(&self.key, self.counter.limit, may_create, reply_slot, self.last_grant);
-        self.send(&create, Due::Create, out);
-        self.peek(Due::FirstProbe, out);
+    fn write_create(&mut self, counter: CounterId, last: LastGrant, out: &mut Vec<u8>) {
+        let limit = self.counters.get(counter).limit;
+        let may_create = self.counters.may_create(counter);
+        let slot = &self.reply_slots[last.sequence as usize % self.reply_slots.len()];
+        let key = key(&self.counters, counter);
+        let create = command::create(&key, limit, may_create, slot, last);
+        self.send(&create, Due::Create(counter), out);
+        self.read(counter, Due::Confirm(counter), out);
     }
 
-    fn change(&mut self, change: &Change, out: &mut Vec<u8>) {
-        let read_epoch = self.read_epoch.as_deref().unwrap_or_default();
-        let command = command::change(&self.key, change, read_epoch, self.counter.limit);
+    fn write_change(&mut self, change: &Change, out: &mut Vec<u8>) {
+        let counter = CounterId::FIRST;
+        let (read_epoch, key) =
+            (self.read_epoch.as_deref().unwrap_or_default(), key(&self.counters, counter));
+        let limit_default = self.counters.get(counter).limit;
+        let command = command::change(&key, change, read_epoch, limit_default);
         self.change_progress.sent();
         self.send(&command, Due::Change, out);
-        self.peek(Due::FirstProbe, out);
+        self.read(counter, Due::Confirm(counter), out);
     }
 
     fn warn_of_weaknesses(&self, info: &Value) {
         let info = reply::text(info).and_then(|bytes| str::from_utf8(bytes).ok());
-        if let (Some(info), true) = (info, self.counter.high_water.is_first_to_judge()) {
+        if let (Some(info), true) = (info, self.counters.is_first_to_judge()) {
             weaknesses(info).for_each(|weakness| warn!("{}", weakness.detail()));
         }
     }

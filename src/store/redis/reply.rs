@@ -3,6 +3,7 @@
 use redis::Value;
 
 use crate::counter::Grant;
+use crate::store::counters::Made;
 use crate::store::error::{Fault, StoreError};
 
 /// What came is not what a Redis sends.
@@ -89,17 +90,32 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// `[first, granted, limit, epoch]`, if it keeps a grant's invariants.
-    pub fn grant(&self) -> Option<Grant> {
-        let numbers = match self {
-            Reply::Numbers(numbers) => numbers.map(|number| u64::try_from(number).ok()),
+    /// `[first, granted, limit, epoch]`, if it keeps a grant's invariants; behind that, in an epoch
+    /// that is not the one that was seen, how it began.
+    pub fn grant(&self) -> Option<(Grant, Option<Made>)> {
+        let (numbers, made) = match self {
+            Reply::Numbers(numbers) => (numbers.map(|number| u64::try_from(number).ok()), None),
             Reply::Value(Value::Array(parts)) => {
-                <&[Value; 4]>::try_from(parts.as_slice()).ok()?.each_ref().map(number)
+                let (numbers, rest) = parts.split_first_chunk::<4>()?;
+                (numbers.each_ref().map(number), made(rest)?)
             }
             Reply::Value(_) => return None,
         };
         let [first, granted, limit, epoch] = numbers;
         let grant = Grant { first: first?, granted: granted?, limit: limit?, epoch: epoch? };
-        grant.is_sound().then_some(grant)
+        grant.is_sound().then_some((grant, made))
+    }
+}
+
+fn made(rest: &[Value]) -> Option<Option<Made>> {
+    match rest {
+        [] => Some(None),
+        [made] => match text(made)? {
+            b"created" => Some(Some(Made::Created)),
+            b"reset" => Some(Some(Made::Reset)),
+            b"set" => Some(Some(Made::Set)),
+            _ => None,
+        },
+        _ => None,
     }
 }

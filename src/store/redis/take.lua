@@ -1,5 +1,6 @@
 -- Takes up to ARGV[1] numbers from the bounded counter in the hash KEYS[1], as counter.rs does:
--- returns {first, granted, limit, epoch}. With 0 wanted it only reads (a peek).
+-- returns {first, granted, limit, epoch}, and in an epoch that the asker
+-- has not seen, how that began. With 0 wanted it only reads (a peek).
 --
 -- ARGV[5], ARGV[6]: the epoch, and how many taken in it, that the asker has seen. A take runs in
 -- that epoch alone: in a later one it is granted nothing, learns the epoch, and asks anew.
@@ -33,8 +34,9 @@ local taken, limit, epoch = count(held[2]), count(held[3]), count(held[4])
 -- read). What the checks below need is made only otherwise.
 local is_well = held[1] == '2' and taken and limit and epoch == seen_epoch and taken >= seen_taken
   and not held[5]
+local made
 if not is_well then
-  local made = redis.call('HGET', key, 'made')
+  made = redis.call('HGET', key, 'made')
   local floor_epoch, floor_taken = 0, 0
   if held[5] then
     local epoch_text, taken_text = held[5]:match('^(%d+) (%d+)$')
@@ -56,7 +58,11 @@ if not is_well then
       shown or 'is missing', expected))
   end
   if held[1] ~= '2' then
-    if seen_epoch > 0 then raise_floor() end
+    -- Not where only the version is another: a floor of this epoch would stand in the place of one
+    -- that an asker who has seen an earlier one is to write.
+    local is_held = epoch and taken
+      and (epoch > seen_epoch or epoch == seen_epoch and taken >= seen_taken)
+    if seen_epoch > 0 and not is_held then raise_floor() end
     if held[1] or held[2] or held[3] or held[4] then
       return wrong('LAYOUT', 'version', held[1], '2')
     end
@@ -135,4 +141,5 @@ if granted > 0 then
   end
   if type(written) == 'table' and written.err then return written end
 end
+if epoch ~= seen_epoch then return {taken + 1, 0, limit, epoch, made} end
 return {taken + 1, granted, limit, epoch}

@@ -5,33 +5,55 @@ use crate::config::Endpoint;
 use crate::counter::Grant;
 use crate::limits::REPLY_BYTES_MAX;
 use crate::store::high_water::Position;
+use crate::store::request::LastGrant;
 
 const HANDSHAKE_DONE: &[u8] =
     b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$4\r\nrole\r\n$6\r\nmaster\r\n\
-    $40\r\n0123456789012345678901234567890123456789\r\n+hash\r\n+OK\r\n$0\r\n\r\n\
+    $40\r\n0123456789012345678901234567890123456789\r\n+hash\r\n$0\r\n\r\n+OK\r\n\
     +found\r\n*4\r\n:1\r\n:0\r\n:100\r\n:5\r\n";
 
+const FIRST: CounterId = CounterId::FIRST;
 const SEEN: Position = Position { epoch: 5, taken: 0 };
+
+fn counters() -> Arc<Counters> {
+    Arc::new(Counters::new([("default", 100)].into_iter(), true))
+}
 
 fn redis() -> Redis {
     let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
     let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
-    Redis::new(url, Counter::new("default", 100), 7)
+    Redis::new(url, counters(), None, 7)
 }
 
 /// A connection whose whole handshake is sent, and nothing received.
 fn handshake() -> Redis {
     let mut redis = redis();
-    redis.start_handshake(&mut Vec::new());
+    start(&mut redis, LastGrant::default());
     redis
+}
+
+/// The bytes of a handshake that confirms the counter.
+fn start(redis: &mut Redis, last: LastGrant) -> Vec<u8> {
+    let mut out = Vec::new();
+    redis.start_handshake(&mut out);
+    redis.write_confirm(FIRST, last, &mut out);
+    out
+}
+
+/// What a handshake that went well has come to.
+fn done() -> Result<Vec<WireEvent>, StoreError> {
+    Ok(vec![WireEvent::HandshakeDone, WireEvent::Confirmed(FIRST, Ok(()))])
 }
 
 /// A connection that was past its handshake and has sent one request.
 fn asking() -> Redis {
     let mut redis = handshake();
-    let events = read(&mut redis, [HANDSHAKE_DONE]);
-    assert_eq!(events, Ok(vec![Event::HandshakeDone]));
-    redis.write_request(Request { sequence: 1, count: 3, seen: SEEN, confirm: 0 }, &mut Vec::new());
+    assert_eq!(read(&mut redis, [HANDSHAKE_DONE]), done());
+    redis.write_request(
+        FIRST,
+        Request { sequence: 1, count: 3, seen: SEEN, confirm: 0 },
+        &mut Vec::new(),
+    );
     redis
 }
 
@@ -39,7 +61,7 @@ fn asking() -> Redis {
 fn read<'a>(
     redis: &mut Redis,
     pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<Vec<Event>, StoreError> {
+) -> Result<Vec<WireEvent>, StoreError> {
     let mut events = Vec::new();
     for piece in pieces {
         redis.receive(piece);
@@ -50,7 +72,7 @@ fn read<'a>(
     Ok(events)
 }
 
-fn check(name: &str, begin: fn() -> Redis, bytes: &[u8], expected: &Result<Event, StoreError>) {
+fn check(name: &str, begin: fn() -> Redis, bytes: &[u8], expected: &Result<WireEvent, StoreError>) {
     let whole = read(&mut begin(), [bytes]);
     assert_eq!(first(whole), *expected, "{name}, whole");
     let by_byte = read(&mut begin(), bytes.chunks(1));
@@ -64,8 +86,11 @@ fn check(name: &str, begin: fn() -> Redis, bytes: &[u8], expected: &Result<Event
     assert_eq!(first(halves), *expected, "{name}, in halves");
 }
 
-fn first(events: Result<Vec<Event>, StoreError>) -> Result<Event, StoreError> {
+fn first(events: Result<Vec<WireEvent>, StoreError>) -> Result<WireEvent, StoreError> {
     let mut events = events?;
+    if events.len() > 1 && events[0] == WireEvent::HandshakeDone {
+        events.remove(0);
+    }
     assert_eq!(events.len(), 1, "{events:?}");
     Ok(events.remove(0))
 }
@@ -74,10 +99,10 @@ fn first(events: Result<Vec<Event>, StoreError>) -> Result<Event, StoreError> {
 fn an_answer_is_understood_in_any_pieces() {
     let granted = |first, granted, limit| {
         let grant = Grant { first, granted, limit, epoch: 5 };
-        Ok(Event::Replied(Answer::Granted(grant)))
+        Ok(WireEvent::Replied(FIRST, Answer::Granted(grant)))
     };
     let not_redis = || Err(StoreError::Protocol);
-    let rows: Vec<(&str, &[u8], Result<Event, StoreError>)> = vec![
+    let rows: Vec<(&str, &[u8], Result<WireEvent, StoreError>)> = vec![
         ("a grant", b"*4\r\n:1\r\n:3\r\n:100\r\n:5\r\n", granted(1, 3, 100)),
         (
             "a grant in bulk strings",
@@ -97,7 +122,9 @@ fn an_answer_is_understood_in_any_pieces() {
             not_redis(),
         ),
         ("too few parts", b"*3\r\n:1\r\n:1\r\n:1\r\n", not_redis()),
-        ("too many parts", b"*5\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", not_redis()),
+        ("another epoch", b"*5\r\n:1\r\n:0\r\n:9\r\n:5\r\n+reset\r\n", granted(1, 0, 9)),
+        ("no such beginning", b"*5\r\n:1\r\n:0\r\n:9\r\n:5\r\n:1\r\n", not_redis()),
+        ("too many parts", b"*6\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", not_redis()),
         ("a nil", b"_\r\n", not_redis()),
         ("a status", b"+OK\r\n", not_redis()),
         ("no script", b"-NOSCRIPT No matching script.\r\n", Err(StoreError::Connecting)),
@@ -129,7 +156,7 @@ fn an_error_refuses_the_ask_and_says_what_to_make_of_it() {
     ];
     for (detail, error) in rows {
         let fault = Fault { error, detail: detail.to_owned() };
-        let expected = Ok(Event::Replied(Answer::Refused(fault)));
+        let expected = Ok(WireEvent::Replied(FIRST, Answer::Refused(fault)));
         check(detail, asking, format!("-{detail}\r\n").as_bytes(), &expected);
         check(detail, handshake, format!("-{detail}\r\n").as_bytes(), &Err(error));
     }
@@ -137,47 +164,63 @@ fn an_error_refuses_the_ask_and_says_what_to_make_of_it() {
 
 #[test]
 fn a_greeting_is_understood_in_any_pieces() {
-    check("all well", handshake, HANDSHAKE_DONE, &Ok(Event::HandshakeDone));
+    let confirmed = |result| Ok(WireEvent::Confirmed(FIRST, result));
+    check("all well", handshake, HANDSHAKE_DONE, &confirmed(Ok(())));
     let replica = b"%1\r\n$4\r\nrole\r\n$7\r\nreplica\r\n";
     check("a replica", handshake, replica, &Err(StoreError::ReadOnly));
     check("a list", handshake, b"*0\r\n", &Err(StoreError::Protocol));
-    let gone = b"%0\r\n+x\r\n+x\r\n+OK\r\n+info\r\n+found\r\n-MISSING gone\r\n";
-    check("no fields", handshake, gone, &Err(StoreError::Missing));
-    let full = b"%0\r\n+x\r\n+x\r\n+OK\r\n+info\r\n-OOM no memory\r\n";
-    check("no room to create it", handshake, full, &Err(StoreError::OutOfMemory));
-    let older = b"%0\r\n+x\r\n+x\r\n+OK\r\n+info\r\n+found\r\n-BACKWARDS 1 taken\r\n";
-    check("an older count", handshake, older, &Err(StoreError::Backwards));
+    let rows = [
+        ("no fields", "+found\r\n-", StoreError::Missing, "MISSING gone"),
+        ("no room to create it", "-", StoreError::OutOfMemory, "OOM no memory"),
+        ("an older count", "+found\r\n-", StoreError::Backwards, "BACKWARDS 1 taken"),
+        ("another type", "-", StoreError::Type, "WRONGTYPE a string"),
+    ];
+    for (name, before, error, detail) in rows {
+        let read = if before == "-" { "-MISSING gone\r\n" } else { "" };
+        let bytes = format!("%0\r\n+x\r\n+x\r\n+info\r\n+OK\r\n{before}{detail}\r\n{read}");
+        let fault = Fault { error, detail: detail.to_owned() };
+        check(name, handshake, bytes.as_bytes(), &confirmed(Err(fault)));
+    }
 }
 
 #[test]
 fn a_probe_and_a_change_are_understood_in_any_pieces() {
     let probing = || {
         let mut redis = handshake();
-        assert_eq!(read(&mut redis, [HANDSHAKE_DONE]), Ok(vec![Event::HandshakeDone]));
-        redis.probe(&mut Vec::new());
+        assert_eq!(read(&mut redis, [HANDSHAKE_DONE]), done());
+        redis.write_probe(FIRST, &mut Vec::new());
         redis
     };
     let grant = Grant { first: 101, granted: 0, limit: 100, epoch: 5 };
     let halted = b"+OK\r\n*4\r\n:101\r\n:0\r\n:100\r\n:5\r\n";
-    check("halted", probing, halted, &Ok(Event::Probed(Ok(grant))));
+    let probed =
+        |result, is_tracked| Ok(WireEvent::Probed(Probed { counter: FIRST, result, is_tracked }));
+    check("halted", probing, halted, &probed(Ok(grant), true));
+    let untracked = b"-BUSY a script\r\n*4\r\n:101\r\n:0\r\n:100\r\n:5\r\n";
+    check("not tracked this time", probing, untracked, &probed(Ok(grant), false));
     let refused = Fault { error: StoreError::Missing, detail: "MISSING gone".to_owned() };
     let gone = b"+OK\r\n-MISSING gone\r\n";
-    check("no fields", probing, gone, &Ok(Event::Probed(Err(refused))));
+    check("no fields", probing, gone, &probed(Err(refused), true));
     let no_script = b"+OK\r\n-NOSCRIPT No matching script.\r\n";
     check("no script", probing, no_script, &Err(StoreError::Connecting));
     let reset = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$19\r\nheadcount:{default}\r\n";
-    check("a reset", probing, reset, &Ok(Event::Changed));
-    check("all is gone", probing, b">2\r\n$10\r\ninvalidate\r\n_\r\n", &Ok(Event::Changed));
+    check("a reset", probing, reset, &Ok(WireEvent::Changed(Some(FIRST))));
+    check(
+        "all is gone",
+        probing,
+        b">2\r\n$10\r\ninvalidate\r\n_\r\n",
+        &Ok(WireEvent::Changed(None)),
+    );
 }
 
 #[test]
 fn a_right_to_track_that_is_missing_is_gone_without() {
     let mut redis = redis();
-    redis.start_handshake(&mut Vec::new());
+    start(&mut redis, LastGrant::default());
     let answer = String::from_utf8_lossy(HANDSHAKE_DONE).replacen("\r\n+OK", "\r\n-NOPERM no", 1);
-    assert_eq!(read(&mut redis, [answer.as_bytes()]), Ok(vec![Event::HandshakeDone]));
+    assert_eq!(read(&mut redis, [answer.as_bytes()]), done());
     let mut probe = Vec::new();
-    redis.probe(&mut probe);
+    redis.write_probe(FIRST, &mut probe);
     assert!(!probe.windows(7).any(|word| word == b"CACHING"));
     redis.start_handshake(&mut Vec::new());
     assert!(redis.may_track(), "another server, or another user");
@@ -186,13 +229,11 @@ fn a_right_to_track_that_is_missing_is_gone_without() {
 #[test]
 fn the_counter_is_created_at_the_first_greeting_only() {
     let mut redis = redis();
-    let mut first = Vec::new();
-    redis.start_handshake(&mut first);
+    let first = start(&mut redis, LastGrant::default());
     let may_create = b"headcount:{default}\r\n$1\r\n1\r\n$3\r\n100\r\n";
     assert!(first.windows(may_create.len()).any(|detail| detail == may_create));
-    assert_eq!(read(&mut redis, [HANDSHAKE_DONE]), Ok(vec![Event::HandshakeDone]));
-    let mut second = Vec::new();
-    redis.start_handshake(&mut second);
+    assert_eq!(read(&mut redis, [HANDSHAKE_DONE]), done());
+    let second = start(&mut redis, LastGrant::default());
     assert!(!second.windows(may_create.len()).any(|detail| detail == may_create));
     let may_not = b"headcount:{default}\r\n$1\r\n0\r\n$3\r\n100\r\n";
     assert!(second.windows(may_not.len()).any(|detail| detail == may_not));
@@ -203,7 +244,11 @@ fn asks_in_flight_have_places_of_their_own_and_a_repeated_one_has_its_old_place(
     let mut redis = asking();
     let mut sent = |sequence| {
         let mut out = Vec::new();
-        redis.write_request(Request { sequence, count: 1, seen: SEEN, confirm: 0 }, &mut out);
+        redis.write_request(
+            FIRST,
+            Request { sequence, count: 1, seen: SEEN, confirm: 0 },
+            &mut out,
+        );
         String::from_utf8(out).unwrap()
     };
     let asks: Vec<String> = (1..=BATCHES_IN_FLIGHT_MAX as u64).map(&mut sent).collect();
@@ -217,14 +262,19 @@ fn asks_in_flight_have_places_of_their_own_and_a_repeated_one_has_its_old_place(
 #[test]
 fn an_answer_that_the_store_has_lost_is_noticed_by_the_next_greeting() {
     let mut redis = handshake();
-    assert_eq!(read(&mut redis, [HANDSHAKE_DONE]), Ok(vec![Event::HandshakeDone]));
-    redis.last_grant = LastGrant { sequence: 3, epoch: 5 };
-    let mut out = Vec::new();
-    redis.start_handshake(&mut out);
+    assert_eq!(read(&mut redis, [HANDSHAKE_DONE]), done());
+    let out = start(&mut redis, LastGrant { sequence: 3, epoch: 5 });
     let asked = b"a:0000000000000007:1\r\n$1\r\n3\r\n$1\r\n5\r\n";
     assert!(out.windows(asked.len()).any(|detail| detail == asked));
     let lost: &[u8] = b"%0\r\n+x\r\n+x\r\n+OK\r\n$4\r\nlost\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
-    assert_eq!(read(&mut redis, [lost]), Ok(vec![Event::AnswersLost, Event::HandshakeDone]));
+    assert_eq!(
+        read(&mut redis, [lost]),
+        Ok(vec![
+            WireEvent::HandshakeDone,
+            WireEvent::AnswersLost(FIRST),
+            WireEvent::Confirmed(FIRST, Ok(())),
+        ])
+    );
 }
 
 #[test]
@@ -237,6 +287,58 @@ fn a_reply_without_end_is_given_up_before_it_fills_the_memory() {
         redis.receive(&piece);
         received += piece.len();
         assert!(received <= 2 * REPLY_BYTES_MAX);
+    }
+}
+
+/// The answer comes in the order of the commands, whichever counters they were for.
+#[test]
+fn each_answer_is_for_the_counter_that_was_asked_for() {
+    let counters = Counters::new([("shoes", 100), ("hats", 9)].into_iter(), true);
+    let hats = CounterId(1);
+    let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
+    let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
+    let mut redis = Redis::new(url, Arc::new(counters), None, 7);
+    let mut out = Vec::new();
+    let request = Request { sequence: 1, count: 3, seen: SEEN, confirm: 0 };
+    redis.write_request(hats, request, &mut out);
+    redis.write_request(FIRST, request, &mut out);
+    let sent = String::from_utf8(out).unwrap();
+    let keys: Vec<&str> = sent.lines().filter(|line| line.starts_with("headcount:")).collect();
+    assert_eq!(keys, ["headcount:{hats}", "headcount:{shoes}"]);
+    let reset = ">2\r\n+invalidate\r\n*1\r\n+headcount:{hats}\r\n";
+    let answers = format!("*4\r\n:1\r\n:3\r\n:9\r\n:5\r\n{reset}-OOM no\r\n");
+    let events = read(&mut redis, [answers.as_bytes()]).unwrap();
+    let grant = Grant { first: 1, granted: 3, limit: 9, epoch: 5 };
+    let fault = Fault { error: StoreError::OutOfMemory, detail: "OOM no".to_owned() };
+    let expected = [
+        WireEvent::Replied(hats, Answer::Granted(grant)),
+        WireEvent::Changed(Some(hats)),
+        WireEvent::Replied(FIRST, Answer::Refused(fault)),
+    ];
+    assert_eq!(events, expected);
+}
+
+/// A write that changes nothing is refused with WRONGTYPE where the counter is.
+#[test]
+fn a_write_check_says_whether_the_store_takes_writes() {
+    let checking = || {
+        let mut redis = handshake();
+        assert_eq!(read(&mut redis, [HANDSHAKE_DONE]), done());
+        redis.write_check(&mut Vec::new());
+        redis
+    };
+    let rows = [
+        (":0\r\n", None),
+        ("-WRONGTYPE a hash\r\n", None),
+        ("-NOPERM no\r\n", None),
+        ("-OOM no memory\r\n", Some(StoreError::OutOfMemory)),
+        ("-MISCONF no disk\r\n", Some(StoreError::Disk)),
+        ("-READONLY a replica\r\n", Some(StoreError::ReadOnly)),
+    ];
+    for (bytes, expected) in rows {
+        let detail = bytes.trim_start_matches('-').trim_end().to_owned();
+        let result = expected.map_or(Ok(()), |error| Err(Fault { error, detail }));
+        check(bytes, checking, bytes.as_bytes(), &Ok(WireEvent::Written(result)));
     }
 }
 
@@ -271,7 +373,7 @@ fn the_password_is_sent_and_never_repeated() {
     let Ok(crate::config::StoreUrl::Redis(url)) = crate::config::StoreUrl::parse(url) else {
         panic!("the URL is good");
     };
-    let mut redis = Redis::new(url, Counter::new("default", 100), 7);
+    let mut redis = Redis::new(url, counters(), None, 7);
     let mut out = Vec::new();
     redis.start_handshake(&mut out);
     let sent = String::from_utf8(out).expect("all of it is text");

@@ -1,17 +1,24 @@
-//! Flags, environment variables and exit codes.
+//! Commands, flags, environment variables and exit codes.
 
+mod errors;
+
+use std::fs;
 use std::net::{SocketAddr, TcpListener};
 
 use crate::support::daemon::{Daemon, run};
 use crate::support::http_client::HttpClient;
-use crate::support::process::free_port;
+use crate::support::process::{Folder, free_port};
+use crate::support::redis_server::RedisServer;
+use crate::support::store_server::KINDS;
 use crate::support::wait::wait_for;
 
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 12] = [
     "--listen",
     "--store",
+    "--store-url-file",
     "--limit",
     "--counter",
+    "--create",
     "--threads",
     "--halted-status",
     "--store-timeout",
@@ -21,79 +28,68 @@ const FLAGS: [&str; 10] = [
 ];
 
 #[test]
-fn a_wrong_command_line_is_one_clear_line_and_exit_code_2() {
-    let long_name = "x".repeat(65);
-    let wrong: [&[&str]; 26] = [
-        &["--limit", "0"],
-        &["--limit", "many"],
-        &["--limit", "-1"],
-        &["--limit", "9007199254740992"],
-        &["--limit", ""],
-        &["--limit"],
-        &["--halted-status", "418"],
-        &["--halted-status", "no"],
-        &["--threads", "0"],
-        &["--threads", "257"],
-        &["--store-timeout", "9"],
-        &["--store-timeout", "60001"],
-        &["--max-clients", "0"],
-        &["--max-clients", "1000001"],
-        &["--counter", ""],
-        &["--counter", &long_name],
-        &["--listen", "nowhere"],
-        &["--listen", "127.0.0.1:65536"],
-        &["--store", "mysql://localhost/"],
-        &["--store", "nonsense"],
-        &["--store", "redis://"],
-        &["--store", "redis://localhost/first"],
-        &["--store", "postgres://"],
-        &["--store", "postgres://localhost:port/"],
-        &["--frobnicate", "1"],
-        &["surplus"],
+fn the_service_links_of_kubernetes_are_ignored() {
+    let links = [
+        ("HEADCOUNT_SERVICE_HOST", "10.0.0.1"),
+        ("HEADCOUNT_PORT", "tcp://10.0.0.1:8080"),
+        ("HEADCOUNT_PORT_8080_TCP_ADDR", "10.0.0.1"),
+        ("HEADCOUNT_REDIS_SERVICE_PORT", "6379"),
     ];
-    for arguments in wrong {
-        let finished = run(arguments, &[]);
-        assert_eq!(finished.code, Some(2), "{arguments:?}: {finished:?}");
-        assert_eq!(finished.stdout, [""; 0], "{arguments:?}");
-        assert_eq!(finished.stderr.len(), 1, "{arguments:?}: {finished:?}");
-        // What is no flag may be a password: it is not repeated.
-        let named = finished.stderr[0].contains(arguments[0]);
-        assert_eq!(named, arguments[0].starts_with("--"), "{finished:?}");
+    let daemon = Daemon::start_with(&[], &links);
+    assert_eq!(daemon.client().get("/").number(), Some(1));
+}
+
+#[test]
+fn the_store_s_url_may_be_in_a_file() {
+    let folder = Folder::create();
+    let path = folder.path().join("store");
+    let name = path.to_str().expect("the folder's name is ASCII");
+    fs::write(&path, "memory:\n").expect("the folder is writable");
+    let daemon = Daemon::start(&["--store-url-file", name]);
+    assert_eq!(daemon.client().get("/").number(), Some(1));
+    let wrong: [&[u8]; 4] = [b"", b"\n", b"redis://me:hunter2@", &[b'x'; 70_000]];
+    for contents in wrong {
+        fs::write(&path, contents).expect("the folder is writable");
+        let finished = run(&[], &[("HEADCOUNT_STORE_URL_FILE", name)]);
+        assert_eq!((finished.code, finished.stderr.len()), (Some(2), 1), "{finished:?}");
+        assert!(finished.stderr[0].contains("HEADCOUNT_STORE_URL_FILE: "), "{finished:?}");
+        assert!(!finished.stderr[0].contains("hunter2"), "{finished:?}");
     }
+    let folder = folder.path().to_str().expect("the folder's name is ASCII");
+    let finished = run(&["--store-url-file", folder], &[]);
+    assert_eq!((finished.code, finished.stderr.len()), (Some(2), 1), "a folder: {finished:?}");
 }
 
 #[test]
-fn a_wrong_environment_variable_is_one_clear_line_and_exit_code_2() {
-    let finished = run(&[], &[("HEADCOUNT_LIMIT", "many")]);
-    assert_eq!((finished.code, finished.stderr.len()), (Some(2), 1), "{finished:?}");
-    assert!(finished.stderr[0].contains("HEADCOUNT_LIMIT"), "{finished:?}");
+fn a_password_on_the_command_line_is_warned_of_and_not_shown() {
+    let url = format!("redis://:hunter2@127.0.0.1:{}", free_port());
+    let words = "password on the command line: others can see it in the process list";
+    let daemon = Daemon::start(&["--store", &url]);
+    let line = daemon.wait_for_log("the warning", |line| line["msg"] == words);
+    assert_eq!(line["level"], "WARN");
+    assert_eq!(line["hint"], "use --store-url-file or HEADCOUNT_STORE");
+    assert!(!daemon.output().contains("hunter2"), "{}", daemon.output());
+
+    let mut quiet = Daemon::start_with(&[], &[("HEADCOUNT_STORE", &url)]);
+    quiet.stop();
+    let lines = quiet.log_to_the_end();
+    assert!(!lines.iter().any(|line| line["msg"] == words), "{lines:?}");
 }
 
 #[test]
-fn hostile_bytes_in_an_argument_reach_no_terminal() {
-    let finished = run(&["--limit", "1\x1b[31m\n2"], &[]);
-    assert_eq!((finished.code, finished.stderr.len()), (Some(2), 1), "{finished:?}");
-    assert!(!finished.stderr[0].contains('\x1b'), "{finished:?}");
-}
-
-#[test]
-fn a_password_in_a_wrong_store_url_is_not_shown() {
-    let urls = [
-        "redis://me:hunter2@localhost:port/",
-        "redis://me:hunter2@localhost:1/first",
-        "postgres://me:hunter2@localhost:port/shop",
-        "postgres://me:hunter2@localhost/shop?sslmode=require",
-        "postgres:///shop?user=me&password=hunter2",
-        "mysql://me:hunter2@localhost/",
-        "redis://:hunter2@",
-        "me:hunter2@localhost",
-    ];
-    for url in urls {
-        for finished in [run(&["--store", url], &[]), run(&[], &[("HEADCOUNT_STORE", url)])] {
-            assert_eq!(finished.code, Some(2), "{url}: {finished:?}");
-            assert!(!finished.stderr.concat().contains("hunter2"), "{url}: {finished:?}");
-        }
+fn a_wrong_rust_log_is_warned_of_and_the_rest_of_it_holds() {
+    let rust_log = "headcount=loud,headcount::reactor=debug,a=b=c,wran";
+    let mut daemon = Daemon::start_with(&[], &[("RUST_LOG", rust_log)]);
+    let wrong = ["headcount=loud", "a=b=c", "wran"];
+    for directive in wrong {
+        let line = daemon.wait_for_log("a warning", |line| line["directive"] == directive);
+        assert_eq!(
+            (&line["level"], &line["target"]),
+            (&"WARN".into(), &"headcount::logging".into())
+        );
     }
+    daemon.stop();
+    assert!(!daemon.output().contains("warning:"), "nothing on stderr: {}", daemon.output());
 }
 
 #[test]
@@ -105,6 +101,17 @@ fn help_and_version_go_to_stdout_and_exit_with_0() {
         assert!(text.contains(flag), "--help does not name {flag}");
     }
     assert!(text.contains("HEADCOUNT_") && !text.contains("hunter2"), "{text}");
+
+    for command in ["serve", "create", "set", "reset", "status", "probe"] {
+        assert!(text.contains(&format!("\n  {command}")), "--help does not name {command}");
+        let help = run(&[command, "--help"], &[]);
+        assert_eq!((help.code, help.stderr.len()), (Some(0), 0), "{help:?}");
+        let text = help.stdout.join("\n");
+        assert!(text.contains(&format!("headcount {command}")) || command == "serve", "{text}");
+        for words in ["Usage: ", "Exit codes:", "Example:"] {
+            assert!(text.contains(words), "{words} is missing in {text}");
+        }
+    }
 
     let version = run(&["--version"], &[]);
     assert_eq!((version.code, version.stderr.len()), (Some(0), 0), "{version:?}");
@@ -127,8 +134,9 @@ fn environment_variables_set_what_flags_set() {
         ("HEADCOUNT_HALTED_STATUS", "410"),
         ("HEADCOUNT_THREADS", "1"),
         ("HEADCOUNT_COUNTER", "tickets"),
+        ("HEADCOUNT_CREATE", "missing"),
         ("HEADCOUNT_STORE", "memory:"),
-        ("HEADCOUNT_STORE_TIMEOUT", "1000"),
+        ("HEADCOUNT_STORE_TIMEOUT", "1s"),
         ("HEADCOUNT_MAX_CLIENTS", "100"),
     ];
     let daemon = Daemon::start_with(&[], &environment);
@@ -142,6 +150,46 @@ fn a_flag_wins_over_its_environment_variable() {
     let environment = [("HEADCOUNT_LIMIT", "2"), ("HEADCOUNT_LISTEN", "nowhere.invalid:1")];
     let daemon = Daemon::start_with(&["--limit=7"], &environment);
     assert_eq!(daemon.client().get("/status").json()["limit"], 7);
+}
+
+#[test]
+fn a_counter_s_own_limit_wins_over_the_common_one() {
+    let daemon = Daemon::start(&["--counter", "shoes=3", "--limit", "7"]);
+    assert_eq!(daemon.client().get("/status").json()["limit"], 3);
+}
+
+#[test]
+fn a_limit_of_0_is_closed() {
+    let closed = |daemon: &Daemon| {
+        let answer = daemon.client().get("/");
+        assert!(answer.is_halted(), "{answer:?}");
+        assert_eq!(daemon.client().get("/status").json()["limit"], 0);
+    };
+    closed(&Daemon::start(&["--limit", "0"]));
+    for server in KINDS.map(|kind| kind.start()) {
+        closed(&Daemon::start_with_store(&server.url(), &["--limit", "0"]));
+    }
+}
+
+/// Until every command is wired, those that are must work whole.
+#[test]
+fn a_set_and_a_reset_say_what_is_now_and_warn_of_a_password() {
+    let redis = RedisServer::start(&[]);
+    let url = format!("redis://127.0.0.1:{}", redis.port());
+    let set = run(&["set", "shoes", "--taken", "5", "--limit", "9", "--store", &url], &[]);
+    assert_eq!((set.code, set.stderr.len()), (Some(0), 0), "{set:?}");
+    assert!(set.stdout.concat().contains("shoes set: 5 of 9 taken"), "{set:?}");
+    let variables = [("HEADCOUNT_STORE", url.as_str()), ("HEADCOUNT_LIMIT", "3")];
+    let reset = run(&["reset", "shoes", "--yes"], &variables);
+    assert_eq!((reset.code, reset.stderr.len()), (Some(0), 0), "{reset:?}");
+    assert!(reset.stdout.concat().contains("shoes reset: 0 of 9 taken"), "{reset:?}");
+
+    let () = redis.command(&["ACL", "SETUSER", "shop", "on", ">hunter2", "~*", "+@all"]);
+    let url = format!("redis://shop:hunter2@127.0.0.1:{}", redis.port());
+    let warned = run(&["reset", "shoes", "--yes", "--store", &url], &[]);
+    assert_eq!((warned.code, warned.stderr.len()), (Some(0), 1), "{warned:?}");
+    assert!(warned.stderr[0].contains("password on the command line"), "{warned:?}");
+    assert!(!format!("{warned:?}").contains("hunter2"), "{warned:?}");
 }
 
 #[test]

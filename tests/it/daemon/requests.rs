@@ -28,8 +28,10 @@ fn takes_count_from_one_to_the_limit_and_then_everyone_is_sent_away() {
 #[test]
 fn a_limit_of_one_lets_one_through() {
     on_every_store(&["--limit", "1"], |daemon| {
-        assert_eq!(daemon.client().get("/").number(), Some(1));
-        assert!(daemon.client().get("/").is_halted());
+        let answer = daemon.client().get("/");
+        assert_eq!(answer.number(), Some(1), "{}", answer.body);
+        let answer = daemon.client().get("/");
+        assert!(answer.is_halted(), "{}", answer.body);
         assert_eq!(daemon.taken(), 1);
     });
 }
@@ -42,7 +44,7 @@ fn the_limit_is_a_hundred_unless_told_otherwise() {
 
 #[test]
 fn every_halted_status_is_given_with_the_halted_body() {
-    for status in ["200", "403", "409", "410", "429", "503"] {
+    for status in ["200", "403", "409", "410", "429"] {
         let daemon = Daemon::start(&["--limit", "1", "--halted-status", status]);
         let mut client = daemon.client();
         assert_eq!(client.get("/").status, 200);

@@ -12,7 +12,9 @@ fn take(daemon: &Daemon, count: u64) -> Vec<Option<u64>> {
 }
 
 fn reset(server: &StoreServer, limit: &str) {
-    let output = run(&["--reset", "--store", &server.url(), "--limit", limit], &[]);
+    let url = server.url();
+    let arguments = ["reset", "default", "--yes", "--store", &url, "--limit", limit];
+    let output = run(&arguments, &[]);
     assert_eq!(output.code, Some(0), "{output:?}");
 }
 
@@ -89,7 +91,7 @@ fn a_reset_creates_what_is_missing() {
 
 #[test]
 fn a_reset_that_cannot_be_done_says_why() {
-    let memory = run(&["--reset"], &[]);
+    let memory = run(&["reset", "default", "--yes"], &[]);
     assert_eq!(memory.code, Some(1));
     assert!(memory.stderr.concat().contains("memory:"), "{memory:?}");
 }

@@ -102,8 +102,9 @@ fn a_redis_that_restarts_without_its_data_is_not_begun_anew() {
     assert_eq!(redis.counter("default"), None, "it was begun anew");
     // The operator goes on above what clients have seen.
     let (taken, limit) = ((last + 1_000).to_string(), LIMIT.to_string());
-    let arguments = ["--reset", "--taken", &taken, "--limit", &limit, "--store", &redis.url()];
-    assert_eq!(run(&arguments, &[]).code, Some(0));
+    let set = ["set", "default", "--taken", &taken, "--limit", &limit];
+    let store = ["--store", &redis.url()];
+    assert_eq!(run(&[set.as_slice(), &store].concat(), &[]).code, Some(0));
     load.wait_for_numbers(50);
     super::assert_sound(&load.stop());
 }

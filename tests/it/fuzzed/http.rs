@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use headcount::engine::shared::Shared;
 use headcount::engine::{Engine, Settings};
 use headcount::http::Status;
 use headcount::limits::READ_BYTES_MAX;
 use headcount::store::Store;
+use headcount::store::counters::Counters;
 use headcount::store::memory::Memory;
 
 const LIMIT: u64 = 9;
@@ -33,8 +35,10 @@ pub fn run(data: &[u8]) {
 fn answers(bytes: &[u8], size: usize) -> String {
     let settings =
         Settings { halted_status: Status::Ok, store_timeout: Duration::from_millis(500) };
-    let store = Store::Memory(Memory::new(LIMIT));
-    let mut engine = Engine::new(store, settings, Arc::default(), Instant::now());
+    let store = Store::Memory(Memory::new([LIMIT].into_iter()));
+    let counters = Arc::new(Counters::new([("default", LIMIT)].into_iter(), true));
+    let shared = Arc::new(Shared::new(counters.len()));
+    let mut engine = Engine::new(store, counters, settings, shared, Instant::now());
     let token = engine.clients.insert();
     let mut answers = Vec::new();
     for piece in bytes.chunks(size) {

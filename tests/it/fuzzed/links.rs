@@ -1,48 +1,39 @@
-//! Any bytes from a store, with asks, losses and time between them: no reply but to an ask, in
-//! order, and no number that the store did not grant.
+//! Any bytes from a store, with requests for two counters, losses and time between them: no reply
+//! but to a request, in the order of its counter, and no number that the store did not grant of it.
+
+#[path = "links/speech.rs"] // A fuzz target includes this file by its path.
+mod speech;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use headcount::config::StoreUrl;
-use headcount::counter::Grant;
+use headcount::counter::{CounterId, Grant};
 use headcount::limits::LIMIT_MAX;
 use headcount::store::connection::{Command, Connection};
-use headcount::store::counter::Counter;
+use headcount::store::counters::Counters;
 use headcount::store::error::StoreError;
+use headcount::store::high_water::Position;
 use headcount::store::postgres::Postgres;
 use headcount::store::redis::Redis;
-use headcount::store::request::Reply;
+use headcount::store::request::{Readiness, Reply, StoreEvent};
 use headcount::store::wire::Wire;
+use speech::{Due, Speech};
 
 const TIMEOUT: Duration = Duration::from_millis(500);
 const LIMIT: u64 = 40;
 const EPOCH: u64 = 5;
-
-/// How an honest store speaks.
-struct Speech {
-    /// To a process that sees it for the first time, and to one that has.
-    greeting: fn(Grant) -> Vec<u8>,
-    greeting_again: fn(Grant) -> Vec<u8>,
-    grant: fn(Grant) -> Vec<u8>,
-}
+const NAMES: [&str; 2] = ["shoes", "hats"];
 
 /// See the module.
 pub fn run_redis(data: &[u8]) {
     let Ok(StoreUrl::Redis(url)) = StoreUrl::parse("redis://localhost") else {
         panic!("the URL is good");
     };
-    let redis = Redis::new(url, Counter::new("default", LIMIT), 7);
-    let speech = Speech {
-        greeting: |grant| {
-            [b"%0\r\n+hash\r\n+hash\r\n+OK\r\n+info\r\n+found\r\n", &*resp(grant)].concat()
-        },
-        greeting_again: |grant| {
-            [b"%0\r\n+hash\r\n+hash\r\n+OK\r\n+found\r\n", &*resp(grant)].concat()
-        },
-        grant: resp,
-    };
-    Script::new(Wire::Redis(Box::new(redis)), speech).run(data);
+    let counters = counters();
+    let redis = Redis::new(url, Arc::clone(&counters), None, 7);
+    Script::new(Wire::Redis(Box::new(redis)), counters, speech::REDIS).run(data);
 }
 
 /// See the module.
@@ -50,57 +41,62 @@ pub fn run_postgres(data: &[u8]) {
     let Ok(StoreUrl::Postgres(url)) = StoreUrl::parse("postgres://localhost") else {
         panic!("the URL is good");
     };
-    let counter = Counter::new("default", LIMIT);
-    let postgres = Postgres::new(*url, counter, TIMEOUT, 7);
-    let greeting = |grant| {
-        const READY: &[u8] = b"Z\0\0\0\x05I";
-        let settings = b"D\0\0\0\x0d\0\x01\0\0\0\x03off";
-        [b"R\0\0\0\x08\0\0\0\0", READY, settings, READY, READY, &*row(grant)].concat()
-    };
-    let speech = Speech { greeting, greeting_again: greeting, grant: row };
-    Script::new(Wire::Postgres(Box::new(postgres)), speech).run(data);
+    let counters = counters();
+    let postgres = Postgres::new(*url, Arc::clone(&counters), None, TIMEOUT, 7);
+    Script::new(Wire::Postgres(Box::new(postgres)), counters, speech::POSTGRES).run(data);
 }
 
-fn resp(Grant { first, granted, limit, epoch }: Grant) -> Vec<u8> {
-    format!("*4\r\n:{first}\r\n:{granted}\r\n:{limit}\r\n:{epoch}\r\n").into_bytes()
+fn counters() -> Arc<Counters> {
+    Arc::new(Counters::new(NAMES.into_iter().map(|name| (name, LIMIT)), true))
 }
 
-fn row(Grant { first, granted, limit, epoch }: Grant) -> Vec<u8> {
-    let mut row = b"D\0\0\0\x72\0\x09".to_vec();
-    for number in [first, granted, limit, epoch, 1, 2, 0, 0, 0] {
-        row.extend([8_u32.to_be_bytes().as_slice(), &number.to_be_bytes()].concat());
+/// A counter, as its honest store has it.
+#[derive(Default)]
+struct Held {
+    taken: u64,
+    /// The counts of the requests without a reply.
+    asked: VecDeque<u64>,
+    /// What the oldest of them was granted.
+    told: Option<Grant>,
+}
+
+impl Held {
+    fn grant(&self, count: u64) -> Grant {
+        let granted = count.min(LIMIT - self.taken);
+        Grant { first: self.taken + 1, granted, limit: LIMIT, epoch: EPOCH }
     }
-    row.extend(b"Z\0\0\0\x05I");
-    row
 }
 
-/// A link, and what its store has granted.
+/// A connection, and what its store has granted.
 struct Script {
-    link: Connection,
+    connection: Connection,
+    counters: Arc<Counters>,
     speech: Speech,
     now: Instant,
-    taken: u64,
-    /// The counts of the asks without a reply.
-    asked: VecDeque<u64>,
-    has_greeted: bool,
-    /// The connection is greeted, and the store has said nothing but what is honest.
+    /// What was sent on this connection and is not answered: as bytes, and as what is due.
+    sent: Vec<u8>,
+    due: VecDeque<Due>,
+    /// The counters that were read on this connection.
+    read: Vec<usize>,
+    held: [Held; 2],
+    /// The store has said nothing on this connection but what is honest.
     is_honest: bool,
     /// A lie was believed, and so the truth need not be any more: it may look like a step back.
     is_fooled: bool,
 }
 
 impl Script {
-    fn new(protocol: Wire, speech: Speech) -> Script {
+    fn new(wire: Wire, counters: Arc<Counters>, speech: Speech) -> Script {
         let now = Instant::now();
-        let link = Connection::new(protocol, TIMEOUT, 7, now);
-        let asked = VecDeque::new();
         Script {
-            link,
+            connection: Connection::new(wire, Arc::clone(&counters), TIMEOUT, 7, now),
+            counters,
             speech,
             now,
-            taken: 0,
-            asked,
-            has_greeted: false,
+            sent: Vec::new(),
+            due: VecDeque::new(),
+            read: Vec::new(),
+            held: Default::default(),
             is_honest: false,
             is_fooled: false,
         }
@@ -114,16 +110,14 @@ impl Script {
             match step & 7 {
                 0 => self.pass(Duration::from_millis(u64::from(argument) * 20)),
                 1 => self.pass(Duration::from_secs(u64::from(argument))),
-                2 => self.ask(u64::from(argument)),
+                2 => self.request(CounterId(u32::from(argument & 1)), u64::from(argument >> 1)),
                 3 => self.lose(),
-                4 => self.greet(),
-                5 => self.grant(),
+                4 => self.connect(),
+                5 => self.answer(),
                 _ => {
-                    // Before the greeting is over the lie may be in the look.
-                    self.is_fooled |= !self.is_honest;
                     self.is_honest = false;
                     let (bytes, rest) = data.split_at(count);
-                    self.link.received(bytes, self.now);
+                    self.connection.received(bytes, self.now);
                     data = rest;
                 }
             }
@@ -133,83 +127,128 @@ impl Script {
 
     fn pass(&mut self, time: Duration) {
         self.now += time;
-        self.link.tick(self.now);
+        self.connection.tick(self.now);
     }
 
-    fn ask(&mut self, count: u64) {
-        if self.link.can_send() {
-            self.link.send(count, None, self.now);
-            self.asked.push_back(count);
+    fn request(&mut self, counter: CounterId, count: u64) {
+        if self.connection.readiness(counter, self.now) == Readiness::Ready {
+            self.connection.send(counter, count, false, self.now);
+            self.connection.finish_requests();
+            self.held[counter.index()].asked.push_back(count);
         }
     }
 
     fn lose(&mut self) {
         self.is_honest = false;
-        self.link.lost(StoreError::Unreachable, "cut", self.now);
+        self.connection.lost(StoreError::Unreachable, "cut", self.now);
     }
 
-    /// A new connection to an honest store.
-    fn greet(&mut self) {
+    /// A new connection to an honest store, up to the first request that is sent again.
+    fn connect(&mut self) {
         self.lose();
         self.look_around();
         self.pass(Duration::from_secs(1));
-        self.link.connected();
-        let look = self.granted(0);
-        let greeting =
-            if self.has_greeted { self.speech.greeting_again } else { self.speech.greeting };
-        self.link.received(&greeting(look), self.now);
-        self.has_greeted = true;
+        self.look_around();
+        self.connection.connected(self.now);
         self.is_honest = !self.is_fooled;
+        self.look_around();
+        while self.is_honest && !matches!(self.due.front(), None | Some(Due::Request(..))) {
+            self.answer();
+            self.look_around();
+        }
+        let is_ready = self.connection.is_ready(CounterId::FIRST);
+        assert!(
+            !self.is_honest || is_ready || !self.due.is_empty(),
+            "an honest store is waited for"
+        );
     }
 
-    /// The honest answer to the oldest ask.
-    fn grant(&mut self) {
-        let (true, Some(&count)) = (self.is_honest, self.asked.front()) else {
+    /// The honest answer to the oldest of what was sent.
+    fn answer(&mut self) {
+        if !self.is_honest {
+            return;
+        }
+        let bytes = match self.due.pop_front() {
+            None => return,
+            Some(Due::Step(bytes)) => bytes.to_vec(),
+            Some(Due::Read(counter)) => (self.speech.grant)(self.held[counter].grant(0)),
+            Some(Due::Request(counter, before)) => {
+                let held = &mut self.held[counter];
+                let count = *held.asked.front().expect("what is sent was asked for");
+                let grant = held.grant(count);
+                held.taken += grant.granted;
+                held.told = Some(grant);
+                [before, &(self.speech.grant)(grant)].concat()
+            }
+        };
+        self.connection.received(&bytes, self.now);
+    }
+
+    /// Whatever came, a reply belongs to a request, and a grant keeps its bounds.
+    fn look_around(&mut self) {
+        self.read_sent();
+        while let Some(command) = self.connection.command() {
+            if command == Command::Disconnect {
+                self.is_honest = false;
+                self.sent.clear();
+                self.due.clear();
+            }
+        }
+        while let Some(event) = self.connection.poll() {
+            match event {
+                StoreEvent::Replied(counter, reply) => self.replied(counter, reply),
+                StoreEvent::AnswersLost(_) => {
+                    assert!(!self.is_honest, "an honest store loses no answer");
+                }
+                StoreEvent::Halted(counter, grant)
+                | StoreEvent::HaltedUntracked(counter, grant)
+                    if self.is_honest =>
+                {
+                    assert_eq!(grant.count(), self.held[counter.index()].grant(0).count());
+                }
+                StoreEvent::Halted(..)
+                | StoreEvent::HaltedUntracked(..)
+                | StoreEvent::MayHaveChanged(_)
+                | StoreEvent::Written(_) => {}
+            }
+        }
+        for (counter, held) in self.counters.ids().zip(&self.held) {
+            let position = self.counters.get(counter).high_water.position();
+            let Position { epoch, taken } = position;
+            self.is_fooled |= (epoch, taken) > (EPOCH, held.taken);
+        }
+        if self.is_honest && self.due.is_empty() {
+            let is_owed = self.held.iter().any(|held| !held.asked.is_empty());
+            assert!(!is_owed, "all was answered, and somebody waits");
+        }
+    }
+
+    fn read_sent(&mut self) {
+        self.sent.extend_from_slice(self.connection.send_buffer().unsent());
+        let unsent = self.connection.send_buffer().unsent().len();
+        self.connection.send_buffer().advance(unsent);
+        while let Some(due) = (self.speech.next)(&mut self.sent, &mut self.read) {
+            self.due.push_back(due);
+        }
+    }
+
+    fn replied(&mut self, counter: CounterId, reply: Reply) {
+        let held = &mut self.held[counter.index()];
+        let count = held.asked.pop_front().expect("a reply belongs to a request");
+        let told = held.told.take();
+        let Reply::Granted(grant) = reply else {
+            // One that is too old is given up without the store.
+            let is_refused = self.is_honest && told.is_some();
+            assert!(!is_refused, "an honest store refuses nothing: {reply:?}");
             return;
         };
-        let grant = self.granted(count);
-        self.taken += grant.granted;
-        self.link.received(&(self.speech.grant)(grant), self.now);
-        let mut reply = self.link.poll();
-        if reply.is_none() && grant.granted == 0 {
-            // An ask that came again: it was not answered before, either.
-            self.link.received(b"Z\0\0\0\x05I", self.now);
-            reply = self.link.poll();
+        if self.is_honest {
+            assert_eq!(Some(grant), told, "not what the store has told of {counter:?}");
         }
-        assert_eq!(reply, Some(Reply::Granted(grant)));
-        self.asked.pop_front();
-    }
-
-    fn granted(&self, count: u64) -> Grant {
-        let granted = count.min(LIMIT - self.taken);
-        Grant { first: self.taken + 1, granted, limit: LIMIT, epoch: EPOCH }
-    }
-
-    /// Whatever came, a reply belongs to an ask, and a grant keeps its bounds.
-    fn look_around(&mut self) {
-        while let Some(command) = self.link.command() {
-            self.is_honest &= command != Command::Disconnect;
-        }
-        while let Some(reply) = self.link.poll() {
-            if reply == Reply::AnswersLost {
-                assert!(!self.is_honest, "an honest store loses no answer");
-                continue;
-            }
-            let count = self.asked.pop_front().expect("a reply belongs to an ask");
-            match reply {
-                // A halt that the store has told of may be told again without asking.
-                Reply::Granted(grant) if self.taken == LIMIT && grant == self.granted(0) => {}
-                Reply::Granted(Grant { first, granted, limit, .. }) => {
-                    assert!(!self.is_honest, "an honest store was not heard to say that");
-                    self.is_fooled = true;
-                    assert!(granted <= count && first >= 1, "{reply:?} of {count}");
-                    assert!(granted == 0 || first + granted - 1 <= limit, "{reply:?}");
-                    assert!(limit <= LIMIT_MAX, "{reply:?}");
-                }
-                Reply::NotRun | Reply::Failed(_) | Reply::AnswersLost => {}
-            }
-        }
-        let unsent = self.link.send_buffer().unsent().len();
-        self.link.send_buffer().advance(unsent);
+        let Grant { first, granted, limit, .. } = grant;
+        self.is_fooled |= Some(grant) != told;
+        assert!(granted <= count && first >= 1, "{reply:?} of {count}");
+        assert!(granted == 0 || first + granted - 1 <= limit, "{reply:?}");
+        assert!(limit <= LIMIT_MAX, "{reply:?}");
     }
 }

@@ -1,39 +1,46 @@
-//! The scripts of Redis, run as Redis runs them: on one hash, with a clock.
+//! The scripts of Redis, run as Redis runs them: on one hash of several, with a clock.
 //! See redis.io/docs/latest/develop/programmability/lua-api.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use mlua::{Function, Lua, MultiValue, Table, Value};
 
-/// The fields of the counter's hash; without any, it is not there.
-pub type Fields = BTreeMap<String, String>;
+use super::keys::{Key, place};
 
 /// What the scripts read and write.
 #[derive(Debug)]
 pub struct Data {
-    pub fields: Fields,
+    /// By the places of the counters' names in `NAMES`.
+    pub keys: Vec<Key>,
     pub clock_us: u64,
     /// It is out of memory.
     pub is_full: bool,
     /// The script that runs has written something.
-    has_written: bool,
+    pub has_written: bool,
 }
 
-const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+pub const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
+pub const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 
 impl Data {
-    pub fn new(fields: Fields, clock_us: u64) -> Data {
-        Data { fields, clock_us, is_full: false, has_written: false }
+    pub fn new(keys: Vec<Key>, clock_us: u64) -> Data {
+        Data { keys, clock_us, is_full: false, has_written: false }
     }
 
-    /// Whether a command of a script is refused. Where memory is full, that is a write which needs
-    /// some, unless the script has written before: it must not be left half done.
-    fn refuses(&mut self, command: &str) -> bool {
-        let is_refused = self.is_full && command == "HSET" && !self.has_written;
-        self.has_written |= !is_refused && matches!(command, "HSET" | "HDEL" | "UNLINK");
-        is_refused
+    /// Why a command of a script is refused, if it is. Where memory is full, that is a write which
+    /// needs some, unless the script has written before: it must not be left half done.
+    fn refusal(&mut self, words: &[String]) -> Option<&'static str> {
+        let command = words[0].as_str();
+        let is_of_hash = matches!(command, "HSET" | "HDEL" | "HGET" | "HMGET");
+        if self.is_full && command == "HSET" && !self.has_written {
+            return Some(OUT_OF_MEMORY);
+        } else if is_of_hash && self.keys[place(&words[1])].is_text {
+            return Some(WRONG_TYPE);
+        }
+        self.has_written |= matches!(command, "HSET" | "HDEL" | "UNLINK");
+        None
     }
 }
 
@@ -47,7 +54,7 @@ pub struct Interpreter {
 
 impl Interpreter {
     pub fn new(scripts: &[(&'static str, &str)]) -> Interpreter {
-        let data = Rc::new(RefCell::new(Data::new(Fields::new(), 0)));
+        let data = Rc::new(RefCell::new(Data::new(Vec::new(), 0)));
         let lua = Lua::new();
         let redis = lua.create_table().expect("a table");
         let error_reply =
@@ -62,19 +69,23 @@ impl Interpreter {
     }
 
     /// Runs a script, and returns its reply in RESP3.
-    pub fn run(&self, script: &str, arguments: &[&str]) -> String {
+    pub fn run(&self, script: &str, key: &str, arguments: &[&str]) -> String {
         let list = |words: &[&str]| self.lua.create_sequence_from(words.iter().copied());
         let globals = self.lua.globals();
-        globals.set("KEYS", list(&["counter"]).expect("a table")).expect("a global");
+        globals.set("KEYS", list(&[key]).expect("a table")).expect("a global");
         globals.set("ARGV", list(arguments).expect("a table")).expect("a global");
         self.data.borrow_mut().clock_us += 1;
         self.data.borrow_mut().has_written = false;
         match self.compiled[script].call(()) {
             Ok(reply) => resp(&reply),
-            Err(error) if error.to_string().contains(OUT_OF_MEMORY) => {
-                format!("-{OUT_OF_MEMORY}\r\n")
+            Err(error) => {
+                let text = error.to_string();
+                let refusal = [OUT_OF_MEMORY, WRONG_TYPE].into_iter().find(|it| text.contains(it));
+                format!(
+                    "-{}\r\n",
+                    refusal.unwrap_or_else(|| panic!("the script has a fault: {text}"))
+                )
             }
-            Err(error) => panic!("the script has a fault: {error}"),
         }
     }
 }
@@ -85,12 +96,10 @@ fn caller(lua: &Lua, data: &Rc<RefCell<Data>>, raises: bool) -> Function {
     let caller = lua.create_function(move |lua, words: MultiValue| {
         let words: Vec<String> = words.iter().map(text).collect();
         let mut data = data.borrow_mut();
-        if !data.refuses(&words[0]) {
-            return command(lua, &mut data, &words);
-        }
-        match raises {
-            true => Err(mlua::Error::runtime(OUT_OF_MEMORY)),
-            false => Ok(Value::Table(lua.create_table_from([("err", OUT_OF_MEMORY)])?)),
+        match data.refusal(&words) {
+            None => command(lua, &mut data, &words),
+            Some(refusal) if raises => Err(mlua::Error::runtime(refusal)),
+            Some(refusal) => Ok(Value::Table(lua.create_table_from([("err", refusal)])?)),
         }
     });
     caller.expect("a function")
@@ -108,7 +117,10 @@ fn text(value: &Value) -> String {
 
 fn command(lua: &Lua, data: &mut Data, words: &[String]) -> mlua::Result<Value> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let fields = &mut data.fields;
+    let clock_us = data.clock_us;
+    let none = &mut Key::default();
+    let key = words.get(1).map_or(none, |key| &mut data.keys[place(key)]);
+    let fields = &mut key.fields;
     let text = |value: &str| Ok(Value::String(lua.create_string(value)?));
     let integer = |count: usize| Ok(Value::Number(count as f64));
     match words.as_slice() {
@@ -132,7 +144,7 @@ fn command(lua: &Lua, data: &mut Data, words: &[String]) -> mlua::Result<Value> 
         }
         ["UNLINK", _] => integer(usize::from(!std::mem::take(fields).is_empty())),
         ["TIME"] => {
-            let (seconds, micros) = (data.clock_us / 1_000_000, data.clock_us % 1_000_000);
+            let (seconds, micros) = (clock_us / 1_000_000, clock_us % 1_000_000);
             let time = [seconds.to_string(), micros.to_string()];
             Ok(Value::Table(lua.create_sequence_from(time)?))
         }

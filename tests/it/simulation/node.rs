@@ -1,18 +1,22 @@
-//! One reactor of the simulation: its mind, and its end of the wire to the store.
+//! One reactor of the simulation: its engine, and its connection to the store.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use headcount::config::{Endpoint, RedisUrl};
+use headcount::engine::shared::Shared;
 use headcount::engine::{Engine, Settings};
 use headcount::http::Status;
 use headcount::store::Store;
+use headcount::store::change::Change;
 use headcount::store::connection::{Command, Connection};
-use headcount::store::counter::Counter;
+use headcount::store::counters::Counters;
 use headcount::store::error::StoreError;
 use headcount::store::redis::Redis;
 use headcount::store::wire::Wire;
 
+use super::keys::NAMES;
+use super::resp;
 use super::store::{ModelStore, Tracking};
 
 pub const STORE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -24,74 +28,123 @@ pub struct Node {
     /// The id of its link.
     pub link: u64,
     pub engine: Engine,
-    pub wire: Option<SimulatedSocket>,
+    pub socket: Option<SimulatedSocket>,
+    /// Since when all is answered that was sent, and the engine knows of each change.
+    pub settled_since: Option<Instant>,
+    /// Since when that is not so.
+    pub busy_since: Option<Instant>,
+    /// The moment of each counter's history in which that was so for the last time.
+    pub up_to_date: [usize; NAMES.len()],
+    /// It has closed its connection, and nobody else has.
+    pub has_disconnected: bool,
+    /// The last time without a connection whose handshake was over.
+    pub disturbed_at: Instant,
+    /// When the engine came to know that something of a counter was refused.
+    pub refused_at: [Option<Instant>; NAMES.len()],
 }
 
 /// A connection to the store: bytes that are on their way.
 #[derive(Default)]
 pub struct SimulatedSocket {
     pub to_store: Vec<u8>,
-    pub to_link: Vec<u8>,
+    pub to_connection: Vec<u8>,
     /// What the store has run of it.
     pub run: Vec<u8>,
-    tracking: Tracking,
+    pub tracking: Tracking,
+    /// All was answered once.
+    pub has_settled: bool,
 }
 
 impl SimulatedSocket {
     /// The store runs what has come, and replies.
     pub fn run_by(&mut self, store: &mut ModelStore) {
         let sent = self.to_store.clone();
-        self.to_link.extend(store.run(&mut self.to_store, &mut self.tracking));
+        self.to_connection.extend(store.run(&mut self.to_store, &mut self.tracking));
         self.run.extend(&sent[..sent.len() - self.to_store.len()]);
+    }
+
+    /// The store runs the first of the commands that have come, and replies.
+    pub fn run_one_by(&mut self, store: &mut ModelStore) {
+        let length = resp::command(&self.to_store).map_or(0, |(_, length)| length);
+        let later = self.to_store.split_off(length);
+        self.run_by(store);
+        self.to_store.extend(later);
     }
 }
 
 impl Node {
-    pub fn new(process: usize, counter: Counter, id: u64, now: Instant) -> Node {
-        let link = link(counter, id, now);
+    pub fn new(process: usize, counters: &Arc<Counters>, id: u64, now: Instant) -> Node {
+        let connection = connection(counters, None, id, now);
         let settings = Settings { halted_status: Status::Ok, store_timeout: STORE_TIMEOUT };
-        let store = Store::Connection(Box::new(link));
-        let engine = Engine::new(store, settings, Arc::default(), now);
-        Node { process, link: id, engine, wire: None }
+        let store = Store::Connection(Box::new(connection));
+        let shared = Arc::new(Shared::new(counters.len()));
+        let engine = Engine::new(store, Arc::clone(counters), settings, shared, now);
+        Node {
+            process,
+            link: id,
+            engine,
+            socket: None,
+            settled_since: None,
+            busy_since: None,
+            up_to_date: [0; NAMES.len()],
+            has_disconnected: false,
+            disturbed_at: now,
+            refused_at: [None; NAMES.len()],
+        }
     }
 
-    /// What the uplink does for a link.
-    pub fn obey(&mut self, is_store_up: bool, now: Instant) {
-        let Store::Connection(link) = &mut self.engine.store else {
-            unreachable!("every node has a link");
+    /// The connection.
+    pub fn connection(&mut self) -> &mut Connection {
+        match &mut self.engine.store {
+            Store::Connection(connection) => connection,
+            Store::Memory(_) => unreachable!("every node has a connection"),
+        }
+    }
+
+    /// What the store socket does for a connection.
+    pub fn run_commands(&mut self, is_store_up: bool, now: Instant) {
+        let Store::Connection(connection) = &mut self.engine.store else {
+            unreachable!("every node has a connection");
         };
-        obey(link, &mut self.wire, is_store_up, now);
+        let was_connected = self.socket.is_some();
+        run_commands(connection, &mut self.socket, is_store_up, now);
+        self.has_disconnected |= was_connected && self.socket.is_none();
     }
 }
 
-/// A link of this id to the model.
-pub fn link(counter: Counter, id: u64, now: Instant) -> Connection {
+/// A connection to the model, whose link has this id.
+pub fn connection(
+    counters: &Arc<Counters>,
+    change: Option<Change>,
+    id: u64,
+    now: Instant,
+) -> Connection {
     let endpoint = Endpoint::Tcp { host: "model".to_owned(), port: 1 };
     let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
-    let redis = Redis::new(url, counter, id);
-    Connection::new(Wire::Redis(Box::new(redis)), STORE_TIMEOUT, id, now)
+    let redis = Wire::Redis(Box::new(Redis::new(url, Arc::clone(counters), change, id)));
+    Connection::new(redis, Arc::clone(counters), STORE_TIMEOUT, id, now)
 }
 
-/// Does what a link commands, and sends what it has to send.
-pub fn obey(
-    link: &mut Connection,
-    wire: &mut Option<SimulatedSocket>,
+/// Does what a connection commands, and sends what it has to send.
+pub fn run_commands(
+    connection: &mut Connection,
+    socket: &mut Option<SimulatedSocket>,
     is_store_up: bool,
     now: Instant,
 ) {
-    while let Some(command) = link.command() {
+    while let Some(command) = connection.command() {
         match command {
             Command::Connect if is_store_up => {
-                *wire = Some(SimulatedSocket::default());
-                link.connected();
+                *socket = Some(SimulatedSocket::default());
+                connection.connected(now);
             }
-            Command::Connect => link.lost(StoreError::Unreachable, "refused", now),
-            Command::Disconnect => *wire = None,
+            Command::Connect => connection.lost(StoreError::Unreachable, "refused", now),
+            Command::Disconnect => *socket = None,
         }
     }
-    let length = link.send_buffer().unsent().len();
-    if let Some(wire) = wire {
-        wire.to_store.extend_from_slice(link.send_buffer().unsent());
-        link.send_buffer().advance(length);
+    let length = connection.send_buffer().unsent().len();
+    if let Some(socket) = socket {
+        socket.to_store.extend_from_slice(connection.send_buffer().unsent());
+        connection.send_buffer().advance(length);
     }
 }

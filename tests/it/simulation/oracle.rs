@@ -13,38 +13,12 @@
 //! - A reset or a set begins one epoch at most, however often it is sent, unless that was lost. Who
 //!   is told that it is done can rely on that, and who is told that it is declined, too.
 
+mod facts;
+
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-/// What the store holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    pub epoch: u64,
-    pub taken: u64,
-    pub limit: u64,
-    pub made: String,
-    pub token: Option<String>,
-}
-
-/// Who asked for numbers, and what of the counter it had seen: epoch and count.
-#[derive(Clone, Copy, Debug)]
-pub struct Asker {
-    pub process: usize,
-    pub link: u64,
-    pub sequence: u64,
-    pub seen: (u64, u64),
-}
-
-/// A run of the script that takes.
-pub struct Take<'a> {
-    pub asker: Asker,
-    pub before: Option<&'a Held>,
-    pub after: Option<&'a Held>,
-    /// The first of the numbers that the reply grants, and how many they are.
-    pub granted: Option<(u64, u64)>,
-    /// The store was out of memory.
-    pub is_full: bool,
-}
+pub use facts::{Asker, Held, Take};
 
 /// An epoch, in the order in which they began.
 #[derive(Debug)]
@@ -54,6 +28,14 @@ struct Epoch {
     is_followed: bool,
     /// Numbers are given once in a sale, which a start that creates the counter anew goes on with.
     sale: usize,
+}
+
+/// What was true of the counter at some time.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    epoch: u64,
+    limit: u64,
+    is_halted: bool,
 }
 
 #[derive(Debug)]
@@ -73,8 +55,8 @@ struct Grant {
 pub struct Oracle {
     epochs: Vec<Epoch>,
     sale: usize,
-    /// The epoch and the limit that the store held, after each change.
-    history: Vec<Option<(u64, u64)>>,
+    /// What the store held after each change.
+    history: Vec<Option<Moment>>,
     grants: Vec<Grant>,
     /// Rollbacks and deletions so far.
     losses: u64,
@@ -83,8 +65,10 @@ pub struct Oracle {
     /// The furthest that those had seen who have spoken since the last loss, and had seen more than
     /// the store holds.
     floor: Option<(u64, u64)>,
-    /// Losses so far when each link called the store last.
+    /// Losses so far when each link called the store last: as the store knows, and as the link
+    /// does, once it has read what the store said.
     losses_by_link: HashMap<u64, u64>,
+    losses_heard_of: HashMap<u64, u64>,
     /// The furthest number that each process has handed out, after its epoch: now, and at the last
     /// loss.
     handed_out: HashMap<usize, (u64, u64)>,
@@ -113,7 +97,12 @@ impl Oracle {
 
     /// The store holds this now.
     pub fn changed(&mut self, held: Option<&Held>) {
-        self.history.push(held.map(|held| (held.epoch, held.limit)));
+        let moment = |held: &Held| Moment {
+            epoch: held.epoch,
+            limit: held.limit,
+            is_halted: held.taken >= held.limit,
+        };
+        self.history.push(held.map(moment));
         let Some(held) = held else {
             return;
         };
@@ -143,11 +132,20 @@ impl Oracle {
         self.losses_at_backup = self.losses;
     }
 
-    /// The store has lost what it held, and holds this.
+    /// The store has lost what it held, and holds this. What was on its way to it is lost as well.
     pub fn lost(&mut self, held: Option<&Held>) {
+        self.handed_out_at_loss.clone_from(&self.handed_out);
+        self.lost_alone(held);
+    }
+
+    /// The counter is deleted. Requests are on their way that say what was seen before.
+    pub fn deleted(&mut self) {
+        self.lost_alone(None);
+    }
+
+    fn lost_alone(&mut self, held: Option<&Held>) {
         self.losses += 1;
         self.floor = None;
-        self.handed_out_at_loss.clone_from(&self.handed_out);
         for grant in &mut self.grants {
             let was_backed_up = grant.lost_in.is_none_or(|loss| loss > self.losses_at_backup);
             let is_held = |it: &Held| it.epoch == grant.epoch && *grant.numbers.end() <= it.taken;
@@ -177,7 +175,7 @@ impl Oracle {
         let handed_out = self.handed_out_at_loss.get(&asker.process);
         assert!(handed_out <= Some(&asker.seen), "{asker:?} had handed out {handed_out:?}");
         let has_seen_more = self.has_seen_more(asker.seen, before);
-        if has_seen_more && !take.is_full {
+        if has_seen_more && take.can_tell {
             self.floor = self.floor.max(Some(asker.seen));
         }
         if let Some((first, count)) = take.granted.filter(|(_, count)| *count > 0) {
@@ -193,14 +191,35 @@ impl Oracle {
         }
     }
 
+    /// A link has read all that the store had to say to it.
+    pub fn heard(&mut self, link: u64) {
+        if let Some(losses) = self.losses_by_link.get(&link) {
+            self.losses_heard_of.insert(link, *losses);
+        }
+    }
+
+    /// Whether it was lost at least once, as a whole or in part.
+    pub fn has_losses(&self) -> bool {
+        self.losses > 0
+    }
+
+    /// Somebody was told that this is the limit, and perhaps that it is reached, who knew no better
+    /// at the moment `since`.
+    pub fn told_limit(&self, limit: u64, is_halted: bool, since: usize) {
+        let moments = &self.history[since.min(self.history.len())..];
+        let is_true = |it: &Moment| it.limit == limit && (it.is_halted || !is_halted);
+        let was_true = moments.iter().flatten().any(is_true);
+        assert!(was_true, "limit {limit} (halted: {is_halted}) was never held since: {moments:?}");
+    }
+
     /// A link has handed a number out, for a request that was sent in this moment.
     pub fn handed_out(&mut self, number: u64, link: u64, sent: usize) {
         let since = &self.history[sent.min(self.history.len())..];
         let is_open = |grant: &Grant| {
             let mut moments = since.iter().flatten();
-            moments.any(|(epoch, limit)| *epoch == grant.epoch && number <= *limit)
+            moments.any(|it| it.epoch == grant.epoch && number <= it.limit)
         };
-        let last_call = self.losses_by_link.get(&link).copied().unwrap_or_default();
+        let last_call = self.losses_heard_of.get(&link).copied().unwrap_or_default();
         let is_given_up = |grant: &Grant| grant.lost_in.is_some_and(|loss| loss <= last_call);
         let is_its = |grant: &Grant| {
             grant.asker.link == link

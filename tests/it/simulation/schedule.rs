@@ -7,6 +7,8 @@ use fastrand::Rng;
 #[derive(Clone, Debug)]
 pub struct Step {
     pub action: Action,
+    /// Which counter it happens to, modulo how many there are.
+    pub counter: usize,
     pub random: Rng,
 }
 
@@ -17,6 +19,7 @@ pub enum Action {
     Deliver,
     Turn,
     RunStore,
+    RunOne,
     Reply,
     Cut,
     CutAndReplay,
@@ -30,6 +33,9 @@ pub enum Action {
     BackUp,
     RollBack,
     Flush,
+    Delete,
+    Damage,
+    Mend,
     Fill,
     SetLimit,
     RaiseLimit,
@@ -47,11 +53,15 @@ pub enum Action {
 struct Rare {
     kills: bool,
     losses: bool,
+    damages: bool,
     fills: bool,
     limits: bool,
     raises: bool,
     resets: bool,
 }
+
+/// Divides by the number of counters in each world.
+const COUNTER_CHOICES: usize = 12;
 
 /// The steps of a seed.
 pub fn schedule(random: &mut Rng, length: usize) -> Vec<Step> {
@@ -62,6 +72,7 @@ pub fn schedule(random: &mut Rng, length: usize) -> Vec<Step> {
     let rare = Rare {
         kills: or_calm(3),
         losses: or_calm(3),
+        damages: or_calm(3),
         fills: or_calm(4),
         limits: or_calm(4),
         raises,
@@ -75,13 +86,17 @@ pub fn schedule(random: &mut Rng, length: usize) -> Vec<Step> {
             3 if rare.losses && rare.resets => LOST_TOLD_AND_SET,
             4..=7 if rare.losses => LOST_AND_TAKEN_BY_ANOTHER,
             8 | 9 if rare.limits => LOWERED_BELOW_THE_UNCLAIMED,
+            10 | 11 if rare.damages => RESENT_TO_A_DAMAGED_COUNTER,
             _ => &[],
         };
+        let counter = random.usize(..COUNTER_CHOICES);
         for actions in hardly_ever {
             let random = random.fork();
-            steps.extend(actions.iter().map(|it| Step { action: *it, random: random.clone() }));
+            let step = |it: &Action| Step { action: *it, counter, random: random.clone() };
+            steps.extend(actions.iter().map(step));
         }
-        steps.push(Step { action: action(random, rare), random: random.fork() });
+        let action = action(random, rare);
+        steps.push(Step { action, counter, random: random.fork() });
     }
     steps
 }
@@ -130,6 +145,32 @@ const LOWERED_BELOW_THE_UNCLAIMED: &[&[Action]] = &[
         Action::Reply,
         Action::Turn,
     ],
+];
+
+/// Two requests are sent again. Their counter is damaged when the first one comes, and not when the
+/// second one would, if it were sent before the first is answered.
+const RESENT_TO_A_DAMAGED_COUNTER: &[&[Action]] = &[
+    &[
+        Action::Connect,
+        Action::Write,
+        Action::Deliver,
+        Action::Turn,
+        Action::Connect,
+        Action::Write,
+        Action::Deliver,
+        Action::Turn,
+        Action::Cut,
+        Action::PassLong,
+        Action::RunStore,
+        Action::Reply,
+        Action::Damage,
+        Action::RunOne,
+        Action::Mend,
+        Action::RunOne,
+        Action::Reply,
+        Action::Turn,
+    ],
+    &[Action::Pass, Action::Pass, Action::PassLong, Action::RunStore, Action::Reply],
 ];
 
 /// A grant is lost, the process that had it tells the store, and the counter is set.
@@ -184,12 +225,13 @@ const LOST_AND_TAKEN_BY_ANOTHER: &[&[Action]] = &[
 ];
 
 fn action(random: &mut Rng, rare: Rare) -> Action {
-    match random.u8(..110) {
+    match random.u8(..113) {
         0..=9 => Action::Connect,
         10..=29 => Action::Write,
         30..=49 => Action::Deliver,
         50..=64 => Action::Turn,
-        65..=74 => Action::RunStore,
+        65..=73 => Action::RunStore,
+        74 => Action::RunOne,
         75..=83 => Action::Reply,
         84..=85 => Action::Cut,
         86 => Action::CutAndReplay,
@@ -201,6 +243,7 @@ fn action(random: &mut Rng, rare: Rare) -> Action {
         94 if rare.losses => Action::BackUp,
         95 if rare.losses => Action::RollBack,
         96 if rare.losses && random.u8(..4) == 0 => Action::Flush,
+        96 if rare.losses && random.bool() => Action::Delete,
         97 | 107 if rare.limits => Action::SetLimit,
         93..=95 if rare.raises => Action::RaiseLimit,
         98 if rare.resets => Action::Reset,
@@ -209,7 +252,9 @@ fn action(random: &mut Rng, rare: Rare) -> Action {
         104..=105 if rare.resets => Action::AnswerReset,
         106 if rare.resets => Action::CutReset,
         108 if rare.fills => Action::Fill,
-        93..=108 => Action::Pass,
+        109 if rare.damages => Action::Damage,
+        110..=111 if rare.damages => Action::Mend,
+        93..=111 => Action::Pass,
         _ => Action::PassLong,
     }
 }

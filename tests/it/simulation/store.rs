@@ -1,11 +1,15 @@
 //! A model of Redis: the commands that headcount sends, and its own scripts, run.
 
+mod mishaps;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::lua::{Data, Fields, Interpreter, bulk};
+use super::keys::{Key, NAMES, key_of, place};
+use super::lua::{Data, Interpreter, OUT_OF_MEMORY, WRONG_TYPE, bulk};
 use super::oracle::{Asker, Held, Oracle, Take};
+use super::resp;
 
 const TAKE: &str = include_str!("../../../src/store/redis/take.lua");
 const HANDSHAKE: &str = include_str!("../../../src/store/redis/handshake.lua");
@@ -17,9 +21,10 @@ thread_local! {
         Interpreter::new(&[("take", TAKE), ("handshake", HANDSHAKE), ("change", CHANGE)]);
 }
 
-/// What survives a restart with an append-only file: the counter; what does not: the scripts.
+/// What survives a restart with an append-only file: the counters; what does not: the scripts.
 pub struct ModelStore {
-    pub oracle: Oracle,
+    /// By the places of the counters, as whatever there is one of for each.
+    pub oracles: Vec<Oracle>,
     data: Rc<RefCell<Data>>,
     interpreter: Interpreter,
     handshake_hash: String,
@@ -29,33 +34,36 @@ pub struct ModelStore {
     /// Takes and changes by what came of them: `granted`, `again`, `changed`, or the code of an
     /// error.
     pub calls: HashMap<String, u64>,
-    /// Changes of the counter so far, by whomever.
-    changes: u64,
-    backup: Option<Fields>,
+    /// Changes of each counter so far, by whomever.
+    changes: Vec<u64>,
+    backup: Option<Vec<Key>>,
 }
 
-/// What the store remembers of one connection that has it track the counter.
+/// What the store remembers of one connection that has it track counters.
 #[derive(Debug, Default)]
 pub struct Tracking {
     /// The next command is the one whose key is tracked.
     is_next: bool,
-    /// Changes of the counter when it was looked at, until the next one is told of.
-    looked_at: Option<u64>,
+    /// Changes of each counter when it was looked at, until the next one is told of.
+    looked_at: [Option<u64>; NAMES.len()],
+    /// The counters of which something was refused: no store remembers that, but tests must.
+    pub refused: [bool; NAMES.len()],
 }
 
 impl ModelStore {
-    pub fn new() -> ModelStore {
+    /// A store without anything, for so many counters.
+    pub fn new(counters: usize) -> ModelStore {
         let interpreter = INTERPRETER.with(Interpreter::clone);
-        *interpreter.data.borrow_mut() = Data::new(Fields::new(), 1 << 50);
+        *interpreter.data.borrow_mut() = Data::new(vec![Key::default(); counters], 1 << 50);
         ModelStore {
-            oracle: Oracle::default(),
+            oracles: (0..counters).map(|_| Oracle::default()).collect(),
             data: Rc::clone(&interpreter.data),
             interpreter,
             handshake_hash: redis::Script::new(HANDSHAKE).get_hash().to_owned(),
             are_scripts_loaded: false,
             processes: HashMap::new(),
             calls: HashMap::new(),
-            changes: 0,
+            changes: vec![0; counters],
             backup: None,
         }
     }
@@ -70,16 +78,17 @@ impl ModelStore {
         self.data.borrow_mut().clock_us += micros;
     }
 
-    /// What it holds, if that is a counter.
-    pub fn held(&self) -> Option<Held> {
+    /// What it holds of a counter, if that is one.
+    pub fn held(&self, counter: usize) -> Option<Held> {
         let data = self.data.borrow();
-        let number = |name: &str| data.fields.get(name)?.parse().ok();
+        let key = Some(&data.keys[counter]).filter(|key| !key.is_text)?;
+        let number = |name: &str| key.fields.get(name)?.parse().ok();
         Some(Held {
             epoch: number("epoch")?,
             taken: number("taken")?,
             limit: number("limit")?,
-            made: data.fields.get("made")?.clone(),
-            token: data.fields.get("token").cloned(),
+            made: key.fields.get("made")?.clone(),
+            token: key.fields.get("token").cloned(),
         })
     }
 
@@ -97,70 +106,55 @@ impl ModelStore {
         self.are_scripts_loaded = false;
     }
 
-    /// What is there now may be restored later.
-    pub fn back_up(&mut self) {
-        self.backup = self.held().map(|_| self.data.borrow().fields.clone());
-        self.oracle.backed_up();
-    }
-
-    /// A replica that is as old as the backup, if there is one, takes over, with its own clock.
-    pub fn roll_back(&mut self, clock_us: u64) -> bool {
-        let Some(fields) = self.backup.take() else {
-            return false;
-        };
-        self.lose(fields, clock_us);
-        true
-    }
-
-    /// All data is lost; the clock is another one.
-    pub fn flush(&mut self, clock_us: u64) {
-        self.lose(Fields::new(), clock_us);
-    }
-
-    fn lose(&mut self, fields: Fields, clock_us: u64) {
-        *self.data.borrow_mut() = Data::new(fields, clock_us);
-        self.changes += 1;
-        let held = self.held();
-        self.oracle.lost(held.as_ref());
-    }
-
-    /// An operator writes the field by hand, if there is a counter, and room.
-    pub fn set_limit(&mut self, limit: u64) -> bool {
-        if self.held().is_none() || self.is_full() {
-            return false;
-        }
-        self.data.borrow_mut().fields.insert("limit".to_owned(), limit.to_string());
-        self.changes += 1;
-        self.oracle.changed(self.held().as_ref());
-        true
+    fn noticed(&mut self, counter: usize) {
+        self.changes[counter] += 1;
+        let held = self.held(counter);
+        self.oracles[counter].changed(held.as_ref());
     }
 
     /// Runs the whole commands at the start of `bytes`, drops them there, and returns the replies,
     /// with word of a change of what is tracked in its place among them.
     pub fn run(&mut self, bytes: &mut Vec<u8>, tracking: &mut Tracking) -> Vec<u8> {
         let mut replies = self.word_of_change(tracking);
-        while let Some((words, length)) = command(bytes) {
-            if words[0] == "EVALSHA" && std::mem::take(&mut tracking.is_next) {
-                tracking.looked_at = Some(self.changes);
+        let mut done = 0;
+        while let Some((words, length)) = resp::command(&bytes[done..]) {
+            let key = words.iter().find(|word| word.starts_with("headcount:{"));
+            let counter = key.map(|key| place(key));
+            if let (Some(counter), true) = (counter, std::mem::take(&mut tracking.is_next)) {
+                tracking.looked_at[counter] = Some(self.changes[counter]);
             }
-            tracking.is_next |= words.starts_with(&["CLIENT".to_owned(), "CACHING".to_owned()]);
-            replies += &self.reply(&words);
+            tracking.is_next |= words.starts_with(&["CLIENT", "CACHING"]);
+            let reply = self.reply(&words, counter.unwrap_or_default());
+            if let (Some(counter), true) = (counter, reply.starts_with('-')) {
+                tracking.refused[counter] = true;
+            }
+            replies += &reply;
             replies += &self.word_of_change(tracking);
-            bytes.drain(..length);
+            done += length;
         }
+        bytes.drain(..done);
         replies.into_bytes()
     }
 
-    fn word_of_change(&self, tracking: &mut Tracking) -> String {
-        match tracking.looked_at.take_if(|changes| *changes < self.changes) {
-            Some(_) => ">2\r\n$10\r\ninvalidate\r\n*1\r\n$7\r\ncounter\r\n".to_owned(),
-            None => String::new(),
-        }
+    /// Whether there is a change that this connection is still to be told of.
+    pub fn has_word(&self, tracking: &Tracking) -> bool {
+        let mut pairs = tracking.looked_at.iter().zip(&self.changes);
+        pairs.any(|(looked_at, changes)| looked_at.is_some_and(|it| it < *changes))
     }
 
-    fn reply(&mut self, words: &[String]) -> String {
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        match words.as_slice() {
+    fn word_of_change(&self, tracking: &mut Tracking) -> String {
+        let mut word = String::new();
+        for (counter, changes) in self.changes.iter().enumerate() {
+            if tracking.looked_at[counter].take_if(|it| *it < *changes).is_some() {
+                word += ">2\r\n$10\r\ninvalidate\r\n*1\r\n";
+                word += &bulk(&key_of(counter));
+            }
+        }
+        word
+    }
+
+    fn reply(&mut self, words: &[&str], counter: usize) -> String {
+        match words {
             ["HELLO", ..] => "%1\r\n+role\r\n+master\r\n".to_owned(),
             ["SCRIPT", "LOAD", _] => {
                 self.are_scripts_loaded = true;
@@ -170,46 +164,61 @@ impl ModelStore {
                 "+OK\r\n".to_owned()
             }
             ["INFO"] => "-NOPERM\r\n".to_owned(),
-            ["HGET", _, name] => {
-                let value = self.data.borrow().fields.get(*name).cloned();
-                value.map_or("_\r\n".to_owned(), |value| bulk(&value))
-            }
-            ["EVAL", CHANGE, "1", _, arguments @ ..] => self.change(arguments),
+            ["SETRANGE", _, "0", ""] => self.check(counter),
+            ["HGET", _, name] => self.field(counter, name),
+            ["EVAL", CHANGE, "1", _, arguments @ ..] => self.change(counter, arguments),
             ["EVALSHA", ..] if !self.are_scripts_loaded => "-NOSCRIPT none\r\n".to_owned(),
             ["EVALSHA", hash, "1", _, arguments @ ..] if *hash == self.handshake_hash => {
-                self.script("handshake", arguments)
+                self.script("handshake", counter, arguments).1
             }
-            ["EVALSHA", _, "1", _, arguments @ ..] => self.take(arguments),
+            ["EVALSHA", _, "1", _, arguments @ ..] => self.take(counter, arguments),
             other => panic!("a command that the model does not know: {other:?}"),
         }
     }
 
-    fn take(&mut self, arguments: &[&str]) -> String {
+    /// A write that changes nothing.
+    fn check(&self, counter: usize) -> String {
+        let data = self.data.borrow();
+        let key = &data.keys[counter];
+        match (data.is_full, key.is_text || key.fields.is_empty()) {
+            (true, _) => format!("-{OUT_OF_MEMORY}\r\n"),
+            (false, false) => format!("-{WRONG_TYPE}\r\n"),
+            (false, true) => ":0\r\n".to_owned(),
+        }
+    }
+
+    fn field(&self, counter: usize, name: &str) -> String {
+        let key = &self.data.borrow().keys[counter];
+        match (key.is_text, key.fields.get(name)) {
+            (true, _) => format!("-{WRONG_TYPE}\r\n"),
+            (false, Some(value)) => bulk(value),
+            (false, None) => "_\r\n".to_owned(),
+        }
+    }
+
+    fn take(&mut self, counter: usize, arguments: &[&str]) -> String {
         let number = |place: usize| arguments[place].parse().expect("headcount sends numbers");
         let link = u64::from_str_radix(&arguments[2][2..18], 16).expect("a link");
         let seen = (number(4), number(5));
         let process = self.processes.get(&link).copied().unwrap_or(usize::MAX);
         let asker = Asker { process, link, sequence: number(1), seen };
-        let before = self.held();
-        let reply = self.script("take", arguments);
-        let after = self.held();
+        let (before, reply, after) = self.script("take", counter, arguments);
         let (before, after, granted) = (before.as_ref(), after.as_ref(), granted(&reply));
         let is_taken = before.map(|held| held.taken) < after.map(|held| held.taken);
         let is_again = granted.is_some_and(|(_, count)| count > 0) && !is_taken;
         self.count(&reply, if is_again { "again" } else { "granted" });
-        let is_full = self.is_full();
-        self.oracle.took(&Take { asker, before, after, granted, is_full });
+        let can_tell = !self.is_full() && !self.is_damaged(counter);
+        self.oracles[counter].took(&Take { asker, before, after, granted, can_tell });
         reply
     }
 
     /// A reset or a set. One that is done leaves the limit that it names, or else the one that was
     /// there, or else its own default.
-    fn change(&mut self, arguments: &[&str]) -> String {
-        let before = self.held();
-        let reply = self.script("change", arguments);
+    fn change(&mut self, counter: usize, arguments: &[&str]) -> String {
+        let was_damaged = self.is_damaged(counter);
+        let (before, reply, after) = self.script("change", counter, arguments);
         self.count(&reply, "changed");
-        let after = self.held();
-        if after != before {
+        if after != before && !was_damaged {
             let number = |place: usize| arguments[place].parse().ok();
             let limit = number(2).or(before.map(|held| held.limit)).or(number(4));
             assert_eq!(after.map(|held| held.limit), limit, "the limit after {arguments:?}");
@@ -223,14 +232,24 @@ impl ModelStore {
         *self.calls.entry(code.unwrap_or(outcome).to_owned()).or_default() += 1;
     }
 
-    fn script(&mut self, name: &str, arguments: &[&str]) -> String {
-        let (before, fields) = (self.held(), self.data.borrow().fields.clone());
-        let reply = self.interpreter.run(name, arguments);
-        self.changes += u64::from(self.data.borrow().fields != fields);
-        if self.held() != before {
-            self.oracle.changed(self.held().as_ref());
+    /// What the store held before, the script's reply, and what the store holds then.
+    fn script(
+        &mut self,
+        name: &str,
+        counter: usize,
+        arguments: &[&str],
+    ) -> (Option<Held>, String, Option<Held>) {
+        let before = self.held(counter);
+        let reply = self.interpreter.run(name, &key_of(counter), arguments);
+        if !self.data.borrow().has_written {
+            return (before.clone(), reply, before);
         }
-        reply
+        self.changes[counter] += 1;
+        let after = self.held(counter);
+        if after != before {
+            self.oracles[counter].changed(after.as_ref());
+        }
+        (before, reply, after)
     }
 }
 
@@ -239,28 +258,4 @@ fn granted(reply: &str) -> Option<(u64, u64)> {
     let mut numbers = reply.strip_prefix("*4\r\n")?.split("\r\n").map(|it| it.strip_prefix(':'));
     let mut next = || numbers.next()??.parse().ok();
     Some((next()?, next()?))
-}
-
-/// The words of the first whole command (an array of bulk strings) and its length in bytes.
-fn command(bytes: &[u8]) -> Option<(Vec<String>, usize)> {
-    let (count, mut at) = header(bytes, 0, b'*')?;
-    let mut words = Vec::new();
-    for _ in 0..count {
-        let (length, start) = header(bytes, at, b'$')?;
-        let word = bytes.get(start..start + length)?;
-        at = start + length + 2;
-        if at > bytes.len() {
-            return None;
-        }
-        words.push(String::from_utf8(word.to_vec()).expect("headcount sends text"));
-    }
-    Some((words, at))
-}
-
-fn header(bytes: &[u8], at: usize, kind: u8) -> Option<(usize, usize)> {
-    let line = bytes.get(at..)?;
-    let end = line.windows(2).position(|pair| pair == b"\r\n")?;
-    assert_eq!(line[0], kind, "headcount sends arrays of bulk strings");
-    let digits = std::str::from_utf8(&line[1..end]).expect("digits");
-    Some((digits.parse().expect("a length"), at + end + 2))
 }

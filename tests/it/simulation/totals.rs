@@ -2,10 +2,20 @@
 
 use std::collections::HashMap;
 
-/// What comes of a take or a change. No schedule has so many links, nor a counter so damaged, that
-/// there are others.
-const OUTCOMES: [&str; 8] =
-    ["granted", "again", "changed", "DECLINED", "MISSING", "BACKWARDS", "RECREATED", "OOM"];
+/// What comes of a take or a change. No schedule has so many links that there are others.
+const OUTCOMES: [&str; 11] = [
+    "granted",
+    "again",
+    "changed",
+    "DECLINED",
+    "MISSING",
+    "BACKWARDS",
+    "RECREATED",
+    "OOM",
+    "DAMAGED",
+    "LAYOUT",
+    "WRONGTYPE",
+];
 
 /// What happened, so that a simulation in which nothing does cannot pass.
 #[derive(Debug, Default)]

@@ -1,19 +1,22 @@
-//! Several services, their clients and one store, in one thread and in virtual time.
+//! Several engines, their clients and one store, in one thread and in virtual time.
 
 mod faults;
+mod isolation;
 mod network;
 mod resets;
 mod rest;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use headcount::engine::client::CloseReason;
-use headcount::store::Store;
-use headcount::store::counter::Counter;
+use headcount::store::counters::Counters;
 
-use super::client::SimulatedClient;
+use super::client::{Known, SimulatedClient};
+use super::keys::NAMES;
 use super::node::{Node, STORE_TIMEOUT};
+use super::oracle::Oracle;
 use super::reset_run::ResetRun;
 use super::schedule::{Action, Step};
 use super::store::ModelStore;
@@ -21,7 +24,8 @@ use super::totals::Totals;
 
 pub struct World {
     random: Rng,
-    limit: u64,
+    /// The limits of the counters, as last told to processes and written.
+    limits: Vec<u64>,
     now: Instant,
     store: ModelStore,
     is_store_up: bool,
@@ -35,9 +39,9 @@ pub struct World {
     clients: Vec<SimulatedClient>,
     /// Resets and sets under way.
     resets: Vec<ResetRun>,
-    /// Numbers may be lost: a process was killed, the store has forgotten some, the limit fell
-    /// below them, or a replay has taken some.
-    has_losses: bool,
+    /// By the counters: numbers may be lost: a process was killed, the store has forgotten some,
+    /// the limit fell below them, or a replay has taken some.
+    has_losses: Vec<bool>,
     totals: Totals,
 }
 
@@ -45,14 +49,14 @@ impl World {
     pub fn new(seed: u64) -> World {
         let mut random = Rng::with_seed(seed);
         let now = Instant::now();
-        let limit_max = [10, 60][random.usize(..2)];
-        let limit = random.u64(1..limit_max);
+        let counters = if random.u8(..3) == 0 { 1 } else { random.usize(2..=NAMES.len()) };
+        let limits: Vec<u64> = (0..counters).map(|_| limit(&mut random, counters)).collect();
         let processes = random.usize(1..4);
         let mut world = World {
             random,
-            limit,
+            limits,
             now,
-            store: ModelStore::new(),
+            store: ModelStore::new(counters),
             is_store_up: true,
             late: Vec::new(),
             replays: Vec::new(),
@@ -60,7 +64,7 @@ impl World {
             processes: 0,
             clients: Vec::new(),
             resets: Vec::new(),
-            has_losses: false,
+            has_losses: vec![false; counters],
             totals: Totals::default(),
         };
         for _ in 0..processes {
@@ -71,14 +75,16 @@ impl World {
         world
     }
 
-    /// One more process, with so many links that share what was seen of the counter.
+    /// One more process, with so many links that share what was seen of the counters.
     fn start(&mut self, links: usize) -> Vec<Node> {
-        let (process, counter) = (self.processes, Counter::new("default", self.limit));
+        let process = self.processes;
+        let counters =
+            Arc::new(Counters::new(NAMES.into_iter().zip(self.limits.iter().copied()), true));
         self.processes += 1;
         let start = |_| {
             let id = self.random.u64(..);
             self.store.introduce(id, process);
-            Node::new(process, counter.clone(), id, self.now)
+            Node::new(process, &counters, id, self.now)
         };
         (0..links).map(start).collect()
     }
@@ -87,12 +93,14 @@ impl World {
     pub fn step(&mut self, step: &Step) {
         self.random = step.random.clone();
         let node = self.random.usize(..self.nodes.len());
+        let counter = step.counter % self.limits.len();
         match step.action {
             Action::Connect => self.connect(node),
-            Action::Write => self.write(),
+            Action::Write => self.write(counter),
             Action::Deliver => self.deliver(),
             Action::Turn => self.turn(node),
             Action::RunStore => self.run_store(node),
+            Action::RunOne => self.run_one(node),
             Action::Reply => self.reply(node),
             Action::Cut => self.cut(node),
             Action::CutAndReplay => self.cut_and_replay(node),
@@ -106,12 +114,15 @@ impl World {
             Action::BackUp => self.store.back_up(),
             Action::RollBack => self.roll_back(),
             Action::Flush => self.flush_store(),
+            Action::Delete => self.delete(counter),
+            Action::Damage => self.damage(counter),
+            Action::Mend => self.store.mend(counter),
             Action::Fill => self.store.fill(!self.store.is_full()),
             Action::SetLimit | Action::CloseAtTaken | Action::RaiseLimit => {
-                self.write_limit(step.action);
+                self.write_limit(counter, step.action);
             }
-            Action::Reset => self.change(None),
-            Action::Set => self.set(),
+            Action::Reset => self.change(counter, None),
+            Action::Set => self.set(counter),
             Action::StepReset => self.step_reset(),
             Action::AnswerReset => self.answer_reset(),
             Action::CutReset => self.cut_reset(),
@@ -126,10 +137,19 @@ impl World {
         self.clients.push(SimulatedClient::new(node, token));
     }
 
-    fn write(&mut self) {
+    /// What is known of each counter at a node.
+    fn known(&self, node: usize) -> Vec<Known> {
+        let known = |(oracle, up_to_date): (&Oracle, &usize)| Known {
+            sent: oracle.moment(),
+            up_to_date: *up_to_date,
+        };
+        self.store.oracles.iter().zip(&self.nodes[node].up_to_date).map(known).collect()
+    }
+
+    fn write(&mut self, counter: usize) {
         if let Some(client) = self.random.choice(0..self.clients.len()) {
-            let moment = self.store.oracle.moment();
-            self.clients[client].write(&mut self.random, moment);
+            let known = self.known(self.clients[client].node);
+            self.clients[client].write(&mut self.random, counter, &known);
         }
     }
 
@@ -145,7 +165,7 @@ impl World {
         if !engine.clients.get(client.token).is_some_and(|it| it.wants_input()) {
             return;
         }
-        let bytes = client.send(&mut self.random);
+        let bytes = client.send(&mut self.random, self.now);
         if !bytes.is_empty() {
             engine.receive(client.token, &bytes);
         }
@@ -178,6 +198,10 @@ impl World {
     /// Up to so much time passes, and everybody notices.
     fn pass(&mut self, at_most_ms: u64) {
         let ms = self.random.u64(1..=at_most_ms);
+        self.pass_exactly(ms);
+    }
+
+    fn pass_exactly(&mut self, ms: u64) {
         self.now += Duration::from_millis(ms);
         self.store.pass(ms * 1_000);
         for node in 0..self.nodes.len() {
@@ -189,53 +213,75 @@ impl World {
         let now = self.now;
         self.nodes[node].engine.clients.turn().now = now;
         self.nodes[node].engine.finish_turn();
-        self.nodes[node].obey(self.is_store_up, self.now);
+        self.nodes[node].run_commands(self.is_store_up, now);
         self.flush(node);
+        self.turned(node);
     }
 
     fn run_store(&mut self, node: usize) {
-        if let (true, Some(wire)) = (self.is_store_up, &mut self.nodes[node].wire) {
-            wire.run_by(&mut self.store);
+        if let (true, Some(socket)) = (self.is_store_up, &mut self.nodes[node].socket) {
+            socket.run_by(&mut self.store);
+        }
+    }
+
+    /// The store reads no more than one command.
+    fn run_one(&mut self, node: usize) {
+        if let (true, Some(socket)) = (self.is_store_up, &mut self.nodes[node].socket) {
+            socket.run_one_by(&mut self.store);
         }
     }
 
     fn reply(&mut self, node: usize) {
-        let Node { engine, wire: Some(wire), .. } = &mut self.nodes[node] else {
+        let Some(socket) = &mut self.nodes[node].socket else {
             return;
         };
         let length = match self.random.bool() {
-            true => wire.to_link.len(),
-            false => self.random.usize(..=wire.to_link.len()),
+            true => socket.to_connection.len(),
+            false => self.random.usize(..=socket.to_connection.len()),
         };
-        let bytes: Vec<u8> = wire.to_link.drain(..length).collect();
-        if let (Store::Connection(link), false) = (&mut engine.store, bytes.is_empty()) {
-            link.received(&bytes, self.now);
+        let bytes: Vec<u8> = socket.to_connection.drain(..length).collect();
+        if bytes.is_empty() {
+            return;
         }
-        self.nodes[node].obey(self.is_store_up, self.now);
+        let node = &mut self.nodes[node];
+        node.settled_since = None;
+        node.connection().received(&bytes, self.now);
+        node.run_commands(self.is_store_up, self.now);
+        node.assert_not_disconnected(self.now);
+        node.busy_since = node.busy_since.or(Some(self.now));
     }
 
-    fn write_limit(&mut self, action: Action) {
-        let taken = self.store.held().map_or(0, |held| held.taken);
+    fn write_limit(&mut self, counter: usize, action: Action) {
+        let taken = self.store.held(counter).map_or(0, |held| held.taken);
         let limit = match action {
-            Action::CloseAtTaken => taken.max(1),
+            Action::CloseAtTaken => taken,
             // By little, so that it is reached again soon.
-            Action::RaiseLimit => self.limit + self.random.u64(1..9),
-            _ => self.random.u64(1..60),
+            Action::RaiseLimit => self.limits[counter] + self.random.u64(1..9),
+            _ => limit(&mut self.random, self.limits.len()),
         };
-        if self.store.set_limit(limit) {
-            self.limit = limit;
-            self.has_losses |= limit < taken;
+        if self.store.set_limit(counter, limit) {
+            self.limits[counter] = limit;
+            self.has_losses[counter] |= limit < taken;
         }
     }
 
     // --- what must hold -------------------------------------------------------------------------
 
-    fn check(&self) {
-        for node in &self.nodes {
-            if let Some(deadline) = node.engine.deadline() {
+    fn check(&mut self) {
+        for node in &mut self.nodes {
+            if let Some(deadline) = node.engine.deadline(self.now) {
                 let latest = self.now + STORE_TIMEOUT.max(Duration::from_secs(1));
                 assert!(deadline <= latest, "somebody waits past the store timeout");
             }
         }
+    }
+}
+
+/// A limit. Some counters are closed; many of them in a world have less each, for the speed of it.
+fn limit(random: &mut Rng, counters: usize) -> u64 {
+    match random.u8(..12) {
+        0 => 0,
+        1..=5 => random.u64(1..10),
+        _ => random.u64(1..60 / counters as u64),
     }
 }

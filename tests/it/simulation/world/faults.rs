@@ -1,6 +1,5 @@
 //! What goes wrong: connections break, processes die, and the store forgets.
 
-use headcount::store::Store;
 use headcount::store::error::StoreError;
 
 use super::World;
@@ -8,19 +7,20 @@ use super::World;
 impl World {
     /// The connection breaks, with whatever is on its way: run by the store or not.
     pub(super) fn cut(&mut self, node: usize) {
-        if let Some(wire) = self.nodes[node].wire.take()
-            && let Store::Connection(link) = &mut self.nodes[node].engine.store
-        {
-            link.lost(StoreError::Unreachable, "cut", self.now);
-            self.late.push(wire.to_store);
-            self.nodes[node].obey(self.is_store_up, self.now);
+        if let Some(socket) = self.nodes[node].socket.take() {
+            let node = &mut self.nodes[node];
+            node.connection().lost(StoreError::Unreachable, "cut", self.now);
+            self.late.push(socket.to_store);
+            (node.settled_since, node.busy_since) = (None, None);
+            node.disturbed_at = self.now;
+            node.run_commands(self.is_store_up, self.now);
         }
     }
 
     /// The same, and a proxy sends the store once more what it has run already.
     pub(super) fn cut_and_replay(&mut self, node: usize) {
-        if let Some(wire) = &self.nodes[node].wire {
-            self.replays.push(wire.run.clone());
+        if let Some(socket) = &self.nodes[node].socket {
+            self.replays.push(socket.run.clone());
         }
         self.cut(node);
     }
@@ -51,7 +51,7 @@ impl World {
             self.clients.retain(|client| client.node != place);
             self.nodes[place] = node;
         }
-        self.has_losses = true;
+        self.has_losses.fill(true);
     }
 
     /// A replica that is behind takes over, if there is one.
@@ -59,7 +59,7 @@ impl World {
         let clock_us = self.other_clock();
         if self.store.roll_back(clock_us) {
             self.cut_all();
-            self.has_losses = true;
+            self.has_losses.fill(true);
         }
     }
 
@@ -67,7 +67,20 @@ impl World {
         let clock_us = self.other_clock();
         self.store.flush(clock_us);
         self.cut_all();
-        self.has_losses = true;
+        self.has_losses.fill(true);
+    }
+
+    /// Somebody deletes a counter.
+    pub(super) fn delete(&mut self, counter: usize) {
+        self.store.delete(counter);
+        self.has_losses[counter] = true;
+    }
+
+    /// An operator's mistake. Where a text stands in the place of a counter, the answers to links
+    /// are gone as far as they can see, and so are the numbers that nobody was given yet.
+    pub(super) fn damage(&mut self, counter: usize) {
+        let how = self.random.usize(..4);
+        self.has_losses[counter] |= self.store.damage(counter, how);
     }
 
     /// Of another machine: up to two hours before or after.

@@ -18,12 +18,20 @@ impl World {
             self.store.run(&mut self.late.swap_remove(place), &mut Tracking::default());
         } else if place - self.late.len() < self.replays.len() {
             let mut replay = self.replays.swap_remove(place - self.late.len());
-            let taken = self.store.held().map(|held| held.taken);
+            let taken = self.taken();
             self.store.run(&mut replay, &mut Tracking::default());
             // What found a halted counter takes something where the limit was raised since, and
             // nobody waits for it any more.
-            self.has_losses |= self.store.held().map(|held| held.taken) > taken;
+            for (counter, taken) in taken.into_iter().enumerate() {
+                self.has_losses[counter] |= self.taken()[counter] > taken;
+            }
         }
+    }
+
+    /// How many are taken of each counter.
+    fn taken(&self) -> Vec<Option<u64>> {
+        let counters = 0..self.limits.len();
+        counters.map(|counter| self.store.held(counter).map(|held| held.taken)).collect()
     }
 
     /// What the connections do for the clients who were touched.
@@ -47,15 +55,17 @@ impl World {
     pub(super) fn read_answers(&mut self, node: usize, token: Token, bytes: &[u8]) {
         let is_meant = |it: &&mut SimulatedClient| it.node == node && it.token == token;
         let client = self.clients.iter_mut().find(is_meant).expect("the client is here");
-        for (answer, moment) in client.receive(bytes) {
+        for (answer, request) in client.receive(bytes, self.now) {
+            self.judge(node, &answer, &request);
             match answer {
                 Answer::Number(number) => {
-                    self.store.oracle.handed_out(number, self.nodes[node].link, moment);
+                    let oracle = &mut self.store.oracles[request.counter];
+                    oracle.handed_out(number, self.nodes[node].link, request.known.sent);
                     self.totals.numbers += 1;
                 }
-                Answer::GoAway => self.totals.sent_away += 1,
+                Answer::GoAway(_) => self.totals.sent_away += 1,
                 Answer::Unavailable => self.totals.unavailable += 1,
-                Answer::Other => {}
+                Answer::Status(_) | Answer::Other => {}
             }
         }
     }

@@ -5,22 +5,22 @@ use crate::simulation::reset_run::ResetRun;
 
 impl World {
     /// A set begins: to a number that will do, or at times to one that is too low.
-    pub(super) fn set(&mut self) {
-        let taken = self.store.held().map_or(0, |held| held.taken);
+    pub(super) fn set(&mut self, counter: usize) {
+        let taken = self.store.held(counter).map_or(0, |held| held.taken);
         let target = match self.random.u8(..4) {
             0 => taken.saturating_sub(self.random.u64(1..4)),
             1 => taken,
-            _ => self.store.oracle.highest(),
+            _ => self.store.oracles[counter].highest(),
         };
-        self.change(Some(target));
+        self.change(counter, Some(target));
     }
 
     /// A set begins, or a reset: it names a limit, or keeps the one that is there.
-    pub(super) fn change(&mut self, taken: Option<u64>) {
+    pub(super) fn change(&mut self, counter: usize, taken: Option<u64>) {
         if self.resets.len() < 2 {
-            let limit = self.limit.max(taken.unwrap_or_default());
+            let limit = self.limits[counter].max(taken.unwrap_or_default());
             let limit = self.random.bool().then_some(limit);
-            self.resets.push(ResetRun::new(self.random.u64(..), limit, taken, self.now));
+            self.resets.push(ResetRun::new(counter, self.random.u64(..), limit, taken, self.now));
         }
     }
 
@@ -36,7 +36,8 @@ impl World {
             if self.resets[index].has_ended(self.now) {
                 let reset = self.resets.swap_remove(index);
                 if reset.is_done() || reset.is_declined() {
-                    self.store.oracle.told_of_change(reset.token(), reset.is_done());
+                    self.store.oracles[reset.counter]
+                        .told_of_change(reset.token(), reset.is_done());
                 }
             }
         }

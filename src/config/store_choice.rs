@@ -1,0 +1,66 @@
+//! Which store: from `--store`, from the file of `--store-url-file`, or from their variables.
+//!
+//! Reads no file itself: how is passed in.
+
+use std::io;
+use std::path::Path;
+
+use super::flags::{STORE, STORE_URL_FILE};
+use super::setting::{Setting, Source, Sources};
+use super::store_url::StoreUrl;
+use super::value::{ConfigError, quoted};
+use crate::limits::STORE_URL_FILE_BYTES_MAX;
+
+/// A store, and whether other users of the machine can see its password.
+pub(super) struct StoreChoice {
+    pub(super) url: StoreUrl,
+    pub(super) has_password_on_command_line: bool,
+}
+
+impl StoreChoice {
+    /// An argument wins over both variables; two of the same kind contradict each other.
+    pub(super) fn find(
+        sources: &Sources,
+        read_file: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
+    ) -> Result<StoreChoice, ConfigError> {
+        let url = sources.find(&STORE)?;
+        match (url, sources.find(&STORE_URL_FILE)?) {
+            (Some(url), Some(file)) if url.source() == file.source() => {
+                Err(file.refusal(format!("not together with {}", url.name())))
+            }
+            (Some(url), Some(file)) if url.source() == Source::Variable => {
+                StoreChoice::in_file(&file, read_file)
+            }
+            (None, Some(file)) => StoreChoice::in_file(&file, read_file),
+            (Some(url), _) => StoreChoice::in_setting(&url),
+            (None, None) => StoreChoice::in_setting(&sources.find_or_default(&STORE)?),
+        }
+    }
+
+    fn in_setting(setting: &Setting) -> Result<StoreChoice, ConfigError> {
+        let url = StoreUrl::parse(setting.text()).map_err(|error| setting.refusal(error))?;
+        let is_seen = setting.source() == Source::Argument && url.has_password();
+        Ok(StoreChoice { url, has_password_on_command_line: is_seen })
+    }
+
+    fn in_file(
+        setting: &Setting,
+        read_file: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
+    ) -> Result<StoreChoice, ConfigError> {
+        let path = quoted(setting.text());
+        let bytes = read_file(Path::new(setting.text()))
+            .map_err(|error| setting.refusal(format!("cannot read {path}: {error}")))?;
+        if bytes.len() > STORE_URL_FILE_BYTES_MAX {
+            let reason = format!("{path} has more than {STORE_URL_FILE_BYTES_MAX} bytes");
+            return Err(setting.refusal(reason));
+        }
+        let text = String::from_utf8(bytes)
+            .map_err(|_| setting.refusal(format!("{path} is not UTF-8")))?;
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(setting.refusal(format!("{path} is empty: expected a store URL")));
+        }
+        let url = StoreUrl::parse(text).map_err(|error| setting.refusal(error))?;
+        Ok(StoreChoice { url, has_password_on_command_line: false })
+    }
+}

@@ -1,0 +1,122 @@
+//! Where the store's URL comes from.
+
+use super::*;
+
+const FILE: &str = "/run/secrets/store";
+
+/// With a file of these contents at [`FILE`].
+fn parse_with_file(
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+    contents: &[u8],
+) -> Result<Invocation, ConfigError> {
+    let arguments = arguments.iter().map(OsString::from);
+    let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+    let read_file = |path: &Path| {
+        assert_eq!(path, Path::new(FILE));
+        Ok(contents.to_vec())
+    };
+    Config::parse(arguments, variables, read_file, CORES)
+}
+
+fn store(parsed: Result<Invocation, ConfigError>) -> (StoreUrl, bool) {
+    match parsed {
+        Ok(Invocation::Serve(config)) => (config.store, config.has_password_on_command_line),
+        Ok(Invocation::Command(command)) => (command.store, command.has_password_on_command_line),
+        other => panic!("it gave {other:?}"),
+    }
+}
+
+#[test]
+fn a_wrong_store_names_its_source_and_not_itself() {
+    let line = "TLS to the store is not built in yet";
+    assert_eq!(error(&["--store", "rediss://h"], &[]), format!("--store: {line}"));
+    let variables = [("HEADCOUNT_STORE", "rediss://h")];
+    assert_eq!(error(&[], &variables), format!("HEADCOUNT_STORE: {line}"));
+}
+
+#[test]
+fn the_url_in_a_file_is_read_without_the_space_around_it() {
+    let expected = (StoreUrl::parse("redis://u:s3cret@h").unwrap(), false);
+    for contents in ["redis://u:s3cret@h", "redis://u:s3cret@h\n", "\r\n redis://u:s3cret@h\t\r\n"]
+    {
+        let contents = contents.as_bytes();
+        let flag = ["--store-url-file", FILE];
+        assert_eq!(store(parse_with_file(&flag, &[], contents)), expected);
+        let command = ["status", "--store-url-file", FILE];
+        assert_eq!(store(parse_with_file(&command, &[], contents)), expected);
+        let variables = [("HEADCOUNT_STORE_URL_FILE", FILE)];
+        assert_eq!(store(parse_with_file(&[], &variables, contents)), expected);
+        let variables = [("HEADCOUNT_STORE", "memory:")];
+        assert_eq!(store(parse_with_file(&flag, &variables, contents)), expected, "a flag wins");
+    }
+    let padded = [b"redis://u:s3cret@h".to_vec(), vec![b' '; 64 * 1024 - 18]].concat();
+    assert_eq!(store(parse_with_file(&["--store-url-file", FILE], &[], &padded)), expected);
+}
+
+#[test]
+fn a_store_on_the_command_line_wins_over_a_file_in_the_environment() {
+    let variables = [("HEADCOUNT_STORE_URL_FILE", "/absent"), ("HEADCOUNT_STORE", "wrong")];
+    let arguments = ["--store", "redis://h"];
+    assert_eq!(config(&arguments, &variables).store, StoreUrl::parse("redis://h").unwrap());
+}
+
+#[test]
+fn a_store_that_is_given_both_ways_is_refused() {
+    let arguments = ["--store", "redis://:s3cret@h", "--store-url-file", FILE];
+    let expected = "--store-url-file: not together with --store";
+    assert_eq!(error(&arguments, &[]), expected);
+    let variables = [("HEADCOUNT_STORE", "redis://h"), ("HEADCOUNT_STORE_URL_FILE", FILE)];
+    let expected = "HEADCOUNT_STORE_URL_FILE: not together with HEADCOUNT_STORE";
+    assert_eq!(error(&[], &variables), expected);
+}
+
+#[test]
+fn a_file_without_a_store_url_is_refused_in_one_line() {
+    let long = vec![b'x'; 64 * 1024 + 1];
+    let table: &[(&[u8], &str)] = &[
+        (b"", "\"/run/secrets/store\" is empty: expected a store URL"),
+        (b" \n\t", "\"/run/secrets/store\" is empty: expected a store URL"),
+        (&long, "\"/run/secrets/store\" has more than 65536 bytes"),
+        (b"redis://\xff", "\"/run/secrets/store\" is not UTF-8"),
+        (b"rediss://s3cret@h", "TLS to the store is not built in yet"),
+        (
+            b"redis://h\nredis://s3cret",
+            "the URL has a space or a control character: write it as %20 and so on",
+        ),
+    ];
+    for (contents, reason) in table {
+        let parsed = parse_with_file(&["--store-url-file", FILE], &[], contents);
+        assert_eq!(parsed.unwrap_err().to_string(), format!("--store-url-file: {reason}"));
+        let variables = [("HEADCOUNT_STORE_URL_FILE", FILE)];
+        let error = parse_with_file(&[], &variables, contents).unwrap_err().to_string();
+        assert_eq!(error, format!("HEADCOUNT_STORE_URL_FILE: {reason}"));
+    }
+    let absent = error(&["--store-url-file", "/absent\n"], &[]);
+    assert_eq!(absent, "--store-url-file: cannot read \"/absent\\n\": entity not found");
+    let url = error(&["--store-url-file", "redis://:s3cret@h"], &[]);
+    assert!(url.contains("cannot read (not shown: it may hold a password)"), "{url}");
+}
+
+#[test]
+fn a_password_is_seen_on_the_command_line_and_nowhere_else() {
+    let table = [
+        ("redis://:s3cret@h", true),
+        ("redis://u:s3cret@h", true),
+        ("redis+unix:///s?password=s3cret", true),
+        ("postgres://u:s3cret@h", true),
+        ("postgres:///d?host=/s&password=s3cret", true),
+        ("redis://h", false),
+        ("redis://:@h", false),
+        ("postgres://u@h", false),
+        ("memory:", false),
+    ];
+    for (url, is_seen) in table {
+        for arguments in [&["--store", url][..], &["reset", "a", "--store", url]] {
+            let parsed = parse(arguments, &[]);
+            assert!(!format!("{parsed:?}").contains("s3cret"), "{url}");
+            assert_eq!(store(parsed).1, is_seen, "{url}");
+        }
+        assert!(!config(&[], &[("HEADCOUNT_STORE", url)]).has_password_on_command_line, "{url}");
+    }
+}

@@ -1,0 +1,47 @@
+//! `/readyz`: whether the store takes writes, and which counters it refuses.
+
+use std::time::Instant;
+
+use super::Engine;
+use crate::api::body::{self, Outcome};
+use crate::counter::CounterId;
+use crate::store::error::StoreError;
+
+impl Engine {
+    /// Answers those who wait to hear whether the store takes writes, if that was seen not long
+    /// ago; else has a write tried.
+    pub(super) fn check_writes(&mut self, now: Instant) {
+        // Those that were refused are tried again, so that the next answer knows.
+        for counter in (0..self.counters.len() as u32).map(CounterId) {
+            if self.store.refusal(counter).is_some() {
+                self.store.readiness(counter, now);
+            }
+        }
+        if let Some(result) = self.store.check_writes(now) {
+            self.answer_write_checks(result);
+        }
+    }
+
+    /// The process is ready if the store takes writes and any of the counters can be taken from.
+    pub(super) fn answer_write_checks(&mut self, result: Result<(), StoreError>) {
+        if self.write_checks.is_empty() {
+            return;
+        }
+        let refusal = |index| self.store.refusal(CounterId(index as u32));
+        let refused: Vec<(&str, StoreError)> = (0..self.counters.len())
+            .filter_map(|index| Some((self.counters[index].name(), refusal(index)?)))
+            .collect();
+        let is_any_well = refused.len() < self.counters.len();
+        let result = match refused.first() {
+            Some((_, error)) if !is_any_well => result.and(Err(*error)),
+            _ => result,
+        };
+        let text = body::ready_text(&refused);
+        for waiter in self.write_checks.take() {
+            match result {
+                Ok(()) => self.clients.answer_ready(waiter.token, &text),
+                Err(error) => self.clients.answer(waiter.token, Outcome::Failed(error)),
+            };
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What a connection knows of one counter.
+//!
+//! ```text
+//!                  confirmed, nothing in flight
+//!   Unconfirmed -> Confirming ---------------------------> Ready
+//!      ^  ^           |   `--> Resending --all answered-----^
+//!      |  `--refused--+-----------'                         |
+//!      +------------- connection lost, unconfirmed ---------+
+//! ```
+
+use std::time::Instant;
+
+use super::in_flight::InFlight;
+use super::log_throttle::LogThrottle;
+use crate::store::error::StoreError;
+
+/// How far a counter has come on this connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It is to be confirmed, and not before this.
+    Unconfirmed {
+        /// The end of the pause after a refusal.
+        retry_at: Instant,
+    },
+    /// It waits for its confirmation, or for its turn to be confirmed.
+    Confirming,
+    /// What was in flight when a connection was lost is sent again, one request after the other.
+    Resending,
+    /// Requests may be sent.
+    Ready,
+}
+
+/// A connection's side of one counter.
+#[derive(Debug)]
+pub struct CounterLink {
+    /// How far it has come.
+    pub stage: Stage,
+    /// The requests without a reply, over all connections.
+    pub in_flight: InFlight,
+    /// Why the last request did not run, or the counter was not confirmed; `None` if it was.
+    pub last_error: Option<StoreError>,
+    /// Failures of requests, and of confirming.
+    pub throttle: LogThrottle,
+    /// Failures of probes. Apart, since a probe only reads, and so does not end a failure to write.
+    pub probe_throttle: LogThrottle,
+    /// It is refused, and is confirmed again by itself.
+    pub is_retry_due: bool,
+    /// A probe has no answer yet.
+    pub is_probing: bool,
+    /// It is halted, and the store tells of the next change.
+    pub is_tracked: bool,
+}
+
+impl CounterLink {
+    /// Nothing is known yet.
+    pub fn new(now: Instant) -> CounterLink {
+        CounterLink {
+            stage: Stage::Unconfirmed { retry_at: now },
+            in_flight: InFlight::default(),
+            last_error: None,
+            throttle: LogThrottle::default(),
+            probe_throttle: LogThrottle::default(),
+            is_retry_due: false,
+            is_probing: false,
+            is_tracked: false,
+        }
+    }
+
+    /// The connection is lost, and what was known of the counter with it.
+    pub fn lost(&mut self, now: Instant) {
+        self.stage = Stage::Unconfirmed { retry_at: now };
+        self.last_error = None;
+        (self.is_retry_due, self.is_probing, self.is_tracked) = (false, false, false);
+    }
+}

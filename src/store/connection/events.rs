@@ -1,0 +1,205 @@
+//! What a connection makes of the store's bytes, and of its own loss.
+
+use std::time::Instant;
+
+use log::info;
+
+use super::counter_link::Stage;
+use super::log_throttle::{LOG_TARGET, headline};
+use super::state::State;
+use super::{Connection, in_flight::Sent};
+use crate::counter::{CounterId, Grant};
+use crate::limits::WRITE_CHECK_INTERVAL;
+use crate::store::error::{Fault, StoreError};
+use crate::store::request::{Answer, Reply, StoreEvent, WireEvent};
+
+impl Connection {
+    /// Bytes came from the store.
+    pub fn received(&mut self, bytes: &[u8], now: Instant) {
+        self.wire.receive(bytes);
+        while !matches!(self.state, State::Down { .. }) {
+            match self.wire.next(self.send_buffer.writer()) {
+                Ok(Some(event)) => {
+                    self.heartbeat.store_spoke(now);
+                    self.handle(event, now);
+                }
+                Ok(None) => return,
+                Err(fault) => self.lost(fault.error, &fault.detail, now),
+            }
+        }
+    }
+
+    fn handle(&mut self, event: WireEvent, now: Instant) {
+        match event {
+            WireEvent::HandshakeDone => self.handshake_done(now),
+            WireEvent::AnswersLost(counter) => {
+                self.events.push_back(StoreEvent::AnswersLost(counter));
+            }
+            WireEvent::Confirmed(counter, result) => self.confirmed(counter, result, now),
+            WireEvent::Replied(counter, answer) => self.replied(counter, answer, now),
+            WireEvent::Probed(probed) => self.probed(probed, now),
+            WireEvent::Changed(counter) => self.changed(counter),
+            WireEvent::Written(result) => self.write_checked(result, now),
+        }
+    }
+
+    #[inline(never)]
+    fn handshake_done(&mut self, now: Instant) {
+        self.state = State::Ready;
+        // The process may have stood still since the loss.
+        self.counters.ids().for_each(|counter| self.give_up(counter, now));
+        self.last_fault = Fault { error: StoreError::Timeout, detail: String::new() };
+        self.throttle.clear();
+        self.confirm_next(now);
+        info!(target: LOG_TARGET, "store ready");
+    }
+
+    fn replied(&mut self, counter: CounterId, answer: Answer, now: Instant) {
+        let Some(sent) = self.links[counter.index()].in_flight.oldest() else {
+            return self.lost(StoreError::Protocol, "a reply too many", now);
+        };
+        if let Answer::Granted(grant) = answer
+            && grant.granted > sent.request.count
+        {
+            return self.lost(StoreError::Protocol, "more granted than asked for", now);
+        }
+        let Some(reply) = self.reply(counter, sent, answer, now) else {
+            // It is sent again.
+            return self.deadlines.retain(|(other, ..)| *other != counter);
+        };
+        let link = &mut self.links[counter.index()];
+        link.in_flight.pop();
+        self.events.push_back(StoreEvent::Replied(counter, reply));
+        if link.stage == Stage::Resending {
+            self.resend_next(counter, now);
+        }
+        self.forget_answered();
+        if let Reply::Granted(grant) = reply {
+            self.note_halt(counter, grant, now);
+        }
+        if reply == Reply::Failed(StoreError::ReadOnly) {
+            // Another server is the primary now: its name must be resolved anew.
+            self.lost(StoreError::ReadOnly, "connecting anew", now);
+        }
+    }
+
+    /// What an answer means to whoever asked; `None` if the request is to be sent again: one that
+    /// was sent before may have run then, so nothing but its answer ends the matter.
+    fn reply(
+        &mut self,
+        counter: CounterId,
+        sent: Sent,
+        answer: Answer,
+        now: Instant,
+    ) -> Option<Reply> {
+        let fault = match answer {
+            Answer::Granted(grant) => {
+                return Some(self.granted(counter, sent.request.sequence, grant, now));
+            }
+            Answer::NotRun(None) if !sent.is_again => return Some(Reply::NotRun),
+            Answer::NotRun(None) => did_not_run(),
+            Answer::Unconfirmed(fault) if fault.error == StoreError::Connecting => {
+                // Confirming it again mends that.
+                self.queue_confirm(counter);
+                self.confirm_next(now);
+                self.log_failure(counter, "counter is confirmed again", &fault, now);
+                return (!sent.is_again).then_some(Reply::NotRun);
+            }
+            Answer::NotRun(Some(fault)) if !sent.is_again => {
+                let headline = "store request delayed: it will be sent again";
+                self.log_failure(counter, headline, &fault, now);
+                self.links[counter.index()].last_error = Some(fault.error);
+                return Some(Reply::NotRun);
+            }
+            Answer::Refused(fault) if !sent.is_again => {
+                self.log_failure(counter, headline(fault.error), &fault, now);
+                self.note_write(Err(fault.error), now);
+                self.links[counter.index()].last_error = Some(fault.error);
+                return Some(Reply::Failed(fault.error));
+            }
+            Answer::NotRun(Some(fault)) | Answer::Refused(fault) | Answer::Unconfirmed(fault) => {
+                fault
+            }
+        };
+        self.refuse(counter, &fault, now);
+        (!sent.is_again).then_some(Reply::Failed(fault.error))
+    }
+
+    /// Requests are answered in order, and so are numbers, unless the store went backwards between
+    /// two that were in flight: neither had seen the other's.
+    fn granted(&mut self, counter: CounterId, sequence: u64, grant: Grant, now: Instant) -> Reply {
+        let link = &mut self.links[counter.index()];
+        if grant.granted > 0 && link.in_flight.has_granted(grant) {
+            let detail = format!("{} was granted again", grant.first);
+            let fault = Fault { error: StoreError::Backwards, detail };
+            self.log_failure(counter, headline(fault.error), &fault, now);
+            self.events.push_back(StoreEvent::AnswersLost(counter));
+            return Reply::Failed(StoreError::Backwards);
+        }
+        link.last_error = None;
+        if grant.granted > 0 {
+            link.in_flight.granted(sequence, grant);
+            link.throttle.log_recovery(&self.counters.get(counter).name);
+            self.note_write(Ok(()), now);
+        }
+        self.backoff.reset();
+        Reply::Granted(grant)
+    }
+
+    /// Whether the store takes writes, as the last one has shown, if that was not long ago. Else a
+    /// write is tried, and [`StoreEvent::Written`] tells.
+    pub fn check_writes(&mut self, now: Instant) -> Option<Result<(), StoreError>> {
+        if !self.confirms.is_done() {
+            return None; // Its counters are confirmed first, or refused.
+        }
+        let is_fresh = |at| now.saturating_duration_since(at) < WRITE_CHECK_INTERVAL;
+        if let Some((_, result)) = self.last_write.filter(|(at, _)| is_fresh(*at)) {
+            return Some(result);
+        }
+        if matches!(self.state, State::Ready) && self.write_check_deadline.is_none() {
+            self.wire.write_check(self.send_buffer.writer());
+            self.write_check_deadline = Some(now + self.timeout);
+        }
+        None
+    }
+
+    fn write_checked(&mut self, result: Result<(), Fault>, now: Instant) {
+        self.write_check_deadline = None;
+        let result = result.map_err(|fault| fault.error);
+        self.last_write = Some((now, result));
+        self.events.push_back(StoreEvent::Written(result));
+    }
+
+    /// A request has written, or was refused: only that tells whether the store takes writes.
+    fn note_write(&mut self, result: Result<(), StoreError>, now: Instant) {
+        if !matches!(result, Err(error) if error.is_of_counter()) {
+            self.last_write = Some((now, result));
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn log_failure(
+        &mut self,
+        counter: CounterId,
+        what: &str,
+        fault: &Fault,
+        now: Instant,
+    ) {
+        let (name, hint) = (&self.counters.get(counter).name, self.wire.hint(fault.error));
+        self.links[counter.index()].throttle.log(what, fault, hint, Some(name), now);
+    }
+
+    /// Drops the deadlines of what is answered.
+    fn forget_answered(&mut self) {
+        while let Some((counter, sequence, _)) = self.deadlines.front() {
+            if self.links[counter.index()].in_flight.contains(*sequence) {
+                return;
+            }
+            self.deadlines.pop_front();
+        }
+    }
+}
+
+fn did_not_run() -> Fault {
+    Fault { error: StoreError::Conflict, detail: "the request did not run".to_owned() }
+}

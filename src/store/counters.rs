@@ -1,0 +1,185 @@
+//! The counters of a process: what each is called, and what was seen of it. Shared by its reactors.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use log::{info, warn};
+
+use crate::counter::{CounterId, CounterNames, Grant};
+use crate::store::high_water::{HighWaterMark, Position};
+
+/// Every counter of a process.
+#[derive(Debug)]
+pub struct Counters {
+    list: Vec<Counter>,
+    names: CounterNames,
+    /// A missing counter is created, unless this process has seen it.
+    creates_missing: bool,
+    is_store_judged: AtomicBool,
+}
+
+/// A counter of this process.
+#[derive(Debug)]
+pub struct Counter {
+    /// Its name, of the characters that `config` allows.
+    pub name: String,
+    /// The limit it is created with.
+    pub limit: u64,
+    /// How far it has come, as seen by this process.
+    pub high_water: HighWaterMark,
+    /// The limit that was seen last, for the log. Of no meaning before the counter was seen.
+    limit_seen: AtomicU64,
+}
+
+/// How a counter came to be there when a connection confirmed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was there.
+    Found,
+    /// It was there in the layout of headcount 0.1, and has today's now.
+    Migrated,
+    /// It was not there, and now is.
+    Created,
+}
+
+/// How an epoch of a counter began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// By a create, or by the start of a process.
+    Created,
+    /// By a reset.
+    Reset,
+    /// By a set of the count.
+    Set,
+}
+
+impl Made {
+    /// The word in the stores and in the log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Made::Created => "created",
+            Made::Reset => "reset",
+            Made::Set => "set",
+        }
+    }
+}
+
+impl Counters {
+    /// Counters of these names and limits, of which nothing was seen yet. The first is
+    /// [`CounterId::FIRST`]. There is at least one, and none twice.
+    pub fn new<'a>(
+        counters: impl Iterator<Item = (&'a str, u64)>,
+        creates_missing: bool,
+    ) -> Counters {
+        let list: Vec<Counter> = counters.map(|(name, limit)| Counter::new(name, limit)).collect();
+        debug_assert!(!list.is_empty());
+        let names = CounterNames::new(list.iter().map(|counter| counter.name.as_str()));
+        Counters { list, names, creates_missing, is_store_judged: AtomicBool::new(false) }
+    }
+
+    /// The counter; `id` comes from this list.
+    pub fn get(&self, id: CounterId) -> &Counter {
+        &self.list[id.index()]
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Never: there is at least one.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// All of them.
+    pub fn ids(&self) -> impl Iterator<Item = CounterId> + use<> {
+        (0..self.list.len() as u32).map(CounterId)
+    }
+
+    /// Their names.
+    pub fn names(&self) -> &CounterNames {
+        &self.names
+    }
+
+    /// Whether the counter is created if the store does not have it: not if this process has seen
+    /// it, for then it was lost, and must not begin at 1 again.
+    pub fn may_create(&self, id: CounterId) -> bool {
+        self.creates_missing && !self.get(id).high_water.is_seen()
+    }
+
+    /// Whether nothing was seen of any counter.
+    pub fn is_none_seen(&self) -> bool {
+        self.list.iter().all(|counter| !counter.high_water.is_seen())
+    }
+
+    /// Whether nobody has judged yet how safe the store is: the caller is to, and the others not.
+    pub fn is_first_to_judge(&self) -> bool {
+        !self.is_store_judged.swap(true, Ordering::Relaxed)
+    }
+}
+
+impl Counter {
+    fn new(name: &str, limit: u64) -> Counter {
+        let (name, limit_seen) = (name.to_owned(), AtomicU64::new(0));
+        Counter { name, limit, high_water: HighWaterMark::default(), limit_seen }
+    }
+
+    /// A connection found it, or made it.
+    pub fn confirmed(&self, origin: Origin) {
+        let (counter, limit) = (self.name.as_str(), self.limit);
+        match origin {
+            Origin::Found => {}
+            Origin::Migrated => {
+                warn!(counter; "counter of headcount 0.1 migrated; stop every headcount 0.1");
+            }
+            Origin::Created => {
+                self.high_water.created();
+                let hint = "if there was one, it was lost: see the store's own log";
+                warn!(counter, limit, hint; "counter created: the store had none");
+            }
+        }
+    }
+
+    /// A connection was granted something, and so saw the count. Logs what is new in it. `made`:
+    /// how its epoch began, where the store says so.
+    pub fn observe(&self, grant: Grant, made: Option<Made>) {
+        let (epoch, taken) = (grant.epoch, grant.count().taken);
+        let before = self.high_water.observe(Position { epoch, taken });
+        if (epoch, taken) < (before.epoch, before.taken) {
+            return; // Replies of several connections come in any order, and this one is old.
+        }
+        let limit_before = self.limit_seen.load(Ordering::Relaxed);
+        if limit_before != grant.limit {
+            self.limit_seen.store(grant.limit, Ordering::Relaxed);
+        }
+        if before.epoch == 0 {
+            return self.log_first_sight(grant);
+        }
+        let (counter, limit) = (self.name.as_str(), grant.limit);
+        if before.epoch < epoch {
+            let (taken_before, epoch_before) = (before.taken, before.epoch);
+            if made == Some(Made::Set) {
+                warn!(counter, taken, taken_before, limit, limit_before, epoch, epoch_before;
+                    "count set");
+            } else {
+                warn!(counter, taken, taken_before, limit, limit_before, epoch, epoch_before;
+                    "counter reset");
+            }
+        } else if before.epoch == epoch && limit_before != limit {
+            warn!(counter, limit, limit_before, taken; "limit changed");
+        }
+    }
+
+    fn log_first_sight(&self, grant: Grant) {
+        let (counter, limit, epoch) = (self.name.as_str(), grant.limit, grant.epoch);
+        if !self.high_water.is_created() {
+            let taken = grant.count().taken;
+            info!(counter, taken, limit, epoch; "counter found");
+        }
+        if limit != self.limit {
+            let configured = self.limit;
+            warn!(counter, limit, configured;
+                "the store's limit differs from the configured one and is followed");
+        }
+    }
+}

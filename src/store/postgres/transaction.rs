@@ -1,0 +1,220 @@
+//! Requests for numbers: those of one wake in one transaction, and what became of each.
+//!
+//! All requests of a wake are kept until the last one is there. They go out in the order of the
+//! counters' names, so that no two processes lock rows in different orders, and up to one Sync:
+//! they share one implicit transaction, and one commit. The row of each is believed at
+//! ReadyForQuery. An error undoes all of it; each Execute that ran before has its CommandComplete,
+//! so their number says whose the error is. The others surely did not run.
+//!
+//! ```text
+//!              an error of its own, or one of all
+//!   together ------------------------------------> alone
+//!      ^                                             |
+//!      +--------------- a take that ran -------------+
+//! ```
+//!
+//! A counter that failed is alone from then on: in a transaction of its own, behind that of the
+//! others, by statements that do not wait for a lock on a row. So it makes the others fail once at
+//! most, and then costs them no wait. Where there is only one counter nobody is to be protected
+//! from it, and it goes on waiting for its turn.
+//!
+//! The row of the link is entered before the first take of a counter on a connection, by a
+//! statement of the same transaction.
+
+use super::error::{ServerError, not_postgres};
+use super::message;
+use super::outcome::Outcome;
+use super::requests::Sent;
+use super::{Due, Postgres};
+use crate::counter::{CounterId, Grant};
+use crate::limits::POSTGRES_TRANSACTION_REQUESTS_MAX;
+use crate::store::error::Fault;
+use crate::store::request::{Answer, LastGrant, Request, WireEvent};
+
+impl Postgres {
+    /// Keeps one request until [`Postgres::finish_requests`].
+    pub fn write_request(&mut self, counter: CounterId, request: Request) {
+        self.requests.kept.push((counter, request));
+    }
+
+    /// All requests of this wake are there: writes them.
+    pub fn finish_requests(&mut self, out: &mut Vec<u8>) {
+        if self.requests.kept.is_empty() {
+            return;
+        }
+        let mut kept = std::mem::take(&mut self.requests.kept);
+        kept.sort_by_key(|(counter, _)| &self.counters.get(*counter).name);
+        let mut together = 0;
+        for &(counter, request) in &kept {
+            if self.sessions[counter.index()].is_alone {
+                continue;
+            }
+            self.write(counter, request, false);
+            together += 1;
+            if together == POSTGRES_TRANSACTION_REQUESTS_MAX {
+                self.commit(std::mem::take(&mut together), out);
+            }
+        }
+        self.commit(together, out);
+        for &(counter, request) in &kept {
+            if self.sessions[counter.index()].is_alone {
+                self.write(counter, request, false);
+                self.commit(1, out);
+            }
+        }
+        kept.clear();
+        self.requests.kept = kept;
+    }
+
+    /// Writes one request that was sent before. Its sequence number keeps it from taking twice;
+    /// where it is granted nothing, it may have been granted something before.
+    pub fn write_resent(&mut self, counter: CounterId, request: Request, out: &mut Vec<u8>) {
+        self.write(counter, request, true);
+        self.commit(1, out);
+    }
+
+    fn write(&mut self, counter: CounterId, request: Request, is_again: bool) {
+        let session = self.sessions[counter.index()];
+        let (name, locks) = (&self.counters.get(counter).name, session.locks());
+        let is_entering = request.count > 0 && !session.has_entered;
+        if is_entering {
+            message::enter(name, self.id, LastGrant::default(), &mut self.unsent);
+        }
+        match request.count {
+            0 => message::peek(name, request.seen, locks, &mut self.unsent),
+            _ => message::take(name, self.id, request, locks, &mut self.unsent),
+        }
+        let statements_left = 1 + u32::from(is_entering);
+        let sent = Sent { counter, request, is_again, is_entering, statements_left, row: None };
+        self.requests.push(sent);
+    }
+
+    fn commit(&mut self, requests: usize, out: &mut Vec<u8>) {
+        if requests > 0 {
+            message::sync(&mut self.unsent);
+            self.send(Due::Requests(requests), out);
+        }
+    }
+
+    /// The oldest transaction has ended, which has so many requests: makes an event for each.
+    pub(super) fn transaction_ended(
+        &mut self,
+        requests: usize,
+        error: Option<ServerError>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
+        let executed = std::mem::take(&mut self.requests.executed);
+        if let Some(error) = error {
+            return self.transaction_failed(requests, executed, error, out);
+        }
+        if executed < requests {
+            return Err(not_postgres("a transaction without its answers"));
+        }
+        for _ in 0..requests {
+            if let Some(sent) = self.requests.pop() {
+                self.committed(sent, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self, sent: Sent, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let Sent { counter, request, .. } = sent;
+        let known = self.counters.get(counter);
+        let session = &mut self.sessions[counter.index()];
+        session.has_entered |= sent.is_entering;
+        // A read waits for no lock, so it does not say that there is none.
+        session.is_alone &= request.count == 0;
+        if sent.row.is_none() {
+            message::write_lost(&known.name, request.seen, &mut self.unsent);
+            self.send(Due::Lost, out);
+        }
+        let outcome = Outcome { row: sent.row, ..Outcome::default() };
+        let answer = outcome.answer(self.counters.get(counter), request.count, request.seen)?;
+        self.answered(counter, request, sent.is_again, answer, out);
+        Ok(())
+    }
+
+    /// An error undid the oldest transaction when so many of its requests had run.
+    fn transaction_failed(
+        &mut self,
+        requests: usize,
+        executed: usize,
+        error: ServerError,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
+        // Whose it is nobody knows, or it is of all: the next try will show.
+        let is_of_all = (executed >= requests || error.is_of_the_server()) && requests > 1;
+        let failed = executed.min(requests - 1);
+        let is_entering = |sent: &Sent| sent.is_entering && sent.statements_left > 1;
+        let answer = match self.requests.get(failed) {
+            Some(sent) if is_entering(sent) && error.is_missing_right() => {
+                Answer::Refused(self.fault(error))
+            }
+            _ => error.answer()?,
+        };
+        for index in 0..requests {
+            let Some(sent) = self.requests.pop() else {
+                return Ok(());
+            };
+            let answer = match &answer {
+                Answer::NotRun(Some(fault)) | Answer::Refused(fault) if is_of_all => {
+                    Answer::NotRun(Some(fault.clone()))
+                }
+                answer if index == failed => answer.clone(),
+                _ => Answer::NotRun(None),
+            };
+            if index == failed || is_of_all {
+                self.set_alone(sent.counter);
+            }
+            self.answered(sent.counter, sent.request, sent.is_again, answer, out);
+        }
+        Ok(())
+    }
+
+    /// A request has its answer, unless it was given another one before.
+    fn answered(
+        &mut self,
+        counter: CounterId,
+        request: Request,
+        is_again: bool,
+        answer: Answer,
+        out: &mut Vec<u8>,
+    ) {
+        let session = &mut self.sessions[counter.index()];
+        if let Answer::Unconfirmed(_) = answer {
+            session.has_entered = false;
+        }
+        let is_granted = matches!(answer, Answer::Granted(Grant { granted: 1.., .. }));
+        if !is_again || request.count == 0 || is_granted {
+            return self.events.push_back(WireEvent::Replied(counter, answer));
+        }
+        let (name, locks) = (&self.counters.get(counter).name, session.locks());
+        self.requests.answers_now.push_back(answer);
+        message::answer(name, self.id, request, locks, &mut self.unsent);
+        message::sync(&mut self.unsent);
+        self.send(Due::Answer(counter, request), out);
+    }
+
+    /// The answer that a request was given before is read, or there is none.
+    pub(super) fn answer_read(
+        &mut self,
+        counter: CounterId,
+        request: Request,
+        outcome: Outcome,
+    ) -> Result<(), Fault> {
+        if outcome.error.is_some() {
+            self.set_alone(counter);
+        }
+        let now = self.requests.answers_now.pop_front().filter(|_| outcome.is_empty());
+        let before = || outcome.answer(self.counters.get(counter), request.count, request.seen);
+        let answer = now.map_or_else(before, Ok)?;
+        self.events.push_back(WireEvent::Replied(counter, answer));
+        Ok(())
+    }
+
+    /// The counter has failed, and is to make no other one fail.
+    pub(super) fn set_alone(&mut self, counter: CounterId) {
+        self.sessions[counter.index()].is_alone = self.counters.len() > 1;
+    }
+}

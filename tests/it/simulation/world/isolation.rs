@@ -1,0 +1,127 @@
+//! Counters do not harm each other: whoever waits, or is refused, has a reason in its own counter
+//! or in the connection.
+
+use std::time::{Duration, Instant};
+
+use headcount::limits::{REFUSED_PAUSE, RETRY_PAUSE};
+use headcount::store::error::StoreError;
+
+use super::World;
+use crate::simulation::client::{Answer, Kind, Request};
+use crate::simulation::node::{Node, STORE_TIMEOUT};
+
+/// Longer than any pause that an engine makes while the store has nothing more to say.
+const PAUSE_MAX: Duration = RETRY_PAUSE.saturating_add(Duration::from_millis(1));
+
+impl World {
+    /// A turn of a node is over: what it knows, and whether somebody waits for nothing.
+    pub(super) fn turned(&mut self, place: usize) {
+        let (node, now) = (&mut self.nodes[place], self.now);
+        node.assert_not_disconnected(now);
+        let is_settled = node.socket.as_ref().is_some_and(|socket| {
+            let is_quiet = socket.to_store.is_empty() && socket.to_connection.is_empty();
+            is_quiet && !self.store.has_word(&socket.tracking)
+        });
+        node.note_refusals(now);
+        if node.socket.as_ref().is_none_or(|socket| socket.to_connection.is_empty()) {
+            self.store.oracles.iter_mut().for_each(|oracle| oracle.heard(node.link));
+        }
+        node.settled_since = node.settled_since.or(Some(now)).filter(|_| is_settled);
+        node.busy_since = node.busy_since.or(Some(now)).filter(|_| !is_settled);
+        if is_settled {
+            node.socket.iter_mut().for_each(|socket| socket.has_settled = true);
+            for (moment, oracle) in node.up_to_date.iter_mut().zip(&self.store.oracles) {
+                *moment = oracle.moment();
+            }
+            self.assert_nobody_is_forgotten(place);
+        } else if self.nodes[place].is_disturbed() {
+            self.nodes[place].disturbed_at = now;
+        }
+    }
+
+    /// While the store has nothing more to say, nobody waits, but for a short pause, or for the
+    /// pause of a counter that was refused.
+    fn assert_nobody_is_forgotten(&self, place: usize) {
+        let node = &self.nodes[place];
+        let is_over = |since: Instant, pause| since + pause < self.now;
+        if !node.settled_since.is_some_and(|since| is_over(since, PAUSE_MAX)) {
+            return;
+        }
+        for client in self.clients.iter().filter(|client| client.node == place) {
+            let Some((request, since)) = client.waits() else {
+                continue;
+            };
+            let refused_at = node.refused_at[request.counter];
+            let is_refused = refused_at.is_some_and(|at| !is_over(at, REFUSED_PAUSE));
+            let is_due = request.is_of_counter() && is_over(since, PAUSE_MAX) && !is_refused;
+            assert!(!is_due, "waits though its counter is well: {request:?} since {since:?}");
+        }
+    }
+
+    /// Somebody was answered: what is said of a counter is of that one.
+    pub(super) fn judge(&self, place: usize, answer: &Answer, request: &Request) {
+        let oracle = &self.store.oracles[request.counter];
+        match answer {
+            Answer::GoAway(limit) => oracle.told_limit(*limit, true, request.known.up_to_date),
+            Answer::Status(limit) => oracle.told_limit(*limit, false, request.known.up_to_date),
+            Answer::Unavailable if request.is_of_counter() => {
+                let is_late = request.arrived.is_none_or(|at| at + STORE_TIMEOUT <= self.now);
+                let is_excused = is_late || oracle.has_losses();
+                let has_reason = is_excused || self.nodes[place].has_reason(request);
+                assert!(has_reason, "refused though its counter is well: {request:?}");
+            }
+            Answer::Number(_) | Answer::Unavailable | Answer::Other => {}
+        }
+    }
+}
+
+impl Node {
+    /// Whether there is no connection, or none whose handshake is over.
+    fn is_disturbed(&self) -> bool {
+        self.socket.as_ref().is_none_or(|socket| !socket.has_settled)
+    }
+
+    /// Whether this request may be refused before its time is up: something of its counter was
+    /// refused a moment ago, or there was no connection.
+    fn has_reason(&self, request: &Request) -> bool {
+        let is_since = |at: Instant| request.arrived.is_some_and(|arrived| arrived <= at);
+        let refused_at = self.refused_at[request.counter];
+        let is_refused =
+            self.socket.as_ref().is_some_and(|socket| socket.tracking.refused[request.counter]);
+        is_refused
+            || refused_at.is_some_and(|at| is_since(at + REFUSED_PAUSE))
+            || self.is_disturbed()
+            || is_since(self.disturbed_at)
+    }
+
+    /// The engine has read all that was said, refusals among it.
+    fn note_refusals(&mut self, now: Instant) {
+        let Some(socket) = self.socket.as_mut().filter(|it| it.to_connection.is_empty()) else {
+            return;
+        };
+        for (at, is_refused) in self.refused_at.iter_mut().zip(&mut socket.tracking.refused) {
+            if std::mem::take(is_refused) {
+                *at = Some(now);
+            }
+        }
+    }
+
+    /// No counter, whatever is the matter with it, ends a connection: only a store that owes an
+    /// answer for too long does.
+    pub(super) fn assert_not_disconnected(&mut self, now: Instant) {
+        if std::mem::take(&mut self.has_disconnected) {
+            let fault = self.connection().last_fault().clone();
+            let is_over = self.busy_since.take().is_some_and(|since| since + STORE_TIMEOUT <= now);
+            let is_late = fault.error == StoreError::Timeout && is_over;
+            assert!(is_late, "disconnected by itself: {fault:?}");
+        }
+    }
+}
+
+impl Request {
+    /// Whether its answer depends on its counter.
+    fn is_of_counter(&self) -> bool {
+        use Kind::{Head, LastTake, ReadyOfOne, Status, Take};
+        matches!(self.kind, Take | LastTake | Status | Head | ReadyOfOne)
+    }
+}

@@ -35,7 +35,7 @@ use variables::Variables;
 use crate::limits::COUNTERS_MAX;
 
 pub use command::{Action, Command, HealthCheck, Probe};
-pub use counter_spec::{CounterSpec, CreatePolicy};
+pub use counter_spec::{CounterSpec, CreatePolicy, is_counter_name};
 pub use endpoint::{Endpoint, Secret};
 pub use postgres_url::PostgresUrl;
 pub use store_url::{RedisUrl, StoreUrl};

@@ -66,7 +66,8 @@ impl Count {
     }
 }
 
-/// The answer to one ask: the numbers `first .. first + granted` belong to the asker alone.
+/// The answer to one store request: the numbers `first .. first + granted` belong to the requester
+/// alone.
 ///
 /// Invariant: `first + granted - 1 <= limit` whenever `granted > 0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,14 +84,14 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Whether it can be one at all: whatever a store says is looked at before it is believed.
+    /// Whether its fields fit together: whatever a store says is checked before it is used.
     pub fn is_sound(self) -> bool {
         let last = self.first.checked_add(self.granted).and_then(|end| end.checked_sub(1));
         let is_within = self.granted == 0 || last.is_some_and(|last| last <= self.limit);
         self.first >= 1 && last.is_some() && is_within && self.limit <= LIMIT_MAX
     }
 
-    /// The number of the asker in place `index` from 0, or none if the limit came before it.
+    /// The number of the waiter in place `index` from 0, or none if the limit came before it.
     pub fn number(self, index: u64) -> Option<u64> {
         (index < self.granted).then(|| self.first + index)
     }

@@ -10,9 +10,10 @@ pub mod client;
 pub(crate) mod clients;
 pub(crate) mod counter_state;
 pub(crate) mod halt_cache;
-mod readiness;
+mod readyz;
 mod replies;
 pub mod shared;
+mod stopping;
 pub(crate) mod unclaimed;
 pub(crate) mod write_checks;
 
@@ -29,11 +30,10 @@ use crate::engine::counter_state::CounterState;
 use crate::engine::shared::Shared;
 use crate::engine::write_checks::WriteChecks;
 use crate::http::Status;
-use crate::limits::DRAIN_ANSWER_TIMEOUT;
 use crate::store::Store;
 use crate::store::counters::Counters;
 use crate::store::error::StoreError;
-use crate::store::request::Readiness;
+use crate::store::request::SendState;
 use crate::token::Token;
 
 /// How an engine answers.
@@ -59,6 +59,8 @@ pub struct Engine {
     write_checks: WriteChecks,
     /// When the store has work though no event comes, as last asked; `None`: not known.
     tick_at: Option<Instant>,
+    /// Somebody has come since the last turn.
+    has_newcomers: bool,
     /// Nobody who waits has a deadline before this.
     expire_at: Option<Instant>,
     store_timeout: Duration,
@@ -84,6 +86,7 @@ impl Engine {
             active: Vec::new(),
             write_checks: WriteChecks::default(),
             tick_at: None,
+            has_newcomers: false,
             expire_at: None,
             store_timeout: settings.store_timeout,
             answer_by: None,
@@ -115,6 +118,7 @@ impl Engine {
         let deadline = turn.now + self.store_timeout;
         let deadline = self.answer_by.map_or(deadline, |at| at.min(deadline));
         self.expire_at = earlier(self.expire_at, Some(deadline));
+        self.has_newcomers = true;
         match client.awaited() {
             Awaited::Counter(counter, op) => {
                 let state = &mut self.counters[counter.index()];
@@ -126,6 +130,7 @@ impl Engine {
                     self.active.push(counter);
                 }
             }
+            Awaited::Nothing => debug_assert!(false, "nothing is awaited of it"),
             Awaited::WriteCheck => {
                 for _ in 0..awaiting {
                     self.write_checks.push(Waiter { token, op: batcher::Op::Peek, deadline });
@@ -147,6 +152,7 @@ impl Engine {
     /// Everything that came in this wake is here. With a store in the process, whose reply is
     /// there at once, this goes on until nobody waits.
     pub fn finish_turn(&mut self) {
+        self.has_newcomers = false;
         let now = self.clients.turn().now;
         if self.tick_at.is_none_or(|at| at <= now) {
             self.store.tick(now);
@@ -177,13 +183,16 @@ impl Engine {
     /// clients' own timeouts are apart.
     pub fn deadline(&mut self, now: Instant) -> Option<Instant> {
         self.tick_at = self.store.deadline();
+        if self.has_newcomers {
+            return Some(now); // What was held back goes on when the answers before it are sent.
+        }
         let mut next = earlier(self.tick_at, self.expire_at);
         for counter in &self.active {
             let batcher = &self.counters[counter.index()].batcher;
             if batcher.has_waiting() {
                 let at = if self.can_send(*counter, now) { Some(now) } else { None };
                 let linger_until =
-                    || batcher.linger_until().filter(|_| self.store.is_ready(*counter));
+                    || batcher.linger_until().filter(|_| !self.store.is_busy(*counter));
                 next = earlier(next, at.or_else(linger_until));
             }
         }
@@ -193,37 +202,6 @@ impl Engine {
     /// Ends the connections whose own time is up.
     pub fn sweep(&mut self) {
         self.clients.touch_those(|client, turn| client.expire(turn));
-    }
-
-    /// The process is stopping: from now on each connection ends with its next answer, which comes
-    /// within [`DRAIN_ANSWER_TIMEOUT`], whatever the store does.
-    pub fn drain(&mut self) {
-        let turn = self.clients.turn();
-        turn.draining = true;
-        let answer_by = turn.now + DRAIN_ANSWER_TIMEOUT;
-        self.answer_by = Some(answer_by);
-        for counter in &self.active {
-            self.counters[counter.index()].batcher.answer_by(answer_by);
-        }
-        self.write_checks.answer_by(answer_by);
-        self.expire_at = earlier(self.expire_at, Some(answer_by));
-        self.clients.touch_those(|client, _| {
-            client.drain();
-            true
-        });
-    }
-
-    /// Whether nobody is left to be answered, and no request to the store is without a reply.
-    pub fn is_idle(&self) -> bool {
-        self.clients.is_empty() && !self.store.is_awaiting_reply()
-    }
-
-    /// The engine ends: logs which numbers nobody is left to take, and how many are in doubt.
-    pub fn log_unfinished(&mut self) {
-        for counter in &mut self.counters {
-            counter.give_up_unclaimed("nobody was left to take them");
-        }
-        self.store.log_unfinished();
     }
 
     /// Sends one request for each counter that a batch waits for. Whether some batch was settled at
@@ -248,10 +226,10 @@ impl Engine {
             }
             return is_batch;
         }
-        match self.store.readiness(counter, now) {
-            Readiness::Waiting => return false,
-            Readiness::Refused(error) => return self.refuse(counter, error),
-            Readiness::Ready => {}
+        match self.store.send_state(counter, now) {
+            SendState::Waiting => return false,
+            SendState::Refused(error) => return self.refuse(counter, error),
+            SendState::Ready => {}
         }
         let batch = state.batcher.take_batch(|token| self.clients.contains(token));
         let Some(numbers) = batch else {
@@ -283,6 +261,7 @@ impl Engine {
     }
 }
 
+/// The earlier of two times that may not be set.
 fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),

@@ -20,6 +20,16 @@
 //!    left is [`engine::unclaimed`], and goes to the next with the next reply.
 //! 5. Each touched client is sent all its answers in one write, and the reactor waits again.
 //!
+//! # Words
+//!
+//! - A **reactor** is one thread with its event loop, clients and store connection. A **wake** is
+//!   one pass of its loop, and a **turn** is what is passed around in one.
+//! - A **link** is a reactor as its store knows it, by a random id: the answers that the store
+//!   keeps belong to a link, over all its connections.
+//! - An **epoch** is one life of a counter; a reset or a set of the count begins the next one. A
+//!   **sale** is the epochs between two resets.
+//! - To **confirm** a counter is to make sure, on a new connection, that it is there.
+//!
 //! # Invariants
 //!
 //! - Reactors share [`engine::shared`], what was seen of the counters ([`store::counters`]), with

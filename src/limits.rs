@@ -99,7 +99,7 @@ pub const STORE_TIMEOUT_MS_DEFAULT: u64 = 500;
 pub const STORE_TIMEOUT_MS_MIN: u64 = 10;
 /// See [`STORE_TIMEOUT_MS_MIN`].
 pub const STORE_TIMEOUT_MS_MAX: u64 = 60_000;
-/// Numbers asked for in one batch: bounds what one lost reply can cost.
+/// Numbers requested in one batch: bounds what one request that is given up can cost.
 pub const BATCH_MAX: usize = 4_096;
 /// Batches on their way at once on one connection to a Redis. One leaves a distant store idle
 /// between its replies; beside one, 1 and 2 made the same requests per second within the noise (64
@@ -118,22 +118,22 @@ pub const POSTGRES_LOCK_TIMEOUT_SHARED: Duration = Duration::from_millis(50);
 /// second; Redis, waiting for half, 20 a call instead of 7, and 1.13 times. With one reactor Redis
 /// had 24 a call instead of 17 and the same rate; waiting for all it had 0.75 times.
 pub const BATCH_LINGER: Duration = Duration::from_millis(1);
-/// How long those whose ask did not run wait before they are asked for again: what hindered it may
-/// hinder it again at once.
+/// How long a batch whose request did not run waits before it is sent again: what delayed it may
+/// delay it again at once.
 pub const RETRY_PAUSE: Duration = Duration::from_millis(10);
-/// How long a halted counter is believed to be halted where the store does not tell of changes: a
+/// TTL of the cached halt where the store does not notify of changes: a
 /// limit that was raised is to be seen within 50 ms, of which 10 are left for the way.
 pub const HALT_CACHE_TTL: Duration = Duration::from_millis(40);
 /// A Redis that was silent for so long is probed: whether it is there, and still halted.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
-/// How long Redis has to answer a probe: with [`HEARTBEAT`], how long a dead one is believed.
-/// Nobody waits for it, so it is no shorter where asks have less time.
+/// How long Redis has to answer a probe: with [`HEARTBEAT`], how long the halt that a dead one told
+/// of is cached. Nobody waits for it, so it is no shorter where requests have less time.
 pub const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a store remembers the answer to an ask at least, for the link to ask again; and how
+/// How long a store keeps the answer to a request at least, for it to be sent again; and how
 /// often Redis is looked through for answers that are older.
 pub const ANSWER_TTL: Duration = Duration::from_secs(60);
-/// How long after the first time an ask may be sent again: the store must still remember, and the
-/// clocks of two machines may run at different speeds.
+/// How long after the first time a request may be sent again: the store must still remember its
+/// answer, and the clocks of two machines may run at different speeds.
 pub const RESEND_AGE_MAX: Duration = Duration::from_secs(50);
 /// Counters that are confirmed at once on a new connection; the others wait for their turn.
 pub const CONFIRMS_IN_FLIGHT_MAX: usize = 64;
@@ -144,15 +144,23 @@ pub const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 pub const WRITE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Reads from a store's socket in one wake before the clients have their turn.
 pub const STORE_READS_MAX: usize = 4;
-/// From the start of a connecting until the store has greeted: two round trips and a slow fork.
+/// From the start of connecting to the end of the handshake: two round trips and a slow fork.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(1_000);
 /// The range of `connect_timeout` in a PostgreSQL URL, in seconds: it takes the place of
 /// [`HANDSHAKE_TIMEOUT`], for a server far away or one that is slow to fork.
 pub const CONNECT_TIMEOUT_S_MIN: u64 = 1;
 /// See [`CONNECT_TIMEOUT_S_MIN`].
 pub const CONNECT_TIMEOUT_S_MAX: u64 = 60;
-/// How long a reset or a set tries.
-pub const RESET_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a command tries: a change from its start, a status from the store's last answer.
+pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
+/// Counters that a status of all of them holds and prints.
+pub const STATUS_COUNTERS_MAX: usize = 10_000;
+/// Counters of one page of such a status: a page of a Redis is one reply, and so has a bound.
+pub const STATUS_PAGE: usize = 250;
+/// How long a process has to answer a probe: as long as a health check waits by default elsewhere.
+pub const HEALTH_PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Bytes of such an answer that are read: ours have under 1 KiB.
+pub const HEALTH_PROBE_BYTES_MAX: usize = 8 * 1024;
 /// A failure that lasts, of the store or of accepting, is logged again after this time.
 pub const LOG_THROTTLE_INTERVAL: Duration = Duration::from_secs(10);
 /// Bytes of one reply of a store; ours have under 1 KiB, so more is not a store talking.

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 
-use headcount::config::{Action, Command, Config, Invocation, Probe};
+use headcount::config::{Config, Invocation};
 use headcount::limits::{LOG_FLUSH_TIMEOUT, STORE_URL_FILE_BYTES_MAX};
-use headcount::server::commands::{self, ResetTo};
+use headcount::server::commands::{self, Answer};
 use headcount::{logging, server};
 use log::warn;
 #[cfg(target_env = "musl")]
@@ -20,17 +20,18 @@ fn main() -> ExitCode {
     match Config::parse(env::args_os().skip(1), env::vars_os(), read_file, cores) {
         Ok(Invocation::Serve(config)) => serve(&config),
         Ok(Invocation::Command(command)) => {
-            let result = run(&command);
+            let result = commands::run(&command);
             // Of a failure stderr has its own line and no other.
-            if result.is_ok() && command.has_password_on_command_line {
-                complain(&format!("warning: {PASSWORD_SEEN}; {PASSWORD_HINT}"));
+            let is_well = matches!(&result, Ok(Answer { problem: None, .. }));
+            if is_well && command.has_password_on_command_line {
+                print_error(&format!("warning: {PASSWORD_SEEN}; {PASSWORD_HINT}"));
             }
             finish(result)
         }
-        Ok(Invocation::Probe(question)) => finish(probe(question)),
+        Ok(Invocation::Probe(question)) => finish(commands::probe(question)),
         Ok(Invocation::Print(text)) => print(&text),
         Err(error) => {
-            complain(&error.to_string());
+            print_error(&error.to_string());
             ExitCode::from(2)
         }
     }
@@ -44,30 +45,7 @@ fn serve(config: &Config) -> ExitCode {
         server::serve(config)
     });
     logging::flush(LOG_FLUSH_TIMEOUT);
-    finish(result.map(|()| String::new()))
-}
-
-/// Carries out a command, and gives what it prints.
-fn run(command: &Command) -> io::Result<String> {
-    match &command.action {
-        Action::Reset { name, limit, yes: _ } => {
-            commands::reset(command, name, ResetTo { limit: *limit, taken: None })
-        }
-        Action::SetTaken { name, taken, limit } => {
-            commands::reset(command, name, ResetTo { limit: *limit, taken: Some(*taken) })
-        }
-        // Wired in the commit that follows.
-        Action::Create(_) | Action::SetLimit { .. } | Action::Status { .. } => not_built_yet(),
-    }
-}
-
-fn probe(_question: Probe) -> io::Result<String> {
-    // Wired in the commit that follows.
-    not_built_yet()
-}
-
-fn not_built_yet() -> io::Result<String> {
-    Err(io::Error::other("not built yet"))
+    finish(result.map(|()| Answer::default()))
 }
 
 /// Reads a file, and one byte more than is allowed of one that is too long.
@@ -77,11 +55,16 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn finish(result: io::Result<String>) -> ExitCode {
+fn finish(result: io::Result<Answer>) -> ExitCode {
     match result {
-        Ok(text) => print(&text),
+        Ok(Answer { text, problem: None }) => print(&text),
+        Ok(Answer { text, problem: Some(problem) }) => {
+            print(&text);
+            print_error(&problem);
+            ExitCode::FAILURE
+        }
         Err(error) => {
-            complain(&error.to_string());
+            print_error(&error.to_string());
             ExitCode::FAILURE
         }
     }
@@ -94,8 +77,8 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-fn complain(words: &str) {
-    let _ = writeln!(io::stderr(), "headcount: {words}");
+fn print_error(message: &str) {
+    let _ = writeln!(io::stderr(), "headcount: {message}");
 }
 
 const PASSWORD_SEEN: &str = "password on the command line: others can see it in the process list";

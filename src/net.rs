@@ -3,6 +3,7 @@
 pub mod acceptor;
 pub mod client_sockets;
 pub mod event_loop;
+pub mod probe;
 pub mod resolver;
 pub mod socket;
 pub mod store_socket;

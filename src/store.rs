@@ -14,6 +14,7 @@ pub mod open;
 pub mod postgres;
 pub mod redis;
 pub mod request;
+pub mod survey;
 pub mod wire;
 
 use std::time::Instant;
@@ -22,7 +23,7 @@ use crate::counter::{CounterId, Grant};
 use connection::Connection;
 use error::StoreError;
 use memory::Memory;
-use request::{Readiness, StoreEvent};
+use request::{SendState, StoreEvent};
 
 /// The counts behind one reactor.
 #[derive(Debug)]
@@ -35,18 +36,26 @@ pub enum Store {
 
 impl Store {
     /// Whether a request for this counter would be sent now.
-    pub fn readiness(&mut self, counter: CounterId, now: Instant) -> Readiness {
+    pub fn send_state(&mut self, counter: CounterId, now: Instant) -> SendState {
         match self {
-            Store::Memory(_) => Readiness::Ready,
-            Store::Connection(connection) => connection.readiness(counter, now),
+            Store::Memory(_) => SendState::Ready,
+            Store::Connection(connection) => connection.send_state(counter, now),
         }
     }
 
-    /// Whether [`Store::readiness`] would say that it can be sent.
+    /// Whether [`Store::send_state`] would say that it can be sent.
     pub fn is_ready(&self, counter: CounterId) -> bool {
         match self {
             Store::Memory(_) => true,
             Store::Connection(connection) => connection.is_ready(counter),
+        }
+    }
+
+    /// Whether nothing can be done for this counter before the store has said something.
+    pub fn is_busy(&self, counter: CounterId) -> bool {
+        match self {
+            Store::Memory(_) => false,
+            Store::Connection(connection) => connection.is_busy(counter),
         }
     }
 
@@ -131,6 +140,13 @@ impl Store {
         match self {
             Store::Memory(_) => None,
             Store::Connection(connection) => connection.refusal(counter),
+        }
+    }
+
+    /// Has a counter that was refused tried again, so that [`Store::refusal`] is true soon.
+    pub fn recheck(&mut self, counter: CounterId, now: Instant) {
+        if let Store::Connection(connection) = self {
+            connection.recheck(counter, now);
         }
     }
 

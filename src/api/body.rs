@@ -10,7 +10,7 @@ use crate::store::error::StoreError;
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The number is the asker's alone.
+    /// The number belongs to this request alone.
     Number(u64),
     /// The last number, which is this limit, is gone.
     Halted(u64),
@@ -21,7 +21,7 @@ pub enum Outcome {
 }
 
 /// Refused counters that are named in one body.
-const REFUSED_NAMED_MAX: usize = 16;
+const REFUSED_NAMED_MAX: usize = 8;
 
 /// Seconds after which a client may try again when the store is away.
 const RETRY_AFTER_S: u32 = 1;
@@ -79,7 +79,6 @@ pub fn to_query(query: Query, outcome: Outcome, halted: Status, text: &mut Text)
     Response {
         status,
         body: text.bytes(),
-        no_store: true,
         retry_after_s: matches!(outcome, Outcome::Failed(_)).then_some(RETRY_AFTER_S),
         ..PLAIN
     }
@@ -127,7 +126,7 @@ pub fn ready_text(refused: &[(&str, StoreError)]) -> String {
 
 /// The answer that the process is ready.
 pub fn to_ready(text: &str) -> Response<'_> {
-    Response { body: text.as_bytes(), no_store: true, ..PLAIN }
+    Response { body: text.as_bytes(), ..PLAIN }
 }
 
 /// The answer of a route that needs no store; `None` for one that does.
@@ -135,7 +134,7 @@ pub fn to_route(route: Route, is_draining: bool) -> Option<Response<'static>> {
     match route {
         Route::Ready if is_draining => Some(DRAINING),
         Route::Counter(..) | Route::Ready => None,
-        Route::Alive => Some(Response { body: br#"{"status":"alive"}"#, no_store: true, ..PLAIN }),
+        Route::Alive => Some(Response { body: br#"{"status":"alive"}"#, ..PLAIN }),
         Route::Options(allow) => {
             Some(Response { status: Status::NoContent, allow: Some(allow), ..PLAIN })
         }
@@ -198,7 +197,6 @@ const DRAINING: Response<'static> = Response {
     status: Status::ServiceUnavailable,
     body: br#"{"error":"draining"}"#,
     retry_after_s: Some(RETRY_AFTER_S),
-    no_store: true,
     ..PLAIN
 };
 
@@ -209,7 +207,6 @@ const PLAIN: Response<'static> = Response {
     body: b"",
     allow: None,
     retry_after_s: None,
-    no_store: false,
     persistence: Persistence::KeepAlive,
     head_only: false,
 };

@@ -84,11 +84,12 @@ static CREATE: CommandSpec = CommandSpec {
     usage: "--limit N [FLAG]...",
     summary: "creates a counter in the store",
     about: "\
-Creates a counter in the store, with nothing taken. One that is there with the
-same limit is left as it is.
+Creates a counter in the store, with nothing taken; in PostgreSQL its tables
+too. One that is there with the same limit is left as it is. One that was lost
+is not created: set --taken goes on with it, and reset begins it anew.
 ",
     success: "the counter is there with this limit",
-    failure: "it is there with another limit, or the store could not do it",
+    failure: "it has another limit or was lost, or the store could not do it",
     example: "headcount create shoes --limit 500 --store redis://localhost",
 };
 
@@ -130,7 +131,8 @@ static RESET: CommandSpec = CommandSpec {
     summary: "begins a counter anew at 1",
     about: "\
 Begins a counter anew at 1: every number is handed out a second time. Its limit
-stays, unless --limit is given. Processes that serve it follow at once.
+stays, unless --limit is given. Processes that serve it follow at once. On a
+terminal it asks whether that is meant; elsewhere it needs --yes.
 ",
     success: "the counter is reset",
     failure: "it is not, or the store did not answer; the error says which",
@@ -145,10 +147,11 @@ static STATUS: CommandSpec = CommandSpec {
     usage: "[--json] [FLAG]...",
     summary: "prints what the store holds of a counter, or of all",
     about: "\
-Prints what the store holds of one counter, or of all. It takes nothing.
+Prints what the store holds of one counter, or of all, sorted by name. It only
+reads. A counter that cannot be taken from is printed with the reason.
 ",
     success: "printed",
-    failure: "there is no such counter, or the store did not answer",
+    failure: "no such counter, one cannot be taken from, or the store did not answer",
     example: "headcount status shoes --store redis://localhost",
 };
 

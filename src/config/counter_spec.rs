@@ -47,7 +47,7 @@ impl CreatePolicy {
 }
 
 /// Whether a counter may have this name. `.` and `..` have a meaning in the path of a URL.
-pub(super) fn is_counter_name(text: &str) -> bool {
+pub fn is_counter_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     (1..=COUNTER_NAME_BYTES_MAX).contains(&text.len())
         && text.bytes().all(plain)

@@ -100,7 +100,7 @@ impl Secret {
         (!password.is_empty()).then_some(Secret(password))
     }
 
-    /// The password itself, for the store's greeting and for nothing else.
+    /// The password itself, for the store's handshake and for nothing else.
     pub fn reveal(&self) -> &str {
         &self.0
     }

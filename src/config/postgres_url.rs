@@ -27,7 +27,7 @@ pub struct PostgresUrl {
     pub password: Option<Secret>,
     /// Unless given, it has the role's name.
     pub database: String,
-    /// How long a connecting and its greeting may take, if not as long as by default.
+    /// How long connecting and the handshake may take, if not as long as by default.
     pub connect_timeout: Option<Duration>,
     /// What `pg_stat_activity` shows.
     pub application_name: String,

@@ -1,15 +1,15 @@
 //! Who waits for a number: first in, first out, cut into batches.
 //!
-//! A waiter is `waiting` until a batch is cut, then `asked` until the store replies to its batch.
+//! A waiter is `waiting` until a batch is cut, then `sent` until the store replies to its batch.
 //! Batches are replied to in the order in which they were cut.
 //!
 //! ```text
-//!   push -> waiting --cut--> asked --end_batch--> answered
+//!   push -> waiting --cut--> sent --end_batch--> answered
 //!              ^               |
 //!              +---requeue-----+   (it was given nothing, though there may be something)
 //! ```
 //!
-//! Invariants: `asked.len()` is the sum of the batches' sizes; inside `waiting`, and inside each
+//! Invariants: `sent.len()` is the sum of the batches' sizes; inside `waiting`, and inside each
 //! batch, deadlines do not fall. One whose deadline has come leaves its batch, and the number that
 //! the store grants for it is nobody's. It knows neither clients, nor the store, nor the clock.
 
@@ -43,7 +43,7 @@ pub struct Waiter {
 #[derive(Debug, Default)]
 pub struct Batcher {
     waiting: VecDeque<Waiter>,
-    asked: VecDeque<Waiter>,
+    sent: VecDeque<Waiter>,
     /// The sizes of the batches on their way, oldest first.
     batches: VecDeque<usize>,
     linger: Option<Linger>,
@@ -89,7 +89,7 @@ impl Batcher {
             if present(waiter.token) {
                 size += 1;
                 numbers += u64::from(waiter.op == Op::Take);
-                self.asked.push_back(waiter);
+                self.sent.push_back(waiter);
             }
         }
         self.linger = None;
@@ -102,20 +102,26 @@ impl Batcher {
     /// The oldest batch is over: its waiters that are not answered yet, in order.
     pub fn end_batch(&mut self) -> impl Iterator<Item = Waiter> + '_ {
         let size = self.batches.pop_front().expect("a reply belongs to a batch on its way");
-        self.asked.drain(..size)
+        self.sent.drain(..size)
     }
 
     /// These waiters were given nothing, though there may be something: they wait again, before
     /// those who came later, and at least until `until`.
     pub fn requeue(&mut self, waiters: Vec<Waiter>, until: Instant) {
-        self.waiting.extend(waiters);
-        self.waiting.make_contiguous().sort_by_key(|waiter| waiter.deadline);
+        let mut others = std::mem::take(&mut self.waiting).into_iter().peekable();
+        for waiter in waiters {
+            while let Some(earlier) = others.next_if(|other| other.deadline < waiter.deadline) {
+                self.waiting.push_back(earlier);
+            }
+            self.waiting.push_back(waiter);
+        }
+        self.waiting.extend(others);
         self.linger = Some(Linger { size: usize::MAX, until });
     }
 
     /// Nobody waits longer than to this time.
     pub fn answer_by(&mut self, at: Instant) {
-        let waiters = self.waiting.iter_mut().chain(&mut self.asked);
+        let waiters = self.waiting.iter_mut().chain(&mut self.sent);
         waiters.for_each(|waiter| waiter.deadline = waiter.deadline.min(at));
     }
 
@@ -126,10 +132,10 @@ impl Batcher {
         }
         let mut start = 0;
         for size in &mut self.batches {
-            let oldest = self.asked.get(start).filter(|_| *size > 0);
+            let oldest = self.sent.get(start).filter(|_| *size > 0);
             if oldest.is_some_and(|waiter| waiter.deadline <= now) {
                 *size -= 1;
-                return self.asked.remove(start);
+                return self.sent.remove(start);
             }
             start += *size;
         }
@@ -141,7 +147,7 @@ impl Batcher {
         let mut earliest = self.waiting.front().map(|waiter| waiter.deadline);
         let mut start = 0;
         for size in &self.batches {
-            if let Some(oldest) = self.asked.get(start).filter(|_| *size > 0) {
+            if let Some(oldest) = self.sent.get(start).filter(|_| *size > 0) {
                 let deadline = oldest.deadline;
                 earliest = Some(earliest.map_or(deadline, |earliest| earliest.min(deadline)));
             }

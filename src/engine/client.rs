@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   bytes -> Reader -> RequestKind --- static route --------------------> answer -> send_buffer
-//!                       `------ asks the store -> (awaiting) -----> answer -> send_buffer
+//!                       `------ needs the store -> (awaiting) -----> answer -> send_buffer
 //! ```
 //!
 //! Answers go out in the order of the requests, with one integer: while `awaiting > 0`, only a
@@ -154,7 +154,7 @@ impl Client {
     }
 
     /// Ends the connection if its own time is up, and says whether it was. What waits for the
-    /// store has its deadline in the queue. One that idles gives the memory of its answers back.
+    /// store has its deadline in the batcher. One that idles gives the memory of its answers back.
     pub fn expire(&mut self, turn: &Turn) -> bool {
         let Some(waiting_for) = self.timer.overdue(turn.now) else {
             if self.timer.is_idle(turn.now) {

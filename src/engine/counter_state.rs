@@ -14,7 +14,8 @@ use crate::engine::unclaimed::Unclaimed;
 /// One counter in one reactor.
 #[derive(Debug)]
 pub struct CounterState {
-    name: String,
+    /// Its name.
+    pub name: String,
     /// Who waits for it.
     pub batcher: Batcher,
     /// Numbers that were granted, and handed out to nobody yet.
@@ -35,11 +36,6 @@ impl CounterState {
             halt_cache: HaltCache::default(),
             is_active: false,
         }
-    }
-
-    /// The counter's name.
-    pub fn name(&self) -> &str {
-        &self.name
     }
 
     /// Whether a batch is worth a request now, if so many may be in flight. Once a halt is known,

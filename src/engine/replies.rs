@@ -1,6 +1,5 @@
 //! What becomes of the store's replies.
 
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use log::{info, warn};
@@ -56,8 +55,9 @@ impl Engine {
             return self.requeue_batch(counter, now);
         }
         let (mut is_sent_away, mut answered, mut left) = (false, 0, Vec::new());
+        let (counter_name, unclaimed) = (state.name.as_str(), &mut state.unclaimed);
         for waiter in state.batcher.end_batch() {
-            let number = state.unclaimed.first().filter(|number| *number <= grant.limit);
+            let number = unclaimed.first().filter(|number| *number <= grant.limit);
             let outcome = match (waiter.op, number) {
                 (Op::Peek, _) => Outcome::Read(grant.count()),
                 (Op::Take, Some(number)) => Outcome::Number(number),
@@ -73,13 +73,13 @@ impl Engine {
             answered += 1;
             is_sent_away |= matches!(outcome, Outcome::Halted(_));
             if let Outcome::Number(request_num) = outcome {
-                state.unclaimed.claim();
-                info!(target: LOG_TARGET, request_num; "number taken");
+                unclaimed.claim();
+                info!(target: LOG_TARGET, counter = counter_name, request_num; "number taken");
             }
         }
         self.plan_next_batch(counter, grant, answered, left, now);
         if is_sent_away {
-            self.log_halt_once(counter, grant.limit);
+            self.log_halt_once(counter, grant);
         }
     }
 
@@ -114,11 +114,10 @@ impl Engine {
         }
     }
 
-    fn log_halt_once(&self, counter: CounterId, limit: u64) {
-        let logged = &self.shared.halted_limits[counter.index()];
-        if logged.load(Ordering::Relaxed) != limit && logged.swap(limit, Ordering::Relaxed) != limit
-        {
-            let counter = self.counters[counter.index()].name();
+    fn log_halt_once(&self, counter: CounterId, grant: Grant) {
+        let limit = grant.limit;
+        if self.shared.logged_halts[counter.index()].is_new(grant.epoch, limit) {
+            let counter = self.counters[counter.index()].name.as_str();
             warn!(target: LOG_TARGET, counter, limit; "halted: the last number is taken");
         }
     }

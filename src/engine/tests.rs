@@ -5,6 +5,7 @@ mod many;
 
 use super::*;
 use crate::config::StoreUrl;
+use crate::limits::DRAIN_ANSWER_TIMEOUT;
 use crate::store::connection::Connection;
 use crate::store::counters::Counters;
 use crate::store::memory::Memory;
@@ -70,10 +71,10 @@ fn what_was_held_back_goes_on_when_the_answers_before_it_are_sent() {
 
 // --- with a store behind a connection -----------------------------------------------------------
 
-const GREETED: &[u8] = b"%0\r\n+hash\r\n+hash\r\n-NOPERM\r\n+OK\r\n+found\r\n\
+const HANDSHAKE_DONE: &[u8] = b"%0\r\n+hash\r\n+hash\r\n-NOPERM\r\n+OK\r\n+found\r\n\
     *4\r\n:1\r\n:0\r\n:100\r\n:5\r\n";
 
-/// A engine whose store says what the test has it say.
+/// An engine whose store says what the test has it say.
 struct Linked {
     engine: Engine,
     now: Instant,
@@ -101,7 +102,7 @@ impl Linked {
         };
         linked.engine.finish_turn();
         linked.connection().connected(now);
-        linked.receive(GREETED);
+        linked.receive(HANDSHAKE_DONE);
         linked.sent();
         linked
     }
@@ -253,4 +254,19 @@ fn who_waits_when_the_process_stops_is_answered_before_its_end() {
     assert!(!linked.engine.is_idle(), "the store has not said what it granted");
     linked.grant(1, 2, 100, 5);
     assert!(linked.engine.is_idle());
+}
+
+/// a /readyz that was held back behind a take is looked at when the answer before it is
+/// sent. The next turn has work then: its write check is to be made.
+#[test]
+fn a_readyz_that_was_held_back_is_worth_a_turn() {
+    let mut engine = engine();
+    let token = engine.clients.insert();
+    let requests = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /readyz HTTP/1.1\r\nHost: a\r\n\r\n";
+    engine.receive(token, requests);
+    engine.finish_turn();
+    let first = engine.clients.get(token).unwrap().send_buffer().unsent().len();
+    engine.sent(token, first);
+    let now = engine.clients.turn().now;
+    assert_eq!(engine.deadline(now), Some(now));
 }

@@ -114,7 +114,7 @@ impl Status {
             Self::TooManyRequests => b"HTTP/1.1 429 Too Many Requests\r\n",
             Self::HeadTooLarge => b"HTTP/1.1 431 Request Header Fields Too Large\r\n",
             Self::NotImplemented => b"HTTP/1.1 501 Not Implemented\r\n",
-            Self::ServiceUnavailable => b"HTTP/1.1 503 Engine Unavailable\r\n",
+            Self::ServiceUnavailable => b"HTTP/1.1 503 Service Unavailable\r\n",
             Self::VersionNotSupported => b"HTTP/1.1 505 HTTP Version Not Supported\r\n",
         }
     }
@@ -155,8 +155,6 @@ pub struct Response<'a> {
     pub allow: Option<&'static str>,
     /// When to come back, in seconds.
     pub retry_after_s: Option<u32>,
-    /// Nobody may keep this answer (RFC 9111, section 5.2.2.5).
-    pub no_store: bool,
     /// What the answer says about its connection.
     pub persistence: Persistence,
     /// The request was HEAD: the fields describe the body, which is not sent (RFC 9110,
@@ -178,9 +176,9 @@ impl Response<'_> {
             out.extend_from_slice(b"Content-Length: ");
             write_number(self.body.len() as u64, out);
         }
-        if self.no_store {
-            out.extend_from_slice(b"Cache-Control: no-store\r\n");
-        }
+        // Nobody may keep an answer (RFC 9111, section 5.2.2.5): not even the refusal of a counter
+        // that may be served a moment later.
+        out.extend_from_slice(b"Cache-Control: no-store\r\n");
         if let Some(methods) = self.allow {
             out.extend_from_slice(b"Allow: ");
             out.extend_from_slice(methods.as_bytes());
@@ -216,15 +214,43 @@ mod tests {
         body: b"{}",
         allow: None,
         retry_after_s: None,
-        no_store: false,
         persistence: Persistence::KeepAlive,
         head_only: false,
     };
 
+    /// As RFC 9110, section 15, and RFC 6585 name them.
+    #[test]
+    fn each_status_has_its_code_and_the_phrase_of_its_rfc() {
+        let rows = [
+            (Status::Ok, "200 OK"),
+            (Status::NoContent, "204 No Content"),
+            (Status::BadRequest, "400 Bad Request"),
+            (Status::Forbidden, "403 Forbidden"),
+            (Status::NotFound, "404 Not Found"),
+            (Status::MethodNotAllowed, "405 Method Not Allowed"),
+            (Status::RequestTimeout, "408 Request Timeout"),
+            (Status::Conflict, "409 Conflict"),
+            (Status::Gone, "410 Gone"),
+            (Status::PayloadTooLarge, "413 Content Too Large"),
+            (Status::UriTooLong, "414 URI Too Long"),
+            (Status::ExpectationFailed, "417 Expectation Failed"),
+            (Status::TooManyRequests, "429 Too Many Requests"),
+            (Status::HeadTooLarge, "431 Request Header Fields Too Large"),
+            (Status::NotImplemented, "501 Not Implemented"),
+            (Status::ServiceUnavailable, "503 Service Unavailable"),
+            (Status::VersionNotSupported, "505 HTTP Version Not Supported"),
+        ];
+        for (status, expected) in rows {
+            assert_eq!(status.line(), format!("HTTP/1.1 {expected}\r\n").as_bytes());
+            assert!(expected.starts_with(&status.code().to_string()), "{expected}");
+        }
+    }
+
     #[test]
     fn an_answer_has_its_fields_and_its_body() {
         let expected = "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-            Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+            Content-Type: application/json\r\nContent-Length: 2\r\n\
+            Cache-Control: no-store\r\n\r\n{}";
         assert_eq!(text(PLAIN), expected);
     }
 
@@ -234,11 +260,10 @@ mod tests {
             status: Status::ServiceUnavailable,
             allow: Some("GET, POST"),
             retry_after_s: Some(120),
-            no_store: true,
             persistence: Persistence::Close,
             ..PLAIN
         };
-        let expected = "HTTP/1.1 503 Engine Unavailable\r\n\
+        let expected = "HTTP/1.1 503 Service Unavailable\r\n\
             Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: application/json\r\n\
             Content-Length: 2\r\nCache-Control: no-store\r\nAllow: GET, POST\r\n\
             Retry-After: 120\r\nConnection: close\r\n\r\n{}";
@@ -249,7 +274,8 @@ mod tests {
     fn an_answer_to_head_describes_a_body_and_has_none() {
         let answer = Response { head_only: true, persistence: Persistence::KeepAliveSaid, ..PLAIN };
         let answer = text(answer);
-        let expected = "Content-Length: 2\r\nConnection: keep-alive\r\n\r\n";
+        let expected =
+            "Content-Length: 2\r\nCache-Control: no-store\r\nConnection: keep-alive\r\n\r\n";
         assert!(answer.ends_with(expected), "{answer}");
     }
 
@@ -264,7 +290,10 @@ mod tests {
     #[test]
     fn an_empty_body_has_its_length() {
         let answer = text(Response { body: b"", ..PLAIN });
-        assert!(answer.ends_with("Content-Length: 0\r\n\r\n"), "{answer}");
+        assert!(
+            answer.ends_with("Content-Length: 0\r\nCache-Control: no-store\r\n\r\n"),
+            "{answer}"
+        );
     }
 
     #[test]
@@ -284,7 +313,6 @@ mod tests {
                 body: b"",
                 allow: Some("GET, HEAD, POST, OPTIONS"),
                 retry_after_s: Some(u32::MAX),
-                no_store: true,
                 persistence: Persistence::KeepAliveSaid,
                 head_only: false,
             };

@@ -3,7 +3,7 @@
 //! A wake, in this order: take every event of the kernel, let the engine think once
 //! ([`Engine::finish_turn`]), send the store its batch, send each touched client its answers in one
 //! write, and wait again. The store comes first, to work meanwhile; with Redis on the same cores
-//! either order made the same (0.95 to 1.12 times in three runs). Readiness is edge-triggered: a
+//! either order made the same (0.95 to 1.12 times in three runs). SendState is edge-triggered: a
 //! socket that was not read or written until it blocked is remembered here, since the kernel will
 //! not tell again.
 

@@ -26,7 +26,7 @@ pub struct StoreSocket {
     token: Token,
     registry: Registry,
     resolver: Resolver,
-    /// The connection wants a connection, and has none yet.
+    /// The connection has commanded to connect, and the socket is not connected yet.
     is_wanted: bool,
     /// Addresses of the name that are not tried yet.
     candidates: VecDeque<SocketAddr>,

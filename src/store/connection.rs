@@ -26,7 +26,9 @@ mod heartbeat;
 mod in_flight;
 mod log_throttle;
 mod probing;
+mod sending;
 mod state;
+mod survey;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,7 +38,7 @@ use crate::counter::CounterId;
 use crate::send_buffer::SendBuffer;
 use crate::store::counters::Counters;
 use crate::store::error::{Fault, StoreError};
-use crate::store::request::{Readiness, Reply, StoreEvent};
+use crate::store::request::{Reply, StoreEvent};
 use crate::store::wire::Wire;
 use backoff::Backoff;
 use confirms::Confirms;
@@ -102,52 +104,6 @@ impl Connection {
         }
     }
 
-    /// Whether a request for this counter would be sent now. One that is not confirmed yet is
-    /// queued to be.
-    pub fn readiness(&mut self, counter: CounterId, now: Instant) -> Readiness {
-        let State::Ready = self.state else {
-            return Readiness::Waiting;
-        };
-        let link = &self.links[counter.index()];
-        match (link.stage, link.last_error) {
-            (Stage::Ready, _) if self.wire.can_send() => return Readiness::Ready,
-            (Stage::Unconfirmed { retry_at }, Some(error)) if now < retry_at => {
-                if error.is_of_counter() {
-                    return Readiness::Refused(error);
-                }
-                self.retry_later(counter, retry_at); // It may pass in time for who waits now.
-            }
-            (Stage::Unconfirmed { .. }, _) => {
-                self.queue_confirm(counter);
-                self.confirm_next(now);
-            }
-            _ => {}
-        }
-        Readiness::Waiting
-    }
-
-    /// Whether [`Connection::readiness`] would say that it can be sent.
-    pub fn is_ready(&self, counter: CounterId) -> bool {
-        let is_confirmed = self.links[counter.index()].stage == Stage::Ready;
-        matches!(self.state, State::Ready) && is_confirmed && self.wire.can_send()
-    }
-
-    /// Sends a request for up to `count` numbers; only if the counter is ready. `has_unclaimed`:
-    /// there are numbers at hand, and the store is to confirm that it still has their grant.
-    pub fn send(&mut self, counter: CounterId, count: u64, has_unclaimed: bool, now: Instant) {
-        debug_assert!(self.is_ready(counter));
-        let seen = self.counters.get(counter).high_water.position();
-        let link = &mut self.links[counter.index()];
-        let request = link.in_flight.push(count, seen, has_unclaimed, now);
-        self.wire.write_request(counter, request, self.send_buffer.writer());
-        self.deadlines.push_back((counter, request.sequence, now + self.timeout));
-    }
-
-    /// All requests of this wake are made: those that go together are sent together.
-    pub fn finish_requests(&mut self) {
-        self.wire.finish_requests(self.send_buffer.writer());
-    }
-
     /// Whether there is an event.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
@@ -160,7 +116,9 @@ impl Connection {
 
     /// Why nothing can be taken from this counter, as far as is known; `None` if it can.
     pub fn refusal(&self, counter: CounterId) -> Option<StoreError> {
-        self.links[counter.index()].last_error.filter(|error| error.is_of_counter())
+        let link = &self.links[counter.index()];
+        let is_unconfirmed = matches!(link.stage, Stage::Unconfirmed { .. });
+        link.last_error.filter(|error| is_unconfirmed || error.is_of_counter())
     }
 
     /// What the socket's owner is to do next; call it until `None`.
@@ -245,6 +203,7 @@ impl Connection {
         self.state = State::Handshaking { deadline };
         let has_in_flight = |counter: &CounterId| !self.links[counter.index()].in_flight.is_empty();
         let (first, rest): (Vec<_>, Vec<_>) = self.counters.ids().partition(has_in_flight);
+        self.confirms.start_first_round(self.links.len());
         first.into_iter().chain(rest).for_each(|counter| self.queue_confirm(counter));
         if self.wire.is_handshake_pipelined() {
             self.confirm_next(now);

@@ -53,6 +53,16 @@ pub enum Made {
 }
 
 impl Made {
+    /// What a store's word says.
+    pub fn from_word(word: &[u8]) -> Option<Made> {
+        match word {
+            b"created" => Some(Made::Created),
+            b"reset" => Some(Made::Reset),
+            b"set" => Some(Made::Set),
+            _ => None,
+        }
+    }
+
     /// The word in the stores and in the log.
     pub fn word(self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
 //! Why a store did not do what it was asked to: the reason, and what an operator can do about it.
 
-/// A failure with the detail that go with it.
+/// A failure with the detail that goes with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// What to make of it.
@@ -46,7 +46,7 @@ pub enum StoreError {
     Damaged,
     /// The counter has the layout of another version of headcount.
     Layout,
-    /// A reset or a set was not done, for the reason in detail.
+    /// A change was not done, for the reason in detail.
     Declined,
     /// The server is older than the commands that are needed.
     Version,
@@ -101,6 +101,12 @@ impl StoreError {
         matches!(self, Backwards | Damaged | Layout | Missing | Recreated | Type)
     }
 
+    /// Whether the store refuses every write for this reason.
+    pub fn is_of_writes(self) -> bool {
+        use StoreError::{Disk, Loading, OutOfMemory, ReadOnly};
+        matches!(self, Disk | Loading | OutOfMemory | ReadOnly)
+    }
+
     /// Whether it ends a connection to the store, rather than one request.
     pub fn is_of_connection(self) -> bool {
         use StoreError::{Authentication, Connecting, Database, Loading, Protocol, ReadOnly};
@@ -120,24 +126,24 @@ impl StoreError {
         Some(match self {
             StoreError::Type => "delete the key or choose another --counter",
             StoreError::Missing => {
-                "restore the store's data; or go on above every number that was handed out: \
-                 headcount --reset --taken N --store URL --counter NAME; or begin at 1: the same \
-                 without --taken"
+                "restore the store's data; or, if there was none, headcount create NAME --limit N \
+                 --store URL; or go on above every number that was handed out: headcount set NAME \
+                 --taken N --limit L --store URL; or begin at 1: headcount reset NAME --limit L"
             }
             StoreError::Backwards => {
                 "restore newer data, if no number was taken since; or go on above every number \
-                 that was handed out: headcount --reset --taken N --store URL --counter NAME; or \
-                 begin at 1: the same without --taken"
+                 that was handed out: headcount set NAME --taken N --store URL; or begin at 1: \
+                 headcount reset NAME --store URL"
             }
             StoreError::Recreated => {
                 "the counter was lost, and a start created it anew: go on above every number that \
-                 was handed out: headcount --reset --taken N --store URL --counter NAME; or begin \
-                 at 1: the same without --taken"
+                 was handed out: headcount set NAME --taken N --store URL; or begin at 1: \
+                 headcount reset NAME --store URL"
             }
             StoreError::Damaged => "write what the field held before; until then nothing is taken",
             StoreError::Layout => {
                 "if headcount 0.1 wrote it, restart headcount, which migrates it; if a newer one \
-                 did, run that version; else begin at 1 with headcount --reset"
+                 did, run that version; else begin at 1: headcount reset NAME --store URL"
             }
             _ => return None,
         })
@@ -154,8 +160,10 @@ impl StoreError {
             StoreError::OutOfMemory => "raise the store's maxmemory or free some of it",
             StoreError::Disk => "free disk space for the store, then see its own log",
             StoreError::Authentication => "check user and password in --store",
-            StoreError::Permission => "grant the user the commands and keys the README lists",
-            StoreError::Declined => "read the counter's state, and decide anew",
+            StoreError::Permission => {
+                "grant the user the commands and keys that docs/redis.md lists"
+            }
+            StoreError::Declined => "see headcount status NAME --store URL, and decide anew",
             StoreError::Version => "use Redis 6.2 or newer, or Valkey",
             StoreError::Connections => {
                 "raise the store's limit of connections, or use fewer --threads or processes"

@@ -18,7 +18,7 @@ pub struct Position {
 impl Position {
     /// Checks that a counter which stands here may be taken from by one who has `seen` so much, or
     /// has that as its floor. `is_created`: its epoch was begun by somebody's start. The same rule
-    /// is in `redis/take.lua` and `postgres/take.sql`.
+    /// is in `redis/take.lua` and `create.lua`, and in `postgres/take.sql` and `peek.sql`.
     ///
     /// # Errors
     /// The counter was lost, in part or as a whole, and numbers would come twice.

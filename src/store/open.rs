@@ -14,7 +14,18 @@ use crate::store::counters::Counters;
 use crate::store::memory::Memory;
 use crate::store::postgres::Postgres;
 use crate::store::redis::Redis;
+use crate::store::survey::{Scope, Survey};
 use crate::store::wire::Wire;
+
+/// What a connection is for.
+pub enum Task {
+    /// To take numbers.
+    Serve,
+    /// To change the first counter, once.
+    Change(Change),
+    /// To read what is there, once. The counters of the connection are then of no meaning.
+    Survey(Scope),
+}
 
 /// The store of one reactor, and where it is if it is not in the process. `timeout` bounds one
 /// request; `memory` is the store in the process.
@@ -28,33 +39,39 @@ pub fn store(
     timeout: Duration,
     now: Instant,
 ) -> io::Result<(Store, Option<Endpoint>)> {
-    Ok(match connection(url, counters, None, timeout, now)? {
+    Ok(match connection(url, counters, Task::Serve, timeout, now)? {
         Some((connection, endpoint)) => (Store::Connection(Box::new(connection)), Some(endpoint)),
         None => (Store::Memory(memory.clone()), None),
     })
 }
 
-/// A connection to the store, unless it is in the process. `change`: what is to be done with the
-/// first counter.
+/// A connection to the store, unless it is in the process.
 ///
 /// # Errors
 /// The operating system has no random numbers.
 pub fn connection(
     url: &StoreUrl,
     counters: &Arc<Counters>,
-    change: Option<Change>,
+    task: Task,
     timeout: Duration,
     now: Instant,
 ) -> io::Result<Option<(Connection, Endpoint)>> {
     let (known, id) = (Arc::clone(counters), random()?);
+    let (change, survey) = match task {
+        Task::Serve => (None, None),
+        Task::Change(change) => (Some(change), None),
+        Task::Survey(scope) => (None, Some(Survey::new(scope))),
+    };
     let (wire, endpoint) = match url {
         StoreUrl::Memory => return Ok(None),
         StoreUrl::Redis(url) => {
-            let redis = Redis::new(url.clone(), known, change, id);
+            let mut redis = Redis::new(url.clone(), known, change, id);
+            *redis.survey() = survey;
             (Wire::Redis(Box::new(redis)), &url.endpoint)
         }
         StoreUrl::Postgres(url) => {
-            let postgres = Postgres::new((**url).clone(), known, change, timeout, id);
+            let mut postgres = Postgres::new((**url).clone(), known, change, timeout, id);
+            *postgres.survey() = survey;
             (Wire::Postgres(Box::new(postgres)), &url.endpoint)
         }
     };

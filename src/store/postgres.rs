@@ -3,7 +3,7 @@
 //! A counter is a row of the table `headcount` (`table.sql`); a request is one execution of one
 //! prepared statement (`take.sql`), in one transaction with the others of its wake
 //! (`transaction.rs`). Whatever is sent ends in a Sync, and so in one ReadyForQuery: only that says
-//! that the transaction is committed. A row comes before the commit, so it is believed at
+//! that the transaction is committed. A row comes before the commit, so it counts from
 //! ReadyForQuery, and not at all behind an error.
 //!
 //! What comes before the first request is in `handshake.rs`. A request that comes again, and is
@@ -13,12 +13,15 @@
 
 mod authentication;
 mod change;
+mod due;
 mod error;
 mod handshake;
 mod message;
 mod outcome;
+mod remedy;
 mod requests;
 mod row;
+mod survey;
 mod transaction;
 
 use std::collections::VecDeque;
@@ -30,54 +33,19 @@ use log::debug;
 use postgres_protocol::message::backend::Message;
 
 use crate::config::PostgresUrl;
-use crate::counter::CounterId;
 use crate::limits::{HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX};
 use crate::store::change::{Change, ChangeProgress};
 use crate::store::counters::Counters;
 use crate::store::error::Fault;
-use crate::store::high_water::Position;
-use crate::store::request::{LastGrant, Request, WireEvent};
+use crate::store::request::WireEvent;
+use crate::store::survey::{Page, Survey};
 use authentication::Authentication;
+use due::Due;
 pub use error::hint;
 use error::{ServerError, not_postgres};
 use outcome::Outcome;
 use requests::{CounterSession, Requests};
-
-/// What was sent up to a Sync, and so a ReadyForQuery that is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Due {
-    Startup,
-    Settings,
-    /// The statements of takes and reads.
-    Prepare,
-    Create,
-    /// A table of headcount 0.1 gets today's layout.
-    Migrate,
-    /// Answers that are a day old are dropped.
-    Clean,
-    /// The row of a counter.
-    Insert(CounterId),
-    /// The row of the link for a counter, where its answers are remembered.
-    Enter(CounterId, LastGrant),
-    /// What a counter holds that is to be changed.
-    Read,
-    /// A reset or a set.
-    Change,
-    /// What the change has left.
-    ReadChanged,
-    /// A read of a counter, the last step of confirming it, by one who had seen so much.
-    Confirm(CounterId, Position),
-    /// The same behind its creation.
-    ConfirmCreated(CounterId, Position),
-    /// So many requests.
-    Requests(usize),
-    /// The answer that a request may have been given on another connection.
-    Answer(CounterId, Request),
-    /// What was seen of a counter that is missing.
-    Lost,
-    /// A write that changes nothing.
-    Check,
-}
+use row::ReadBefore;
 
 /// The protocol state of one connection, used again for the next one.
 pub struct Postgres {
@@ -100,10 +68,13 @@ pub struct Postgres {
     is_creating_tables: bool,
     /// Why the counter that is being confirmed is not.
     refused: Option<Fault>,
-    /// The reset or set that is carried out instead of confirming the first counter.
+    /// The change that is carried out instead of confirming the first counter.
     change: Option<Change>,
-    /// The epoch that a change has read, over all connections; 0 if there was no counter.
-    read_epoch: Option<u64>,
+    /// What the change has read, over all connections.
+    read_before: Option<ReadBefore>,
+    /// The survey that is made instead, and how far it has come.
+    survey: Option<Survey>,
+    page: Page,
     change_progress: ChangeProgress,
 }
 
@@ -137,14 +108,11 @@ impl Postgres {
             is_creating_tables: false,
             refused: None,
             change,
-            read_epoch: None,
+            read_before: None,
+            survey: None,
+            page: Page::default(),
             change_progress: ChangeProgress::default(),
         }
-    }
-
-    /// What is known of a reset or a set.
-    pub fn change_progress(&self) -> &ChangeProgress {
-        &self.change_progress
     }
 
     /// How long a connecting and its handshake may take.
@@ -207,6 +175,7 @@ impl Postgres {
         match message {
             Message::ReadyForQuery(body) => return self.ready(body.status(), out),
             Message::ErrorResponse(body) => self.failed(ServerError::read(body.fields())?)?,
+            Message::DataRow(row) if self.due.front() == Some(&Due::List) => self.list_row(&row)?,
             Message::DataRow(row) => match self.due.front() {
                 Some(Due::Requests(requests)) => self.requests.row(*requests, row)?,
                 _ if self.outcome.row.replace(row).is_none() => {}

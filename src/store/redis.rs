@@ -1,22 +1,23 @@
-//! Redis, or Valkey, as bytes: RESP3 with the redis crate's packing and parser, but for the takes.
+//! Redis, or Valkey, as bytes of RESP3.
 //!
 //! A counter is one hash, `headcount:{NAME}`; the braces make its name a Redis Cluster hash tag.
 //! Its fields: `version`, `taken`, `limit`, `epoch`, `made`, `sale`, `floor`, `token` (see the
-//! scripts), the answers to links (`a:LINK:PLACE`) and the list of those links (`links`).
+//! scripts), the answers to links (`a:LINK:SLOT`) and the list of those links (`links`).
 //!
-//! The handshake, the confirming of counters and their changes are in `handshake.rs`. It knows
-//! neither sockets, nor the clock, nor who asks.
+//! What comes before the requests is in `handshake.rs`, and the commands are in `change.rs` and
+//! `survey.rs`. It knows neither sockets, nor the clock, nor who asks.
 
+mod change;
 mod command;
 mod durability;
 mod handshake;
 mod reply;
 mod resp;
+mod survey;
+mod value;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-
-use redis::{Cmd, PushKind, Value, parse_redis_value};
 
 use crate::config::RedisUrl;
 use crate::counter::{CounterId, Grant};
@@ -25,7 +26,11 @@ use crate::store::change::{Change, ChangeProgress};
 use crate::store::counters::Counters;
 use crate::store::error::{Fault, StoreError};
 use crate::store::request::{Answer, Probed, Request, WireEvent};
+use crate::store::survey::Survey;
+use command::{ReadBefore, key};
 use reply::{Reply, fault, not_redis};
+use resp::Command;
+use value::Value;
 
 /// A command that was sent, and so a reply that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +45,15 @@ enum Due {
     /// CLIENT CACHING, before a probe; where it is refused, the probe is not tracked.
     Caching,
     /// The script that creates a counter, if it is to be.
-    Create(CounterId),
-    /// The epoch of a counter that is to be changed.
+    ConfirmScript(CounterId),
+    /// A counter that is to be changed.
     Read,
-    /// A reset or a set.
+    /// Its change.
     Change,
+    /// A page of the names of all counters.
+    Scan,
+    /// What one of them holds.
+    Row,
     /// The first read of a counter: it is confirmed.
     Confirm(CounterId),
     Probe(CounterId),
@@ -74,10 +83,12 @@ pub struct Redis {
     refused: Option<Fault>,
     /// The user may not try a write that changes nothing.
     may_check: bool,
-    /// The reset or set that is carried out instead of confirming the first counter.
+    /// The change that is carried out instead of confirming the first counter.
     change: Option<Change>,
-    /// The epoch, as text, that a change has read, over all connections.
-    read_epoch: Option<Vec<u8>>,
+    /// What the change has read, over all connections.
+    read_before: Option<ReadBefore>,
+    /// The survey that is made instead.
+    survey: Option<Survey>,
     change_progress: ChangeProgress,
 }
 
@@ -85,9 +96,8 @@ impl Redis {
     /// A link to the Redis of `url`. `id` must be no other link's: a random one. `change`: what is
     /// to be done with the first counter.
     pub fn new(url: RedisUrl, counters: Arc<Counters>, change: Option<Change>, id: u64) -> Redis {
-        let script = redis::Script::new(TAKE);
-        let hash = script.get_hash();
-        let take_head = |counter| take_head(hash, &key(&counters, counter)).into_boxed_slice();
+        let hash = command::hash(TAKE);
+        let take_head = |id| command::take_head(&hash, &key(&counters, id)).into_boxed_slice();
         Redis {
             url,
             take_heads: counters.ids().map(take_head).collect(),
@@ -100,7 +110,8 @@ impl Redis {
             refused: None,
             may_check: true,
             change,
-            read_epoch: None,
+            read_before: None,
+            survey: None,
             change_progress: ChangeProgress::default(),
         }
     }
@@ -136,22 +147,18 @@ impl Redis {
         self.unread.extend_from_slice(bytes);
     }
 
-    /// What is known of a reset or a set.
-    pub fn change_progress(&self) -> &ChangeProgress {
-        &self.change_progress
-    }
-
     /// The next event in the bytes received, or `None` until more come. What there is to send for
     /// it is written to `out`. After an error the connection must be given up.
     pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<WireEvent>, Fault> {
         while let Some(reply) = self.reply()? {
-            match &reply {
-                Reply::Value(Value::Push { kind: PushKind::Invalidate, data }) => {
-                    return Ok(Some(WireEvent::Changed(self.invalidated(data))));
+            if let Reply::Value(Value::Push(parts)) = &reply {
+                match parts.split_first() {
+                    Some((kind, keys)) if reply::text(kind) == Some(b"invalidate") => {
+                        return Ok(Some(WireEvent::Changed(self.invalidated(keys))));
+                    }
+                    // Out of band, and none that we subscribed to.
+                    _ => continue,
                 }
-                // Out of band, and none that we subscribed to.
-                Reply::Value(Value::Push { .. }) => continue,
-                _ => {}
             }
             let due = self.due.pop_front().ok_or_else(|| not_redis("a reply too many"))?;
             if let Some(event) = self.understand(due, reply, out)? {
@@ -196,11 +203,11 @@ impl Redis {
     fn answer(&self, counter: CounterId, reply: Reply) -> Result<Result<Grant, Fault>, Fault> {
         match reply {
             // The handshake loads it; and what is in flight is sent again in order after one.
-            Reply::Value(Value::ServerError(error)) if error.code() == "NOSCRIPT" => {
+            Reply::Value(Value::Error(error)) if error.code == "NOSCRIPT" => {
                 let detail = "no script any more".to_owned();
                 Err(Fault { error: StoreError::Connecting, detail })
             }
-            Reply::Value(Value::ServerError(error)) => Ok(Err(fault(&error))),
+            Reply::Value(Value::Error(error)) => Ok(Err(fault(&error))),
             reply => {
                 let read = reply.grant();
                 let (grant, made) = read.ok_or_else(|| not_redis("a grant that makes no sense"))?;
@@ -218,15 +225,15 @@ impl Redis {
         let bytes = &self.unread[..length];
         let reply = match resp::numbers::<4>(bytes) {
             Some(numbers) => Ok(Reply::Numbers(numbers)),
-            None => parse_redis_value(bytes).map(Reply::Value),
+            None => value::parse(bytes).map(Reply::Value),
         };
         self.unread.drain(..length);
-        reply.map(Some).map_err(|_| not_redis("bytes that are no RESP"))
+        reply.map(Some)
     }
 
     /// The one counter whose key a message names; `None` if that is not so: then it may be any.
     fn invalidated(&self, data: &[Value]) -> Option<CounterId> {
-        let [Value::Array(keys)] = data else {
+        let [Value::List(keys)] = data else {
             return None;
         };
         let [key] = keys.as_slice() else {
@@ -255,8 +262,8 @@ impl Redis {
         self.due.push_back(due);
     }
 
-    fn send(&mut self, command: &Cmd, due: Due, out: &mut Vec<u8>) {
-        command.write_packed_command(out);
+    fn send(&mut self, command: &Command, due: Due, out: &mut Vec<u8>) {
+        command.write(out);
         self.due.push_back(due);
     }
 }
@@ -274,23 +281,7 @@ fn is_unconfirmed(fault: &Fault) -> bool {
     fault.detail.starts_with("LINKS ") || fault.detail.starts_with("UNCONFIRMED ")
 }
 
-/// The hash of a counter. The braces make its name a Redis Cluster hash tag.
-fn key(counters: &Counters, counter: CounterId) -> String {
-    format!("headcount:{{{}}}", counters.get(counter).name)
-}
-
-/// The first words of EVALSHA, which names the script by its SHA-1 and the counter by its key.
-fn take_head(hash: &str, key: &str) -> Vec<u8> {
-    let mut detail = Vec::new();
-    resp::write_count(11, &mut detail);
-    resp::write_word(b"EVALSHA", &mut detail);
-    resp::write_word(hash.as_bytes(), &mut detail);
-    resp::write_number(1, &mut detail);
-    resp::write_word(key.as_bytes(), &mut detail);
-    detail
-}
-
-const _: () = assert!(BATCHES_IN_FLIGHT_MAX == 2, "`take.lua` knows two reply_slots");
+const _: () = assert!(BATCHES_IN_FLIGHT_MAX == 2, "`take.lua` knows two reply slots");
 
 #[cfg(test)]
 mod tests;

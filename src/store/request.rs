@@ -66,7 +66,7 @@ pub enum Reply {
 
 /// Whether a request can be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readiness {
+pub enum SendState {
     /// It can.
     Ready,
     /// Not now: there is no connection, or something else must be answered before.
@@ -93,6 +93,8 @@ pub enum WireEvent {
     Changed(Option<CounterId>),
     /// Whether the store took a write, which changed nothing.
     Written(Result<(), Fault>),
+    /// A survey got further: the store has as long again for the next step.
+    Surveyed,
 }
 
 /// The answer to a probe: a read that the store follows with a message of the next change, if it

@@ -11,6 +11,7 @@ use crate::store::error::{Fault, StoreError};
 use crate::store::postgres::{self, Postgres};
 use crate::store::redis::Redis;
 use crate::store::request::{LastGrant, Request, WireEvent};
+use crate::store::survey::Survey;
 
 /// The protocol of a store.
 #[derive(Debug)]
@@ -132,7 +133,15 @@ impl Wire {
         }
     }
 
-    /// What is known of a reset or a set.
+    /// What a survey has brought, if one is made.
+    pub fn survey(&mut self) -> &mut Option<Survey> {
+        match self {
+            Wire::Redis(redis) => redis.survey(),
+            Wire::Postgres(postgres) => postgres.survey(),
+        }
+    }
+
+    /// What is known of a change.
     pub fn change_progress(&self) -> &ChangeProgress {
         match self {
             Wire::Redis(redis) => redis.change_progress(),

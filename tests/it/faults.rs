@@ -3,9 +3,11 @@
 
 mod absence;
 mod backwards;
+mod many_counters;
 mod postgres;
 mod postgres_counters;
 mod postgres_table;
+mod readyz;
 mod redis_script;
 mod refusals;
 mod wire;

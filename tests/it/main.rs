@@ -1,5 +1,7 @@
 //! The one integration test binary: the real program, run as its users run it.
 
+mod commands;
+mod counters;
 mod daemon;
 mod documents;
 mod epochs;

@@ -7,6 +7,7 @@ pub mod http_client;
 pub mod lines;
 pub mod load;
 pub mod nginx;
+pub mod path_load;
 pub mod postgres_server;
 pub mod postgres_wire;
 pub mod probe;

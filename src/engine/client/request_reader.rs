@@ -33,8 +33,16 @@ impl RequestKind {
     pub fn awaited(self) -> Awaited {
         match self.route {
             Route::Counter(Query::Take, counter) => Awaited::Counter(counter, Op::Take),
-            Route::Counter(_, counter) => Awaited::Counter(counter, Op::Peek),
-            _ => Awaited::WriteCheck,
+            Route::Counter(Query::Peek | Query::Status | Query::Ready, counter) => {
+                Awaited::Counter(counter, Op::Peek)
+            }
+            Route::Ready => Awaited::WriteCheck,
+            // Answered at once.
+            Route::Alive
+            | Route::Options(_)
+            | Route::NotFound
+            | Route::MethodNotAllowed(_)
+            | Route::NotImplemented => Awaited::Nothing,
         }
     }
 
@@ -54,6 +62,8 @@ pub enum Awaited {
     Counter(CounterId, Op),
     /// Whether the store takes writes.
     WriteCheck,
+    /// They were answered at once.
+    Nothing,
 }
 
 /// How far one [`Reader::read`] came.

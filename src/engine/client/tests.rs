@@ -408,7 +408,7 @@ fn empty_lines_are_no_idling_and_answers_begin_it_anew() {
 }
 
 #[test]
-fn who_waits_for_the_store_is_the_queues_to_end() {
+fn who_waits_for_the_store_is_ended_by_the_batcher() {
     let mut fixture = Fixture::new();
     fixture.receive(GET);
     assert!(!fixture.pass(IDLE_TIMEOUT * 100));

@@ -26,7 +26,7 @@ pub enum WaitingFor {
 pub struct Timer {
     waiting_for: WaitingFor,
     since: Instant,
-    /// Something was brought to its end since then: even the same waiting_for begins anew.
+    /// Something was brought to its end since then: even the same wait begins anew.
     has_progressed: bool,
 }
 

@@ -173,7 +173,7 @@ fn ready_is_a_process_whose_store_takes_writes_and_broken_counters_are_named() {
     two.sent();
     let token = two.get(&["/readyz"])[0];
     assert_eq!(two.answer(token), "", "a write is tried");
-    two.receive(b"-WRONGTYPE a hash\r\n");
+    two.receive(b"+found\r\n-DAMAGED the field limit\r\n-WRONGTYPE a hash\r\n");
     let named = r#"{"status":"ready","refused":{"hats":"damaged"},"refused_total":1}"#;
     assert_eq!(two.answer(token), named);
     let token = two.get(&["/readyz"])[0];
@@ -181,9 +181,128 @@ fn ready_is_a_process_whose_store_takes_writes_and_broken_counters_are_named() {
     two.pass(Duration::from_secs(1));
     let token = two.get(&["/readyz"])[0];
     let probed = b"+OK\r\n*4\r\n:1\r\n:0\r\n:100\r\n:5\r\n"; // The store was silent for a second.
-    two.receive(&[&probed[..], b"-OOM no memory\r\n"].concat());
+    let confirmed = b"+found\r\n-DAMAGED the field limit\r\n";
+    two.receive(&[&probed[..], confirmed, b"-OOM no memory\r\n"].concat());
     assert_eq!(two.answer(token), r#"{"error":"memory"}"#);
     two.engine.drain();
     let token = two.get(&["/readyz"])[0];
     assert_eq!(two.answer(token), r#"{"error":"draining"}"#);
+}
+
+/// An ACL forbids both counters: every take is 503.
+#[test]
+fn a_user_who_may_not_touch_any_counter_is_not_ready() {
+    let noperm = b"%0\r\n+hash\r\n+hash\r\n-NOPERM\r\n+OK\r\n\
+        -NOPERM this user has no permissions to access one of the keys\r\n\
+        -NOPERM this user has no permissions to access one of the keys\r\n\
+        -NOPERM this user has no permissions to access one of the keys\r\n\
+        -NOPERM this user has no permissions to access one of the keys\r\n";
+    let mut two = Two::answered(noperm);
+    let token = two.get(&["/readyz"])[0];
+    two.receive(b"-NOPERM this user has no permissions to run the 'setrange' command\r\n");
+    let answer = two.answer(token);
+    assert!(answer.contains("error"), "{answer}");
+}
+
+/// An ACL forbids one of two counters.
+#[test]
+fn a_forbidden_counter_among_others_is_named() {
+    let noperm = b"%0\r\n+hash\r\n+hash\r\n-NOPERM\r\n+OK\r\n\
+        +found\r\n*4\r\n:1\r\n:0\r\n:100\r\n:5\r\n\
+        -NOPERM this user has no permissions to access one of the keys\r\n\
+        -NOPERM this user has no permissions to access one of the keys\r\n";
+    let mut two = Two::answered(noperm);
+    let token = two.get(&["/readyz"])[0];
+    two.receive(b"-WRONGTYPE a hash\r\n");
+    let answer = two.answer(token);
+    assert!(answer.contains(r#""refused":{"hats":"permission"}"#), "{answer}");
+}
+
+/// A trigger, an error of a script, a right that was taken away.
+#[test]
+fn one_counter_s_own_error_does_not_make_the_process_unready() {
+    let mut two = Two::new();
+    let shoes = two.get(&["/take/shoes"])[0];
+    two.receive(b"*4\r\n:1\r\n:1\r\n:100\r\n:5\r\n");
+    assert_eq!(two.answer(shoes), number(1));
+    two.get(&["/take/hats"]);
+    two.receive(b"-NOPERM this user has no permissions to access one of the keys\r\n");
+    let token = two.get(&["/readyz"])[0];
+    let answer = two.answer(token);
+    assert!(!answer.contains("error"), "{answer}");
+}
+
+/// The store is 30 ms away: confirming all of them takes longer than the pause after a refusal.
+#[test]
+fn readyz_is_answered_though_many_counters_are_refused() {
+    let names: Vec<String> = (0..400).map(|number| format!("c{number}")).collect();
+    let Ok(StoreUrl::Redis(url)) = StoreUrl::parse("redis://localhost") else { panic!() };
+    let (now, timeout) = (Instant::now(), Duration::from_millis(500));
+    let counters = names.iter().map(|name| (name.as_str(), 100));
+    let counters = Arc::new(Counters::new(counters, false));
+    let wire = Wire::Redis(Box::new(Redis::new(url, Arc::clone(&counters), None, 7)));
+    let connection = Connection::new(wire, Arc::clone(&counters), timeout, 7, now);
+    let store = Store::Connection(Box::new(connection));
+    let settings = Settings { halted_status: Status::Ok, store_timeout: timeout };
+    let engine = Engine::new(store, counters, settings, Arc::new(Shared::new(400)), now);
+    let mut two = Two { engine, now };
+    two.engine.finish_turn();
+    two.connection().connected(now);
+    let mut answers = Vec::new();
+    let mut token = None;
+    for turn in 0..200 {
+        // What was sent arrives, is answered, and the replies are here 30 ms later.
+        let sent = String::from_utf8(two.connection().send_buffer().unsent().to_vec()).unwrap();
+        two.connection().send_buffer().advance(sent.len());
+        let mut replies = String::new();
+        for command in sent.split("\r\n*").filter(|command| !command.is_empty()) {
+            let is_well = command.contains("headcount:{c0}");
+            replies += if command.contains("HELLO") {
+                "%0\r\n"
+            } else if command.contains("\r\nLOAD\r\n") || command.contains("CLIENT") {
+                "+OK\r\n"
+            } else if command.contains("INFO") {
+                "-NOPERM\r\n"
+            } else if command.contains("SETRANGE") {
+                "-WRONGTYPE a hash\r\n"
+            } else if command.trim_start_matches('*').starts_with("10\r\n") {
+                "+found\r\n"
+            } else if is_well {
+                "*4\r\n:1\r\n:0\r\n:100\r\n:5\r\n"
+            } else {
+                "-MISSING gone\r\n"
+            };
+        }
+        two.now += Duration::from_millis(30);
+        two.engine.clients.turn().now = two.now;
+        two.receive(replies.as_bytes());
+        if turn < 30 {
+            continue;
+        }
+        if token.is_none() {
+            token = Some(two.get(&["/readyz"])[0]);
+        } else if !two.answer(token.unwrap()).is_empty() {
+            answers.push(two.answer(token.unwrap()));
+            token = None;
+        }
+    }
+    let ready = answers.iter().filter(|answer| answer.contains("ready")).count();
+    assert!(ready * 2 > answers.len(), "{ready} of {}: {}", answers.len(), answers[0]);
+}
+
+/// It is refused at once as any other.
+#[test]
+fn a_held_back_take_of_a_refused_counter_is_worth_a_turn() {
+    let refused = b"%0\r\n+hash\r\n+hash\r\n-NOPERM\r\n+OK\r\n\
+        +found\r\n*4\r\n:1\r\n:0\r\n:100\r\n:5\r\n-WRONGTYPE no\r\n-WRONGTYPE no\r\n";
+    let mut two = Two::answered(refused);
+    let token = two.engine.clients.insert();
+    let requests = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /take/hats HTTP/1.1\r\nHost: a\r\n\r\n";
+    two.engine.receive(token, requests);
+    two.engine.finish_turn();
+    two.receive(b"*4\r\n:1\r\n:1\r\n:100\r\n:5\r\n");
+    let first = two.engine.clients.get(token).unwrap().send_buffer().unsent().len();
+    two.engine.sent(token, first);
+    let now = two.now;
+    assert_eq!(two.engine.deadline(now), Some(now));
 }

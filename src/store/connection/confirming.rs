@@ -13,8 +13,8 @@ use crate::store::request::{Reply, StoreEvent};
 impl Connection {
     pub(super) fn queue_confirm(&mut self, counter: CounterId) {
         let link = &mut self.links[counter.index()];
-        if link.stage != Stage::Confirming {
-            link.stage = Stage::Confirming;
+        if !matches!(link.stage, Stage::Queued { .. } | Stage::Confirming) {
+            link.stage = Stage::Queued { is_wanted: false };
             self.confirms.push(counter);
         }
     }
@@ -22,8 +22,14 @@ impl Connection {
     #[inline(never)]
     pub(super) fn confirm_next(&mut self, now: Instant) {
         let timeout = self.wire.handshake_timeout();
-        while let Some(counter) = self.confirms.start_next(timeout, now) {
-            let last = self.links[counter.index()].in_flight.last_grant();
+        while let Some(counter) = self.confirms.next() {
+            let link = &mut self.links[counter.index()];
+            if !matches!(link.stage, Stage::Queued { .. }) {
+                continue; // It was wanted, and so was in the queue twice.
+            }
+            link.stage = Stage::Confirming;
+            let last = link.in_flight.last_grant();
+            self.confirms.started(timeout, now);
             self.wire.write_confirm(counter, last, self.send_buffer.writer());
         }
     }
@@ -91,8 +97,8 @@ impl Connection {
         let link = &mut self.links[counter.index()];
         link.stage = Stage::Unconfirmed { retry_at };
         link.last_error = Some(fault.error);
-        if !link.in_flight.is_empty() {
-            self.retry_later(counter, retry_at);
+        if link.in_flight.oldest().is_some_and(|sent| sent.is_again) {
+            self.retry_later(counter, retry_at); // It is sent again, whether somebody asks or not.
         }
     }
 
@@ -106,5 +112,11 @@ impl Connection {
             }
         }
         self.confirm_next(now);
+    }
+
+    /// Somebody waits for a counter that waits for its turn.
+    pub(super) fn want_confirm(&mut self, counter: CounterId) {
+        self.links[counter.index()].stage = Stage::Queued { is_wanted: true };
+        self.confirms.push_wanted(counter);
     }
 }

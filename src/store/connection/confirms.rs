@@ -11,6 +11,8 @@ use crate::limits::CONFIRMS_IN_FLIGHT_MAX;
 pub struct Confirms {
     queue: VecDeque<CounterId>,
     in_flight: usize,
+    /// Counters that were not answered yet on this connection.
+    first_round: usize,
     /// When the connection is given up for those in flight.
     deadline: Option<Instant>,
     /// Those that were refused, have requests in flight, and so are confirmed again by themselves.
@@ -34,26 +36,45 @@ impl Confirms {
         self.retries.pop_front_if(|(at, _)| *at <= now).map(|(_, counter)| counter)
     }
 
-    /// The next counter to confirm now: it is in flight from now on.
-    pub fn start_next(&mut self, timeout: Duration, now: Instant) -> Option<CounterId> {
+    /// This counter, which is in the queue, is to be one of the next. It is there twice then.
+    pub fn push_wanted(&mut self, counter: CounterId) {
+        self.queue.push_front(counter);
+    }
+
+    /// The next counter to confirm, if one may be confirmed now.
+    pub fn next(&mut self) -> Option<CounterId> {
         if self.in_flight >= CONFIRMS_IN_FLIGHT_MAX {
             return None;
         }
-        let counter = self.queue.pop_front()?;
+        self.queue.pop_front()
+    }
+
+    /// One is sent.
+    pub fn started(&mut self, timeout: Duration, now: Instant) {
         self.in_flight += 1;
-        self.deadline = Some(now + timeout);
-        Some(counter)
+        self.deadline = self.deadline.or(Some(now + timeout));
     }
 
     /// One in flight was answered.
     pub fn answered(&mut self, timeout: Duration, now: Instant) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.first_round = self.first_round.saturating_sub(1);
         self.deadline = (self.in_flight > 0).then_some(now + timeout);
     }
 
-    /// Whether none is in flight, and none waits for its turn.
-    pub fn is_done(&self) -> bool {
-        self.in_flight == 0 && self.queue.is_empty()
+    /// A new connection begins: so many counters are to be confirmed for the first time on it.
+    pub fn start_first_round(&mut self, counters: usize) {
+        self.first_round = counters;
+    }
+
+    /// Whether each was confirmed, or refused, once on this connection.
+    pub fn is_first_round_done(&self) -> bool {
+        self.first_round == 0
+    }
+
+    /// One in flight was answered in part: it has as long again.
+    pub fn extend(&mut self, timeout: Duration, now: Instant) {
+        self.deadline = (self.in_flight > 0).then_some(now + timeout);
     }
 
     /// Whether none is in flight.

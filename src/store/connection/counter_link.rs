@@ -2,10 +2,10 @@
 //!
 //! ```text
 //!                  confirmed, nothing in flight
-//!   Unconfirmed -> Confirming ---------------------------> Ready
-//!      ^  ^           |   `--> Resending --all answered-----^
-//!      |  `--refused--+-----------'                         |
-//!      +------------- connection lost, unconfirmed ---------+
+//!   Unconfirmed -> Queued -> Confirming ---------------------------> Ready
+//!      ^  ^                     |   `--> Resending --all answered-----^
+//!      |  `------refused--------+-----------'                         |
+//!      +----------------- connection lost, unconfirmed ---------------+
 //! ```
 
 use std::time::Instant;
@@ -22,7 +22,12 @@ pub enum Stage {
         /// The end of the pause after a refusal.
         retry_at: Instant,
     },
-    /// It waits for its confirmation, or for its turn to be confirmed.
+    /// It waits for its turn to be confirmed.
+    Queued {
+        /// Somebody waits for it, and so it is to be one of the next.
+        is_wanted: bool,
+    },
+    /// It waits for its confirmation.
     Confirming,
     /// What was in flight when a connection was lost is sent again, one request after the other.
     Resending,
@@ -45,6 +50,8 @@ pub struct CounterLink {
     pub probe_throttle: LogThrottle,
     /// It is refused, and is confirmed again by itself.
     pub is_retry_due: bool,
+    /// When it may be confirmed again though it is ready, to see whether it is well.
+    pub recheck_at: Instant,
     /// A probe has no answer yet.
     pub is_probing: bool,
     /// It is halted, and the store tells of the next change.
@@ -61,6 +68,7 @@ impl CounterLink {
             throttle: LogThrottle::default(),
             probe_throttle: LogThrottle::default(),
             is_retry_due: false,
+            recheck_at: now,
             is_probing: false,
             is_tracked: false,
         }
@@ -70,6 +78,7 @@ impl CounterLink {
     pub fn lost(&mut self, now: Instant) {
         self.stage = Stage::Unconfirmed { retry_at: now };
         self.last_error = None;
+        self.in_flight.connection_lost();
         (self.is_retry_due, self.is_probing, self.is_tracked) = (false, false, false);
     }
 }

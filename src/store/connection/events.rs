@@ -40,6 +40,7 @@ impl Connection {
             WireEvent::Probed(probed) => self.probed(probed, now),
             WireEvent::Changed(counter) => self.changed(counter),
             WireEvent::Written(result) => self.write_checked(result, now),
+            WireEvent::Surveyed => self.confirms.extend(self.wire.handshake_timeout(), now),
         }
     }
 
@@ -96,15 +97,12 @@ impl Connection {
             Answer::Granted(grant) => {
                 return Some(self.granted(counter, sent.request.sequence, grant, now));
             }
+            Answer::Unconfirmed(fault) => {
+                let reply = self.unconfirmed(counter, &fault, now);
+                return (!sent.is_again).then_some(reply);
+            }
             Answer::NotRun(None) if !sent.is_again => return Some(Reply::NotRun),
             Answer::NotRun(None) => did_not_run(),
-            Answer::Unconfirmed(fault) if fault.error == StoreError::Connecting => {
-                // Confirming it again mends that.
-                self.queue_confirm(counter);
-                self.confirm_next(now);
-                self.log_failure(counter, "counter is confirmed again", &fault, now);
-                return (!sent.is_again).then_some(Reply::NotRun);
-            }
             Answer::NotRun(Some(fault)) if !sent.is_again => {
                 let headline = "store request delayed: it will be sent again";
                 self.log_failure(counter, headline, &fault, now);
@@ -112,17 +110,42 @@ impl Connection {
                 return Some(Reply::NotRun);
             }
             Answer::Refused(fault) if !sent.is_again => {
-                self.log_failure(counter, headline(fault.error), &fault, now);
                 self.note_write(Err(fault.error), now);
-                self.links[counter.index()].last_error = Some(fault.error);
+                self.request_refused(counter, &fault, now);
                 return Some(Reply::Failed(fault.error));
             }
-            Answer::NotRun(Some(fault)) | Answer::Refused(fault) | Answer::Unconfirmed(fault) => {
-                fault
-            }
+            Answer::NotRun(Some(fault)) | Answer::Refused(fault) => fault,
         };
-        self.refuse(counter, &fault, now);
-        (!sent.is_again).then_some(Reply::Failed(fault.error))
+        self.request_refused(counter, &fault, now);
+        None
+    }
+
+    /// The counter must be confirmed again before it is asked for: at once, if that mends it.
+    fn unconfirmed(&mut self, counter: CounterId, fault: &Fault, now: Instant) -> Reply {
+        if fault.error == StoreError::Connecting {
+            self.queue_confirm(counter);
+            self.confirm_next(now);
+            self.log_failure(counter, "counter is confirmed again", fault, now);
+            return Reply::NotRun;
+        }
+        if self.links[counter.index()].stage == Stage::Ready {
+            self.refuse(counter, fault, now);
+        } else {
+            self.request_refused(counter, fault, now);
+        }
+        Reply::Failed(fault.error)
+    }
+
+    /// A request that is not sent again was refused: the next one may be granted. Else the counter
+    /// is confirmed again after a pause, unless that is under way.
+    fn request_refused(&mut self, counter: CounterId, fault: &Fault, now: Instant) {
+        let link = &self.links[counter.index()];
+        if matches!(link.stage, Stage::Ready | Stage::Queued { .. } | Stage::Confirming) {
+            self.log_failure(counter, headline(fault.error), fault, now);
+            self.links[counter.index()].last_error = Some(fault.error);
+        } else {
+            self.refuse(counter, fault, now);
+        }
     }
 
     /// Requests are answered in order, and so are numbers, unless the store went backwards between
@@ -149,7 +172,7 @@ impl Connection {
     /// Whether the store takes writes, as the last one has shown, if that was not long ago. Else a
     /// write is tried, and [`StoreEvent::Written`] tells.
     pub fn check_writes(&mut self, now: Instant) -> Option<Result<(), StoreError>> {
-        if !self.confirms.is_done() {
+        if !self.confirms.is_first_round_done() {
             return None; // Its counters are confirmed first, or refused.
         }
         let is_fresh = |at| now.saturating_duration_since(at) < WRITE_CHECK_INTERVAL;
@@ -168,11 +191,14 @@ impl Connection {
         let result = result.map_err(|fault| fault.error);
         self.last_write = Some((now, result));
         self.events.push_back(StoreEvent::Written(result));
+        if result == Err(StoreError::ReadOnly) {
+            self.lost(StoreError::ReadOnly, "connecting anew", now);
+        }
     }
 
     /// A request has written, or was refused: only that tells whether the store takes writes.
     fn note_write(&mut self, result: Result<(), StoreError>, now: Instant) {
-        if !matches!(result, Err(error) if error.is_of_counter()) {
+        if result.is_ok() || matches!(result, Err(error) if error.is_of_writes()) {
             self.last_write = Some((now, result));
         }
     }

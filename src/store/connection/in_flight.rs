@@ -86,6 +86,11 @@ impl InFlight {
         self.sent.front().is_some_and(|sent| sent.request.sequence <= sequence)
     }
 
+    /// The connection is lost: whatever was sent on it may have run.
+    pub fn connection_lost(&mut self) {
+        self.sent.iter_mut().for_each(|sent| sent.is_again = true);
+    }
+
     /// The oldest was answered.
     pub fn pop(&mut self) {
         self.sent.pop_front();

@@ -29,6 +29,6 @@ pub enum State {
         /// When the connection is given up.
         deadline: Instant,
     },
-    /// Asks may be sent.
+    /// Counters may be confirmed, and then requests sent.
     Ready,
 }

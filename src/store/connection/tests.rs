@@ -120,7 +120,7 @@ impl Fixture {
 }
 
 #[test]
-fn it_connects_at_the_first_tick_and_asks_only_when_greeted() {
+fn it_connects_at_the_first_tick_and_sends_only_after_the_handshake() {
     let mut fixture = Fixture::new();
     assert!(!fixture.connection.is_ready(FIRST));
     assert_eq!(fixture.connection.deadline(), Some(fixture.now));
@@ -206,9 +206,9 @@ fn an_ask_too_old_to_be_remembered_fails_and_is_not_sent_again() {
 }
 
 /// The process was frozen after the connection was lost: by the time of the next one the store has
-/// forgotten, and would grant the ask once more.
+/// forgotten, and would grant the request once more.
 #[test]
-fn an_ask_that_grew_too_old_between_two_connections_is_not_sent_again() {
+fn a_request_that_grew_too_old_between_two_connections_is_not_sent_again() {
     let mut fixture = Fixture::ready();
     fixture.connection.send(FIRST, 1, false, fixture.now);
     fixture.sent();
@@ -252,7 +252,7 @@ fn an_ask_without_reply_ends_the_connection_at_its_deadline() {
 }
 
 #[test]
-fn a_store_that_never_greets_is_given_up() {
+fn a_store_that_never_answers_the_handshake_is_given_up() {
     let mut fixture = Fixture::new();
     fixture.tick();
     fixture.connection.connected(fixture.now);
@@ -262,7 +262,7 @@ fn a_store_that_never_greets_is_given_up() {
 }
 
 #[test]
-fn the_backoff_grows_to_its_bound_and_starts_anew_after_a_greeting() {
+fn the_backoff_grows_to_its_bound_and_starts_anew_after_a_handshake() {
     let mut fixture = Fixture::new();
     let mut waits = Vec::new();
     for _ in 0..40 {
@@ -330,7 +330,7 @@ fn more_granted_than_asked_for_is_never_handed_out() {
     assert_eq!(fixture.commands(), [Command::Disconnect]);
 }
 
-/// The store was rolled back between two asks that were in flight, and neither had seen the other.
+/// The store was rolled back between two requests in flight, and neither had seen the other.
 #[test]
 fn a_number_granted_again_is_not_handed_out() {
     let mut fixture = Fixture::ready();
@@ -372,4 +372,62 @@ fn a_connecting_that_was_given_up_cannot_come_to_life() {
     fixture.connection.connected(fixture.now);
     assert!(fixture.sent().is_empty());
     assert!(!fixture.connection.is_ready(FIRST));
+}
+
+/// an idle process (which an orchestrator has taken out of service because of its
+/// `/readyz`) finds by its write check that the server was demoted. It must resolve the name anew
+/// as a take would make it do, or it is unready for ever.
+#[test]
+fn a_write_check_that_meets_a_replica_connects_anew() {
+    let mut fixture = Fixture::ready();
+    assert_eq!(fixture.connection.check_writes(fixture.now), None);
+    fixture.receive(b"-READONLY You can't write against a read only replica.\r\n");
+    for _ in 0..10 {
+        fixture.pass(Duration::from_secs(1));
+        let _ = fixture.connection.check_writes(fixture.now);
+        fixture.receive(b"+OK\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n-READONLY You can't write\r\n");
+    }
+    assert_eq!(fixture.commands().first(), Some(&Command::Disconnect));
+}
+
+/// the same with PostgreSQL (25006).
+#[test]
+fn a_write_check_that_meets_a_standby_connects_anew() {
+    let mut fixture = Fixture::postgres();
+    fixture.sent();
+    assert_eq!(fixture.connection.check_writes(fixture.now), None);
+    fixture.receive(b"E\0\0\0\x1aSERROR\0VERROR\0C25006\0\0Z\0\0\0\x05I");
+    assert_eq!(fixture.commands().first(), Some(&Command::Disconnect));
+}
+
+/// two in flight; the first is told UNCONFIRMED, and so the counter is confirmed anew; the
+/// second is refused with LINKS. The pause after that refusal must not lead to a second confirming
+/// beside the first: what is sent in between would be sent again though it was not lost.
+#[test]
+fn a_counter_is_confirmed_once_at_a_time() {
+    let mut fixture = Fixture::ready();
+    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.sent();
+    fixture.receive(b"-UNCONFIRMED the last answer to this link is gone\r\n");
+    fixture.receive(b"-LINKS 4096 links took from this counter within a minute\r\n");
+    fixture.sent();
+    fixture.now += Duration::from_millis(150);
+    fixture.connection.send_state(FIRST, fixture.now);
+    assert_eq!(count_of("EVALSHA", &fixture.sent()), 0, "it is being confirmed already");
+}
+
+/// all counters are refused and the connection dies without a word: nobody finds out.
+#[test]
+fn a_dead_connection_is_found_though_all_counters_are_refused() {
+    let mut fixture = Fixture::new();
+    fixture.tick();
+    fixture.commands();
+    fixture.connection.connected(fixture.now);
+    fixture
+        .receive(b"%0\r\n+hash\r\n+hash\r\n-NOPERM\r\n+OK\r\n-WRONGTYPE no\r\n-WRONGTYPE no\r\n");
+    for _ in 0..100 {
+        fixture.pass(Duration::from_millis(100));
+    }
+    assert_eq!(fixture.commands().first(), Some(&Command::Disconnect));
 }

@@ -19,6 +19,8 @@ next as (
     greatest((extract(epoch from now()) * 1000000)::bigint, epoch + 1, floor_epoch + 1) as epoch
   from headcount
   where name = $1 and epoch = $3
+  -- A limit that is being set at this moment is waited for, and kept.
+  for no key update
 ),
 changed as (
   update headcount

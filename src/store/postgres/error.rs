@@ -1,4 +1,4 @@
-//! What PostgreSQL's errors mean: the SQLSTATE decides, the detail are for the log.
+//! What PostgreSQL's errors mean: the SQLSTATE decides, the detail is for the log.
 //!
 //! An error of severity ERROR ends its transaction: nothing of it is written. FATAL and PANIC end
 //! the connection. See PostgreSQL's manual, "PostgreSQL Error Codes".
@@ -101,6 +101,11 @@ impl ServerError {
         self.code.starts_with("53")
     }
 
+    /// Somebody else held a row for too long (lock_not_available, query_canceled).
+    pub fn is_lock(&self) -> bool {
+        matches!(self.code.as_str(), "55P03" | "57014")
+    }
+
     /// The role may not do it (insufficient_privilege).
     pub fn is_missing_right(&self) -> bool {
         self.code == "42501"
@@ -116,10 +121,10 @@ impl ServerError {
     pub fn answer(self) -> Result<Answer, Fault> {
         // After a failover another connection leads to the new primary (25006); a new one has its
         // statement (26000), and one that fits the table (0A000).
-        let needs_greeting = matches!(self.code.as_str(), "25006" | "26000" | "0A000");
+        let needs_handshake = matches!(self.code.as_str(), "25006" | "26000" | "0A000");
         let fault = self.fault();
         match fault.error {
-            _ if needs_greeting => Err(fault),
+            _ if needs_handshake => Err(fault),
             StoreError::Locked | StoreError::Conflict => Ok(Answer::NotRun(Some(fault))),
             _ => Ok(Answer::Refused(fault)),
         }
@@ -143,7 +148,7 @@ pub fn hint(error: StoreError) -> &'static str {
         StoreError::OutOfMemory => "give the server more memory, then see its own log",
         StoreError::Authentication => "check user, password and db in --store, and pg_hba.conf",
         StoreError::Permission => {
-            "have a privileged role run the SQL in detail, or grant select, insert, update"
+            "have a privileged role run the SQL in detail, or grant what docs/postgres.md lists"
         }
         StoreError::Type => "the table headcount is another one: rename it, or use another db",
         StoreError::Version => "use PostgreSQL 12 or newer",

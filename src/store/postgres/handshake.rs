@@ -1,4 +1,4 @@
-//! What comes before the first request on a connection, and before the first one for a counter.
+//! What comes before the first request on a connection, and the confirming of counters.
 //!
 //! ```text
 //!   Startup --authenticated--> Settings, Clean, Prepare --> the handshake is done
@@ -24,34 +24,35 @@
 
 use std::time::Duration;
 
+use super::Postgres;
+use super::due::Due;
 use super::error::{self, ServerError, not_postgres};
-use super::message;
 use super::outcome::Outcome;
 use super::row;
-use super::{Due, Postgres};
+use super::{message, remedy};
 use crate::counter::CounterId;
 use crate::limits::POSTGRES_LOCK_TIMEOUT_SHARED;
 use crate::store::counters::Origin;
-use crate::store::error::Fault;
+use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
 use crate::store::request::{LastGrant, WireEvent};
 
 impl Postgres {
-    /// Writes what confirms a counter, or carries out its change.
+    /// Writes what confirms a counter, or what begins a change or a survey instead.
     pub fn write_confirm(&mut self, counter: CounterId, last: LastGrant, out: &mut Vec<u8>) {
-        match (self.change.clone(), self.read_epoch) {
-            (None, _) => {
-                if last.sequence > 0 {
-                    self.enter(counter, last, out);
-                }
-                self.confirm(counter, out);
+        if self.survey.is_some() {
+            self.begin_survey(out);
+        } else if self.change.is_some() {
+            self.begin_change(out);
+        } else {
+            if last.sequence > 0 {
+                self.enter(counter, last, out);
             }
-            (Some(_), None) => self.write_read(Due::Read, out),
-            (Some(change), Some(read_epoch)) => self.write_change(&change, read_epoch, out),
+            self.confirm(counter, out);
         }
     }
 
-    /// A step of the handshake, of confirming or of a change is done.
+    /// A step of the handshake, of confirming, of a change or of a survey is done.
     pub(super) fn handshake_step(
         &mut self,
         due: Due,
@@ -60,14 +61,17 @@ impl Postgres {
     ) -> Result<Option<WireEvent>, Fault> {
         match due {
             Due::Startup => self.introduced(out)?,
-            Due::Settings if outcome.error.is_none() => message::may_write(outcome.row.as_ref())?,
+            Due::Settings if outcome.error.is_none() => {
+                message::may_write(outcome.row.as_ref())?;
+                return Ok(self.survey.is_some().then_some(WireEvent::HandshakeDone));
+            }
             Due::Prepare => return self.prepared(outcome, out),
             Due::Migrate => self.migrated(outcome.error)?,
             // Where they may not be dropped, or there are none: the next step finds that out.
             Due::Clean => {}
             Due::Insert(counter) => self.inserted(counter, outcome),
             Due::Enter(counter, last) => return Ok(self.entered(counter, last, outcome)),
-            Due::Read => self.read(outcome, out)?,
+            Due::Read => self.read_before_change(outcome, out)?,
             Due::ReadChanged => self.read_changed(outcome)?,
             Due::Confirm(counter, seen) => {
                 return self.confirmed_or_missing(counter, outcome, seen, out);
@@ -76,6 +80,7 @@ impl Postgres {
                 return Ok(Some(self.confirmed(counter, outcome, seen, out)));
             }
             Due::Change => self.changed(outcome)?,
+            Due::List => return self.listed(outcome, out),
             Due::Settings
             | Due::Create
             | Due::Requests(_)
@@ -90,11 +95,13 @@ impl Postgres {
 
     fn introduced(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
         if !self.authentication.is_done() {
-            return Err(not_postgres("a greeting without authentication"));
+            return Err(not_postgres("a handshake without authentication"));
         }
         message::settings(self.statement_timeout, self.lock_timeout(), &mut self.unsent);
         self.send(Due::Settings, out);
-        self.prepare(out);
+        if self.survey.is_none() {
+            self.prepare(out);
+        }
         Ok(())
     }
 
@@ -124,12 +131,27 @@ impl Postgres {
                 self.prepare(out);
                 Ok(None)
             }
-            Some(error) => Err(self.fault(error)),
+            Some(error) => Err(self.not_prepared(error)),
+        }
+    }
+
+    /// What a change that creates nothing makes of a table that is missing, or of another layout.
+    fn not_prepared(&self, error: ServerError) -> Fault {
+        let is_for_limit = self.change.as_ref().is_some_and(|change| !change.may_create());
+        if is_for_limit && error.is_missing_table() {
+            self.no_counter()
+        } else if is_for_limit && error.is_missing_column() {
+            Fault { error: StoreError::Layout, ..error.fault() }
+        } else {
+            self.fault(error)
         }
     }
 
     fn may_create_tables(&self) -> bool {
-        let is_wanted = self.change.is_some() || self.counters.may_create(CounterId::FIRST);
+        let is_wanted = match &self.change {
+            Some(change) => change.may_create(),
+            None => self.counters.may_create(CounterId::FIRST),
+        };
         is_wanted && self.counters.is_none_seen() && !self.is_creating_tables
     }
 
@@ -153,7 +175,7 @@ impl Postgres {
             // Another process was faster, or the table is none of ours, as the next step will find.
             Some(error) if error.is_missing_column() => {}
             Some(error) => {
-                return Err(error.with_remedy(|| message::migration_sql(&self.url.user)));
+                return Err(error.with_remedy(|| remedy::migration_sql(&self.url.user)));
             }
         }
         Ok(())
@@ -167,7 +189,7 @@ impl Postgres {
     /// What the operator should know of an error in a handshake.
     pub(super) fn fault(&self, error: ServerError) -> Fault {
         let counter = self.counters.get(CounterId::FIRST);
-        error.with_remedy(|| message::creation_sql(counter, &self.url.user))
+        error.with_remedy(|| remedy::creation_sql(counter, &self.url.user))
     }
 
     // --- confirming a counter -------------------------------------------------------------------
@@ -192,10 +214,10 @@ impl Postgres {
 
     pub(super) fn confirm(&mut self, counter: CounterId, out: &mut Vec<u8>) {
         let seen = self.counters.get(counter).high_water.position();
-        self.look(counter, seen, Due::Confirm(counter, seen), out);
+        self.write_peek(counter, seen, Due::Confirm(counter, seen), out);
     }
 
-    fn look(&mut self, counter: CounterId, seen: Position, due: Due, out: &mut Vec<u8>) {
+    fn write_peek(&mut self, counter: CounterId, seen: Position, due: Due, out: &mut Vec<u8>) {
         let (name, locks) =
             (&self.counters.get(counter).name, self.sessions[counter.index()].locks());
         message::peek(name, seen, locks, &mut self.unsent);
@@ -223,7 +245,7 @@ impl Postgres {
         }
         message::insert_counter(self.counters.get(counter), &mut self.unsent);
         self.send(Due::Insert(counter), out);
-        self.look(counter, seen, Due::ConfirmCreated(counter, seen), out);
+        self.write_peek(counter, seen, Due::ConfirmCreated(counter, seen), out);
         Ok(None)
     }
 

@@ -8,10 +8,10 @@ use postgres_protocol::message::backend::{DataRowBody, Header, Message};
 use postgres_protocol::message::frontend;
 
 use super::error::not_postgres;
-use super::row;
+use super::row::{self, ReadBefore};
 use crate::config::PostgresUrl;
-use crate::limits::REPLY_BYTES_MAX;
-use crate::store::change::Change;
+use crate::limits::{REPLY_BYTES_MAX, STATUS_PAGE};
+use crate::store::change::{Change, ChangeKind};
 use crate::store::counters::Counter;
 use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
@@ -21,12 +21,15 @@ const TAKE: &str = include_str!("take.sql");
 const PEEK: &str = include_str!("peek.sql");
 const ANSWER: &str = include_str!("answer.sql");
 const LOST: &str = include_str!("lost.sql");
-const TABLE: &str = include_str!("table.sql");
-const MIGRATE: &str = include_str!("migrate.sql");
+pub(super) const TABLE: &str = include_str!("table.sql");
+pub(super) const MIGRATE: &str = include_str!("migrate.sql");
 const READ: &str = include_str!("read.sql");
 const CHANGE: &str = include_str!("change.sql");
+const CREATE: &str = include_str!("create.sql");
+const LIMIT: &str = include_str!("limit.sql");
+const LIST: &str = include_str!("list.sql");
 /// The epoch and the sale are by the server's clock: the table says so.
-const INSERT: &str =
+pub(super) const INSERT: &str =
     "insert into headcount (name, taken, max) values ($1, 0, $2) on conflict do nothing";
 /// Removes the answers to links that were granted nothing for a day; a link that still runs gets
 /// its row again.
@@ -113,8 +116,9 @@ pub fn settings(statement_timeout: Duration, lock_timeout: Duration, out: &mut B
 /// Prepares the statements of [`take`], [`peek`], [`answer`] and [`enter`]; with [`Locks::Fail`] if
 /// there are `many` counters.
 pub fn prepare(many: bool, out: &mut BytesMut) {
-    frontend::parse("enter", ENTER, [INT8, TEXT, INT8, INT8], out).expect(WRITABLE);
+    // First those that tell the layout of the table.
     prepare_locking(Locks::Wait, str::to_owned, out);
+    frontend::parse("enter", ENTER, [INT8, TEXT, INT8, INT8], out).expect(WRITABLE);
     if many {
         // An update finds its row locked by the same statement, and so waits for none.
         prepare_locking(Locks::Fail, |sql| sql.replace(LOCK, LOCK_NOWAIT), out);
@@ -191,20 +195,37 @@ pub fn read_counter(name: &str, out: &mut BytesMut) {
     execute("", &[Some(name.as_bytes())], out);
 }
 
-/// Resets or sets a counter, if it is in the epoch that was read.
-pub fn change_counter(counter: &Counter, change: &Change, read_epoch: u64, out: &mut BytesMut) {
-    let types = [TEXT, TEXT, INT8, INT8, INT8, INT8];
-    frontend::parse("", CHANGE, types, out).expect(WRITABLE);
-    let (limit, taken) = (change.limit.map(u64::to_be_bytes), change.taken.map(u64::to_be_bytes));
-    let values = [
-        Some(counter.name.as_bytes()),
-        Some(change.token.as_bytes()),
-        Some(&read_epoch.to_be_bytes()),
-        limit.as_ref().map(<[u8; 8]>::as_slice),
-        taken.as_ref().map(<[u8; 8]>::as_slice),
-        Some(&counter.limit.to_be_bytes()),
-    ];
-    execute("", &values, out);
+/// Reads what the counters hold whose names come after `after`, or the one of this name: each a
+/// [`row::listed`].
+pub fn list(after: &str, name: Option<&str>, out: &mut BytesMut) {
+    frontend::parse("", LIST, [TEXT, TEXT, INT8], out).expect(WRITABLE);
+    let page = (STATUS_PAGE as u64).to_be_bytes();
+    execute("", &[Some(after.as_bytes()), name.map(str::as_bytes), Some(&page)], out);
+}
+
+/// Changes a counter, if it is as it was read.
+pub fn change_counter(counter: &Counter, change: &Change, before: &ReadBefore, out: &mut BytesMut) {
+    let (name, token) = (Some(counter.name.as_bytes()), Some(change.token.as_bytes()));
+    let epoch = before.epoch.to_be_bytes();
+    match change.kind {
+        ChangeKind::Create { limit } => {
+            frontend::parse("", CREATE, [TEXT, TEXT, INT8], out).expect(WRITABLE);
+            execute("", &[name, token, Some(&limit.to_be_bytes())], out);
+        }
+        ChangeKind::SetLimit { limit } => {
+            let (limit, last_token) = (limit.to_be_bytes(), before.token.as_bytes());
+            frontend::parse("", LIMIT, [TEXT, TEXT, INT8, TEXT, INT8], out).expect(WRITABLE);
+            execute("", &[name, token, Some(&epoch), Some(last_token), Some(&limit)], out);
+        }
+        ChangeKind::SetTaken { .. } | ChangeKind::Reset { .. } => {
+            let types = [TEXT, TEXT, INT8, INT8, INT8, INT8];
+            frontend::parse("", CHANGE, types, out).expect(WRITABLE);
+            let numbers = [change.limit(), change.taken()].map(|it| it.map(u64::to_be_bytes));
+            let [limit, taken] = numbers.each_ref().map(|it| it.as_ref().map(<[u8; 8]>::as_slice));
+            let limit_default = counter.limit.to_be_bytes();
+            execute("", &[name, token, Some(&epoch), limit, taken, Some(&limit_default)], out);
+        }
+    }
 }
 
 /// Creates the row in which the answers to the link `id` are remembered, if there is none. Gives a
@@ -212,30 +233,6 @@ pub fn change_counter(counter: &Counter, change: &Change, read_epoch: u64, out: 
 pub fn enter(name: &str, id: u64, last: LastGrant, out: &mut BytesMut) {
     let [id, sequence, epoch] = &[id, last.sequence, last.epoch].map(u64::to_be_bytes);
     run("enter", &[id.as_slice(), name.as_bytes(), sequence, epoch].map(Some), out);
-}
-
-/// All that is needed for `user` to take from the counter, in one line of SQL.
-pub fn creation_sql(counter: &Counter, user: &str) -> String {
-    let Counter { name, limit, .. } = counter;
-    let insert = INSERT.replace("$1", &format!("'{name}'")).replace("$2", &limit.to_string());
-    format!("{}; {insert}; {}", one_line(TABLE), grants(user))
-}
-
-/// All that gives the tables of headcount 0.1 today's layout, in one line of SQL.
-pub fn migration_sql(user: &str) -> String {
-    format!("{} {}; {}", one_line(MIGRATE), one_line(TABLE), grants(user))
-}
-
-fn grants(user: &str) -> String {
-    let user = user.replace('"', "\"\"");
-    format!(
-        "grant select, insert, update on headcount to \"{user}\"; \
-         grant select, insert, update, delete on headcount_answer to \"{user}\""
-    )
-}
-
-fn one_line(sql: &str) -> String {
-    sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What `show transaction_read_only` says: a server that is read-only would refuse the first take.

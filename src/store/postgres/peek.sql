@@ -1,5 +1,5 @@
 -- Says what the bounded counter named $1 holds, in a row like those of take.sql; none if it is
--- missing. $2 and $3: the epoch, and how many taken in it, that the asker has seen: where the
+-- missing. $2 and $3: the epoch, and how many taken in it, that the caller has seen: where the
 -- counter holds less, or was made anew by somebody's start, that becomes its floor, as in take.sql.
 with behind as (
   -- The conditions are looked at again once the row is locked: it is the row as it is.

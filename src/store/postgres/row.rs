@@ -10,6 +10,7 @@ use crate::store::change::Change;
 use crate::store::counters::Made;
 use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
+use crate::store::survey;
 
 /// What a row of a take says.
 pub struct Taken {
@@ -34,15 +35,13 @@ impl Taken {
     pub fn check(&self, seen: Position) -> Result<(), Fault> {
         let (version, limit) = (self.version, self.grant.limit);
         if version != VERSION {
-            let detail = format!("the row has version {version}, and not {VERSION}");
-            return Err(Fault { error: StoreError::Layout, detail });
+            return Err(other_version(version));
         }
         if self.grant.epoch == 0 {
             return Err(error::missing(self.floor)); // See lost.sql.
         }
         if limit > LIMIT_MAX {
-            let detail = format!("the column max holds {limit}: expected at most {LIMIT_MAX}");
-            return Err(Fault { error: StoreError::Damaged, detail });
+            return Err(past_bound(limit));
         }
         if self.grant.granted > 0 {
             return Ok(()); // The statement has checked it, now or before the connection was lost.
@@ -54,6 +53,15 @@ impl Taken {
     }
 }
 
+/// What a change has read of its counter; the epoch is 0 if there was none.
+#[derive(Clone, Debug, Default)]
+pub struct ReadBefore {
+    /// The epoch.
+    pub epoch: u64,
+    /// The token of the last change before.
+    pub token: String,
+}
+
 /// What a counter holds that is to be changed.
 pub struct Held {
     pub epoch: u64,
@@ -63,23 +71,42 @@ pub struct Held {
     pub token: String,
     /// How many are taken, and the limit.
     pub count: Count,
-    floor_taken: u64,
+    floor: Position,
     version: u64,
 }
 
 impl Held {
+    /// Whether it is in today's layout.
+    pub fn is_of_this_version(&self) -> bool {
+        self.version == VERSION
+    }
+
+    /// Whether it is a counter that can be taken from.
+    pub fn is_well(&self) -> bool {
+        let position = Position { epoch: self.epoch, taken: self.count.taken };
+        let is_created = self.made == Made::Created.word();
+        self.is_of_this_version()
+            && self.epoch > 0
+            && position.check_not_behind(self.floor, is_created).is_ok()
+    }
+
+    /// How many were seen to be taken by those who refuse it.
+    pub fn taken_seen(&self) -> u64 {
+        self.floor.taken
+    }
+
     /// Why a change of it was not done, though nothing came between.
     pub fn why_not(&self, change: &Change, limit_default: u64) -> String {
-        if self.version != VERSION {
+        if !self.is_of_this_version() {
             return "another version of headcount wrote this counter".to_owned();
         }
-        let least = self.count.taken.max(self.floor_taken);
+        let least = self.count.taken.max(self.floor.taken);
         let held = if self.epoch == 0 { limit_default } else { self.count.limit };
-        let limit = change.limit.unwrap_or(held);
+        let limit = change.limit().unwrap_or(held);
         if limit > LIMIT_MAX {
             return format!("the limit is {limit}: lower it with --limit");
         }
-        match change.taken {
+        match change.taken() {
             Some(taken) if taken < least => {
                 format!("--taken {taken}: {least} are taken already, and would be handed out again")
             }
@@ -140,18 +167,60 @@ pub fn count(row: &DataRowBody) -> Result<Count, Fault> {
 /// # Errors
 /// It is no counter's.
 pub fn held(row: &DataRowBody) -> Result<Held, Fault> {
-    let read = columns(row).and_then(|[taken, limit, epoch, floor_taken, version, made, token]| {
+    let read = columns(row).and_then(|columns| {
+        let [taken, limit, epoch, floor_epoch, floor_taken, version, made, token] = columns;
         let text = |column: Option<&[u8]>| String::from_utf8(column?.to_vec()).ok();
+        let floor = Position { epoch: number(floor_epoch?)?, taken: number(floor_taken?)? };
         Some(Held {
             count: Count { taken: number(taken?)?, limit: number(limit?)? },
             epoch: number(epoch?)?,
-            floor_taken: number(floor_taken?)?,
+            floor,
             version: number(version?)?,
             made: text(made)?,
             token: text(token)?,
         })
     });
     read.ok_or_else(senseless)
+}
+
+/// A row of `list.sql`: the counter's name, and what it holds or why it must not be taken from.
+///
+/// # Errors
+/// It is no such row.
+pub fn listed(row: &DataRowBody) -> Result<(String, Result<survey::Held, Fault>), Fault> {
+    let [name, rest @ ..] = columns::<8>(row).ok_or_else(senseless)?;
+    let name = name.and_then(|name| str::from_utf8(name).ok()).ok_or_else(senseless)?;
+    Ok((name.to_owned(), judged(rest)))
+}
+
+fn judged(columns: [Option<&[u8]>; 7]) -> Result<survey::Held, Fault> {
+    let [taken, limit, epoch, floor_epoch, floor_taken, version, made] = columns;
+    let number = |column: Option<&[u8]>| column.and_then(number).ok_or_else(senseless);
+    if number(version)? != VERSION {
+        return Err(other_version(number(version)?));
+    }
+    let (epoch, count) = (number(epoch)?, Count { taken: number(taken)?, limit: number(limit)? });
+    let floor = Position { epoch: number(floor_epoch)?, taken: number(floor_taken)? };
+    if epoch == 0 {
+        return Err(error::missing(floor)); // See lost.sql.
+    }
+    if count.limit > LIMIT_MAX {
+        return Err(past_bound(count.limit));
+    }
+    let made = made.and_then(Made::from_word).ok_or_else(senseless)?;
+    let position = Position { epoch, taken: count.taken };
+    position.check_not_behind(floor, made == Made::Created)?;
+    Ok(survey::Held { count, epoch, made })
+}
+
+fn other_version(version: u64) -> Fault {
+    let detail = format!("the row has version {version}, and not {VERSION}");
+    Fault { error: StoreError::Layout, detail }
+}
+
+fn past_bound(limit: u64) -> Fault {
+    let detail = format!("the column max holds {limit}: expected at most {LIMIT_MAX}");
+    Fault { error: StoreError::Damaged, detail }
 }
 
 fn senseless() -> Fault {

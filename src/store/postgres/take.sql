@@ -5,7 +5,7 @@
 -- Where nothing can be granted it locks nothing and writes nothing: a halted counter costs no WAL
 -- and no flush.
 --
--- $5 and $6: the epoch, and how many taken in it, that the asker has seen. A take runs in that
+-- $5 and $6: the epoch, and how many taken in it, that the caller has seen. A take runs in that
 -- epoch alone. Where the counter holds less than was seen, or was made anew by somebody's start,
 -- this statement writes that as the counter's floor, and nobody takes below it.
 --

@@ -8,11 +8,12 @@ mod transaction;
 
 use super::*;
 use crate::config::StoreUrl;
+use crate::counter::CounterId;
 use crate::counter::Grant;
 use crate::limits::{LIMIT_MAX, REPLY_BYTES_MAX};
 use crate::store::error::StoreError;
 use crate::store::high_water::Position;
-use crate::store::request::{Answer, LastGrant};
+use crate::store::request::{Answer, LastGrant, Request};
 
 const TIMEOUT: Duration = Duration::from_millis(500);
 const EPOCH: i64 = 5;

@@ -2,7 +2,7 @@
 //!
 //! All requests of a wake are kept until the last one is there. They go out in the order of the
 //! counters' names, so that no two processes lock rows in different orders, and up to one Sync:
-//! they share one implicit transaction, and one commit. The row of each is believed at
+//! they share one implicit transaction, and one commit. The row of each counts from
 //! ReadyForQuery. An error undoes all of it; each Execute that ran before has its CommandComplete,
 //! so their number says whose the error is. The others surely did not run.
 //!
@@ -21,11 +21,12 @@
 //! The row of the link is entered before the first take of a counter on a connection, by a
 //! statement of the same transaction.
 
+use super::Postgres;
+use super::due::Due;
 use super::error::{ServerError, not_postgres};
 use super::message;
 use super::outcome::Outcome;
 use super::requests::Sent;
-use super::{Due, Postgres};
 use crate::counter::{CounterId, Grant};
 use crate::limits::POSTGRES_TRANSACTION_REQUESTS_MAX;
 use crate::store::error::Fault;
@@ -43,7 +44,8 @@ impl Postgres {
             return;
         }
         let mut kept = std::mem::take(&mut self.requests.kept);
-        kept.sort_by_key(|(counter, _)| &self.counters.get(*counter).name);
+        let name = |id| self.counters.get(id).name.as_str();
+        kept.sort_unstable_by(|(one, _), (other, _)| name(*one).cmp(name(*other)));
         let mut together = 0;
         for &(counter, request) in &kept {
             if self.sessions[counter.index()].is_alone {
@@ -147,6 +149,7 @@ impl Postgres {
         let is_of_all = (executed >= requests || error.is_of_the_server()) && requests > 1;
         let failed = executed.min(requests - 1);
         let is_entering = |sent: &Sent| sent.is_entering && sent.statements_left > 1;
+        let is_locked = error.is_lock();
         let answer = match self.requests.get(failed) {
             Some(sent) if is_entering(sent) && error.is_missing_right() => {
                 Answer::Refused(self.fault(error))
@@ -164,7 +167,8 @@ impl Postgres {
                 answer if index == failed => answer.clone(),
                 _ => Answer::NotRun(None),
             };
-            if index == failed || is_of_all {
+            // Behind one that is locked there may be more: each is tried once without a wait.
+            if index == failed || is_of_all || is_locked {
                 self.set_alone(sent.counter);
             }
             self.answered(sent.counter, sent.request, sent.is_again, answer, out);

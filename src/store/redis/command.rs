@@ -2,76 +2,88 @@
 
 use std::sync::LazyLock;
 
-use redis::{Cmd, Value, cmd};
-
 use super::reply::{self, not_redis};
+use super::resp::{self, Command};
+use super::value::Value;
 use crate::config::RedisUrl;
-use crate::counter::Count;
-use crate::limits::ANSWER_TTL;
-use crate::store::change::Change;
-use crate::store::counters::Origin;
+use crate::counter::CounterId;
+use crate::limits::{ANSWER_TTL, STATUS_PAGE};
+use crate::store::change::{Change, ChangeKind};
+use crate::store::counters::{Counters, Origin};
 use crate::store::error::Fault;
 use crate::store::request::LastGrant;
 
 /// Creates the counter, and drops old answers.
-pub const HANDSHAKE: &str = include_str!("handshake.lua");
+pub const CONFIRM: &str = include_str!("confirm.lua");
 const CHANGE: &str = include_str!("change.lua");
 /// Its SHA-1, once: many counters are confirmed on each connection.
-static HANDSHAKE_HASH: LazyLock<String> =
-    LazyLock::new(|| redis::Script::new(HANDSHAKE).get_hash().to_owned());
+static CONFIRM_HASH: LazyLock<String> = LazyLock::new(|| hash(CONFIRM));
+const CREATE: &str = include_str!("create.lua");
+const LIMIT: &str = include_str!("limit.lua");
+
+/// What a change has read of its counter, as it stands there; empty where there is nothing.
+#[derive(Clone, Default)]
+pub struct ReadBefore {
+    /// The epoch.
+    pub epoch: Vec<u8>,
+    /// The token of the last change before.
+    pub token: Vec<u8>,
+}
 
 /// The introduction, in RESP3.
-pub fn hello(url: &RedisUrl) -> Cmd {
-    let mut hello = cmd("HELLO");
-    hello.arg(3);
+pub fn hello(url: &RedisUrl) -> Command {
+    let mut hello = Command::new("HELLO").number(3);
     if let Some(password) = &url.password {
         let user = url.user.as_deref().unwrap_or("default");
-        hello.arg("AUTH").arg(user).arg(password.reveal());
+        hello = hello.word("AUTH").word(user).word(password.reveal());
     }
-    hello.arg("SETNAME").arg("headcount");
-    hello
+    hello.word("SETNAME").word("headcount")
 }
 
 /// The database of the URL.
-pub fn select(database: u32) -> Cmd {
-    command(&["SELECT", &database.to_string()])
+pub fn select(database: u32) -> Command {
+    words(&["SELECT", &database.to_string()])
 }
 
 /// Has a script ready for EVALSHA.
-pub fn load(script: &str) -> Cmd {
-    command(&["SCRIPT", "LOAD", script])
+pub fn load(script: &str) -> Command {
+    words(&["SCRIPT", "LOAD", script])
 }
 
 /// Switches tracking on, for what [`cache`] precedes.
-pub fn track() -> Cmd {
-    command(&["CLIENT", "TRACKING", "ON", "OPTIN"])
+pub fn track() -> Command {
+    words(&["CLIENT", "TRACKING", "ON", "OPTIN"])
 }
 
 /// The next read is tracked.
-pub fn cache() -> Cmd {
-    command(&["CLIENT", "CACHING", "YES"])
+pub fn cache() -> Command {
+    words(&["CLIENT", "CACHING", "YES"])
 }
 
 /// What the server says of itself.
-pub fn info() -> Cmd {
-    command(&["INFO"])
+pub fn info() -> Command {
+    words(&["INFO"])
 }
 
-/// Runs `handshake.lua`.
-pub fn create(key: &str, limit: u64, may_create: bool, reply_slot: &str, last: LastGrant) -> Cmd {
-    let mut create = cmd("EVALSHA");
-    create.arg(HANDSHAKE_HASH.as_str()).arg(1).arg(key);
-    create.arg(u8::from(may_create)).arg(limit).arg(ANSWER_TTL.as_secs());
-    create.arg(reply_slot).arg(last.sequence).arg(last.epoch);
-    create
+/// Runs `confirm.lua`.
+pub fn confirm(
+    key: &str,
+    limit: u64,
+    may_create: bool,
+    reply_slot: &str,
+    last: LastGrant,
+) -> Command {
+    let confirm = Command::new("EVALSHA").word(CONFIRM_HASH.as_str()).number(1).word(key);
+    let confirm = confirm.number(u64::from(may_create)).number(limit).number(ANSWER_TTL.as_secs());
+    confirm.word(reply_slot).number(last.sequence).number(last.epoch)
 }
 
-/// Whether `handshake.lua` did not find the answer to the last grant.
+/// Whether `confirm.lua` did not find the answer to the last grant.
 pub fn is_answer_lost(value: &Value) -> bool {
     reply::text(value) == Some(b"lost")
 }
 
-/// What `handshake.lua` found.
+/// What `confirm.lua` found.
 pub fn origin(value: &Value) -> Result<Origin, Fault> {
     match reply::text(value) {
         Some(b"created") => Ok(Origin::Created),
@@ -84,44 +96,65 @@ pub fn origin(value: &Value) -> Result<Origin, Fault> {
 /// A write that changes nothing: it appends no bytes to a text that is not there, and is refused
 /// with WRONGTYPE where the counter is. What refuses every write (READONLY, MISCONF, OOM,
 /// NOREPLICAS) comes before that.
-pub fn check(key: &str) -> Cmd {
-    command(&["SETRANGE", key, "0", ""])
+pub fn check(key: &str) -> Command {
+    words(&["SETRANGE", key, "0", ""])
 }
 
 /// The read in its place, where the user may not do that.
-pub fn check_read(key: &str) -> Cmd {
-    command(&["HGET", key, "version"])
+pub fn check_read(key: &str) -> Command {
+    words(&["HGET", key, "version"])
 }
 
-/// Reads the epoch of a counter that is to be changed, as it stands there.
-pub fn read(key: &str) -> Cmd {
-    command(&["HGET", key, "epoch"])
+/// A page of the keys that look like counters.
+pub fn scan(cursor: &[u8]) -> Command {
+    let scan = Command::new("SCAN").word(cursor).word("MATCH").word("headcount:{*}");
+    scan.word("COUNT").number(STATUS_PAGE as u64)
 }
 
-/// Runs `change.lua` on the epoch that was read.
-pub fn change(key: &str, change: &Change, read_epoch: &[u8], limit_default: u64) -> Cmd {
+/// The script of a change, on what was read.
+pub fn change(key: &str, change: &Change, before: &ReadBefore, limit_default: u64) -> Command {
     let text = |number: Option<u64>| number.map(|it| it.to_string()).unwrap_or_default();
-    let mut command = cmd("EVAL");
-    command.arg(CHANGE).arg(1).arg(key).arg(change.token.as_str()).arg(read_epoch);
-    command.arg(text(change.limit)).arg(text(change.taken)).arg(limit_default);
-    command
-}
-
-/// What `change.lua` left.
-pub fn changed(value: &Value) -> Result<Count, Fault> {
-    let Value::Array(parts) = value else {
-        return Err(not_redis("a change that was not understood"));
+    let script = match change.kind {
+        ChangeKind::Create { .. } => CREATE,
+        ChangeKind::SetLimit { .. } => LIMIT,
+        ChangeKind::SetTaken { .. } | ChangeKind::Reset { .. } => CHANGE,
     };
-    match parts.iter().map(reply::number).collect::<Option<Vec<u64>>>().as_deref() {
-        Some(&[taken, limit]) => Ok(Count { taken, limit }),
-        _ => Err(not_redis("a change that was not understood")),
+    let command = Command::new("EVAL").word(script).number(1).word(key).word(&change.token);
+    match change.kind {
+        ChangeKind::Create { limit } => command.number(limit),
+        ChangeKind::SetLimit { limit } => {
+            command.word(&before.epoch).word(&before.token).number(limit)
+        }
+        ChangeKind::SetTaken { .. } | ChangeKind::Reset { .. } => {
+            let (limit, taken) = (text(change.limit()), text(change.taken()));
+            command.word(&before.epoch).word(limit).word(taken).number(limit_default)
+        }
     }
 }
 
-fn command(words: &[&str]) -> Cmd {
-    let mut command = Cmd::new();
-    words.iter().for_each(|word| {
-        command.arg(word);
-    });
-    command
+/// The first words of EVALSHA, which names the script by its hash and the counter by its key.
+pub fn take_head(hash: &str, key: &str) -> Vec<u8> {
+    let mut words = Vec::new();
+    resp::write_count(11, &mut words);
+    resp::write_word(b"EVALSHA", &mut words);
+    resp::write_word(hash.as_bytes(), &mut words);
+    resp::write_number(1, &mut words);
+    resp::write_word(key.as_bytes(), &mut words);
+    words
+}
+
+/// The hash of a counter. The braces make its name a Redis Cluster hash tag.
+pub fn key(counters: &Counters, counter: CounterId) -> String {
+    format!("headcount:{{{}}}", counters.get(counter).name)
+}
+
+/// The SHA-1 by which EVALSHA names a script.
+pub fn hash(script: &str) -> String {
+    sha1_smol::Sha1::from(script).digest().to_string()
+}
+
+/// A command of plain words.
+fn words(words: &[&str]) -> Command {
+    let (name, rest) = words.split_first().expect("a command has a name");
+    rest.iter().fold(Command::new(name), |command, word| command.word(word))
 }

@@ -1,21 +1,18 @@
-//! What comes before the first request on a connection, and the changes of a counter.
+//! What comes before the first request on a connection, and the confirming of counters.
 //!
 //! A handshake is one write: HELLO 3 (with AUTH), SELECT, SCRIPT LOAD, INFO, CLIENT TRACKING.
-//! Behind it, in the same write, counters are confirmed: by the script `handshake.lua` and a read.
+//! Behind it, in the same write, counters are confirmed: by the script `confirm.lua` and a read.
 //! Only a process that has not seen a counter yet creates it: later a missing one was lost, and
 //! must not begin at 1 again.
-//!
-//! A change is two commands: the epoch is read once, and `change.lua` runs on that one alone, on
-//! this connection or, sent again, on a later one.
 
 use log::{info, warn};
-use redis::Value;
 
+use super::command::key;
 use super::durability::weaknesses;
 use super::reply::{self, Reply, fault, primary};
-use super::{Due, Redis, TAKE, command, key};
+use super::value::{ServerError, Value};
+use super::{Due, Redis, TAKE, command, survey};
 use crate::counter::CounterId;
-use crate::store::change::Change;
 use crate::store::error::{Fault, StoreError};
 use crate::store::request::{LastGrant, WireEvent};
 
@@ -30,27 +27,28 @@ impl Redis {
         if self.url.database != 0 {
             self.send(&command::select(self.url.database), Due::Step, out);
         }
-        self.send(&command::load(TAKE), Due::Step, out);
-        self.send(&command::load(command::HANDSHAKE), Due::Step, out);
-        if self.counters.is_none_seen() && self.change.is_none() {
-            self.send(&command::info(), Due::Info, out);
+        if self.survey.is_none() {
+            self.send(&command::load(TAKE), Due::Step, out);
+            self.send(&command::load(command::CONFIRM), Due::Step, out);
+            if self.counters.is_none_seen() && self.change.is_none() {
+                self.send(&command::info(), Due::Info, out);
+            }
         }
         self.send(&command::track(), Due::Tracking, out);
     }
 
-    /// Writes what confirms a counter, or carries out its change.
+    /// Writes what confirms a counter, or what begins a change or a survey instead.
     pub fn write_confirm(&mut self, counter: CounterId, last: LastGrant, out: &mut Vec<u8>) {
-        match (self.change.clone(), self.read_epoch.is_some()) {
-            (None, _) => self.write_create(counter, last, out),
-            (Some(_), false) => {
-                let read = command::read(&key(&self.counters, counter));
-                self.send(&read, Due::Read, out);
-            }
-            (Some(change), true) => self.write_change(&change, out),
+        if self.survey.is_some() {
+            self.begin_survey(out);
+        } else if self.change.is_some() {
+            self.begin_change(out);
+        } else {
+            self.write_confirm_script(counter, last, out);
         }
     }
 
-    /// A step of the handshake, of confirming or of a change is answered.
+    /// A step of the handshake, of confirming, of a change or of a survey is answered.
     pub(super) fn handshake_step(
         &mut self,
         due: Due,
@@ -58,10 +56,10 @@ impl Redis {
         out: &mut Vec<u8>,
     ) -> Result<Option<WireEvent>, Fault> {
         let value = match reply {
-            Reply::Numbers(numbers) => Value::Array(numbers.map(Value::Int).into()),
+            Reply::Numbers(numbers) => Value::List(numbers.map(Value::Integer).into()),
             Reply::Value(value) => value,
         };
-        if let Value::ServerError(error) = &value {
+        if let Value::Error(error) = &value {
             return self.step_refused(due, error);
         }
         match due {
@@ -69,19 +67,16 @@ impl Redis {
             Due::Caching => self.is_tracked = true,
             Due::Info => self.warn_of_weaknesses(&value),
             Due::Tracking => return Ok(Some(WireEvent::HandshakeDone)),
-            Due::Create(counter) if command::is_answer_lost(&value) => {
+            Due::ConfirmScript(counter) if command::is_answer_lost(&value) => {
                 return Ok(Some(WireEvent::AnswersLost(counter)));
             }
-            Due::Create(counter) => {
+            Due::ConfirmScript(counter) => {
                 self.counters.get(counter).confirmed(command::origin(&value)?);
             }
-            Due::Read => {
-                self.read_epoch = Some(reply::text(&value).unwrap_or_default().to_owned());
-                if let Some(change) = self.change.clone() {
-                    self.write_change(&change, out);
-                }
-            }
-            Due::Change => self.change_progress.done(command::changed(&value)?),
+            Due::Read => self.read_before_change(&value, out)?,
+            Due::Change => self.changed(&value)?,
+            Due::Scan => return self.scanned(&value, out),
+            Due::Row => self.row_read(survey::held(&value)?),
             Due::Check => return Ok(Some(WireEvent::Written(Ok(())))),
             Due::Step | Due::Confirm(_) | Due::Probe(_) | Due::Request(_) => {}
         }
@@ -89,34 +84,34 @@ impl Redis {
     }
 
     /// An error in reply to a step: without some of them it goes on.
-    fn step_refused(
-        &mut self,
-        due: Due,
-        error: &redis::ServerError,
-    ) -> Result<Option<WireEvent>, Fault> {
+    fn step_refused(&mut self, due: Due, error: &ServerError) -> Result<Option<WireEvent>, Fault> {
         match due {
             Due::Info => Ok(None),
             Due::Tracking => {
-                self.not_tracked(error.code());
+                self.not_tracked(error.code.as_str());
                 Ok(Some(WireEvent::HandshakeDone))
             }
             Due::Caching => {
                 self.is_tracked = false;
-                self.not_tracked(error.code());
+                self.not_tracked(error.code.as_str());
                 Ok(None)
             }
             Due::Hello => {
-                let detail = format!("{}, in reply to HELLO", error.code());
+                let detail = format!("{}, in reply to HELLO", error.code.as_str());
                 // Its details may repeat the password: an old Redis does.
                 Err(Fault { detail, ..fault(error) })
             }
-            Due::Create(_) if error.code() != "NOSCRIPT" => {
+            Due::ConfirmScript(_) if error.code.as_str() != "NOSCRIPT" => {
                 self.refused = Some(fault(error));
                 Ok(None)
             }
             Due::Change => {
                 self.change_progress.refused();
                 Err(fault(error))
+            }
+            Due::Row => {
+                self.row_read(Some(Err(fault(error))));
+                Ok(None)
             }
             Due::Check => Ok(Some(WireEvent::Written(self.check_refused(fault(error))))),
             _ => Err(fault(error)),
@@ -151,24 +146,13 @@ impl Redis {
         }
     }
 
-    fn write_create(&mut self, counter: CounterId, last: LastGrant, out: &mut Vec<u8>) {
+    fn write_confirm_script(&mut self, counter: CounterId, last: LastGrant, out: &mut Vec<u8>) {
         let limit = self.counters.get(counter).limit;
         let may_create = self.counters.may_create(counter);
         let slot = &self.reply_slots[last.sequence as usize % self.reply_slots.len()];
         let key = key(&self.counters, counter);
-        let create = command::create(&key, limit, may_create, slot, last);
-        self.send(&create, Due::Create(counter), out);
-        self.read(counter, Due::Confirm(counter), out);
-    }
-
-    fn write_change(&mut self, change: &Change, out: &mut Vec<u8>) {
-        let counter = CounterId::FIRST;
-        let (read_epoch, key) =
-            (self.read_epoch.as_deref().unwrap_or_default(), key(&self.counters, counter));
-        let limit_default = self.counters.get(counter).limit;
-        let command = command::change(&key, change, read_epoch, limit_default);
-        self.change_progress.sent();
-        self.send(&command, Due::Change, out);
+        let confirm = command::confirm(&key, limit, may_create, slot, last);
+        self.send(&confirm, Due::ConfirmScript(counter), out);
         self.read(counter, Due::Confirm(counter), out);
     }
 

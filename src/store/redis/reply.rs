@@ -1,20 +1,16 @@
 //! What a Redis reply means: pure functions from a RESP3 value.
 
-use redis::Value;
+pub use super::resp::not_redis;
+use super::value::{ServerError, Value};
 
 use crate::counter::Grant;
 use crate::store::counters::Made;
 use crate::store::error::{Fault, StoreError};
 
-/// What came is not what a Redis sends.
-pub fn not_redis(detail: &str) -> Fault {
-    Fault { error: StoreError::Protocol, detail: detail.to_owned() }
-}
-
 /// The known error codes; each says that nothing was written.
 /// See redis.io/docs/latest/develop/reference/protocol-spec, "Simple errors".
-pub fn fault(error: &redis::ServerError) -> Fault {
-    let (code, details) = (error.code(), error.details().unwrap_or_default());
+pub fn fault(error: &ServerError) -> Fault {
+    let (code, details) = (error.code.as_str(), error.detail.as_str());
     let known = match code {
         "LOADING" => StoreError::Loading,
         "READONLY" => StoreError::ReadOnly,
@@ -65,9 +61,7 @@ pub fn primary(hello: &Value) -> Result<(), Fault> {
 /// The bytes of a text.
 pub fn text(value: &Value) -> Option<&[u8]> {
     match value {
-        Value::VerbatimString { text, .. } => Some(text.as_bytes()),
-        Value::BulkString(bytes) => Some(bytes),
-        Value::SimpleString(text) => Some(text.as_bytes()),
+        Value::Text(bytes) => Some(bytes),
         _ => None,
     }
 }
@@ -75,7 +69,7 @@ pub fn text(value: &Value) -> Option<&[u8]> {
 /// A number from 0, as an integer or in digits.
 pub fn number(value: &Value) -> Option<u64> {
     match value {
-        Value::Int(number) => u64::try_from(*number).ok(),
+        Value::Integer(number) => u64::try_from(*number).ok(),
         value => str::from_utf8(text(value)?).ok()?.parse().ok(),
     }
 }
@@ -95,7 +89,7 @@ impl Reply {
     pub fn grant(&self) -> Option<(Grant, Option<Made>)> {
         let (numbers, made) = match self {
             Reply::Numbers(numbers) => (numbers.map(|number| u64::try_from(number).ok()), None),
-            Reply::Value(Value::Array(parts)) => {
+            Reply::Value(Value::List(parts)) => {
                 let (numbers, rest) = parts.split_first_chunk::<4>()?;
                 (numbers.each_ref().map(number), made(rest)?)
             }

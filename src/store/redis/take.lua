@@ -1,9 +1,9 @@
 -- Takes up to ARGV[1] numbers from the bounded counter in the hash KEYS[1], as counter.rs does:
--- returns {first, granted, limit, epoch}, and in an epoch that the asker
+-- returns {first, granted, limit, epoch}, and in an epoch that the caller
 -- has not seen, how that began. With 0 wanted it only reads (a peek).
 --
--- ARGV[5], ARGV[6]: the epoch, and how many taken in it, that the asker has seen. A take runs in
--- that epoch alone: in a later one it is granted nothing, learns the epoch, and asks anew.
+-- ARGV[5], ARGV[6]: the epoch, and how many taken in it, that the caller has seen. A take runs in
+-- that epoch alone: in a later one it is granted nothing, learns the epoch, and takes anew.
 -- Where the counter holds less than was seen, or was made anew by somebody's start, this call
 -- writes that as the counter's floor, and nobody takes below it.
 --
@@ -30,7 +30,7 @@ local function count(text)
   return number and number <= 9007199254740991 and number
 end
 local taken, limit, epoch = count(held[2]), count(held[3]), count(held[4])
--- The fast path: nothing has changed but the count since the asker's last reply (`made` is not even
+-- The fast path: nothing has changed but the count since the caller's last reply (`made` is not even
 -- read). What the checks below need is made only otherwise.
 local is_well = held[1] == '2' and taken and limit and epoch == seen_epoch and taken >= seen_taken
   and not held[5]
@@ -46,7 +46,7 @@ if not is_well then
   local function raise_floor()
     if not (floor_epoch and floor_taken) or seen_epoch > floor_epoch
       or (seen_epoch == floor_epoch and seen_taken > floor_taken) then
-      -- Where it cannot be written, this asker refuses all the same.
+      -- Where it cannot be written, this caller refuses all the same.
       redis.pcall('HSET', key, 'floor', string.format('%d %d', seen_epoch, seen_taken))
       floor_epoch, floor_taken = seen_epoch, seen_taken
     end
@@ -59,7 +59,7 @@ if not is_well then
   end
   if held[1] ~= '2' then
     -- Not where only the version is another: a floor of this epoch would stand in the place of one
-    -- that an asker who has seen an earlier one is to write.
+    -- that a caller who has seen an earlier one is to write.
     local is_held = epoch and taken
       and (epoch > seen_epoch or epoch == seen_epoch and taken >= seen_taken)
     if seen_epoch > 0 and not is_held then raise_floor() end

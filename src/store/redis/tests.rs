@@ -163,7 +163,7 @@ fn an_error_refuses_the_ask_and_says_what_to_make_of_it() {
 }
 
 #[test]
-fn a_greeting_is_understood_in_any_pieces() {
+fn a_handshake_is_understood_in_any_pieces() {
     let confirmed = |result| Ok(WireEvent::Confirmed(FIRST, result));
     check("all well", handshake, HANDSHAKE_DONE, &confirmed(Ok(())));
     let replica = b"%1\r\n$4\r\nrole\r\n$7\r\nreplica\r\n";
@@ -227,7 +227,7 @@ fn a_right_to_track_that_is_missing_is_gone_without() {
 }
 
 #[test]
-fn the_counter_is_created_at_the_first_greeting_only() {
+fn the_counter_is_created_at_the_first_handshake_only() {
     let mut redis = redis();
     let first = start(&mut redis, LastGrant::default());
     let may_create = b"headcount:{default}\r\n$1\r\n1\r\n$3\r\n100\r\n";
@@ -240,7 +240,7 @@ fn the_counter_is_created_at_the_first_greeting_only() {
 }
 
 #[test]
-fn asks_in_flight_have_places_of_their_own_and_a_repeated_one_has_its_old_place() {
+fn requests_in_flight_have_slots_of_their_own_and_a_repeated_one_has_its_old_slot() {
     let mut redis = asking();
     let mut sent = |sequence| {
         let mut out = Vec::new();
@@ -260,12 +260,12 @@ fn asks_in_flight_have_places_of_their_own_and_a_repeated_one_has_its_old_place(
 }
 
 #[test]
-fn an_answer_that_the_store_has_lost_is_noticed_by_the_next_greeting() {
+fn an_answer_that_the_store_has_lost_is_noticed_by_the_next_handshake() {
     let mut redis = handshake();
     assert_eq!(read(&mut redis, [HANDSHAKE_DONE]), done());
     let out = start(&mut redis, LastGrant { sequence: 3, epoch: 5 });
     let asked = b"a:0000000000000007:1\r\n$1\r\n3\r\n$1\r\n5\r\n";
-    assert!(out.windows(asked.len()).any(|detail| detail == asked));
+    assert!(out.windows(asked.len()).any(|bytes| bytes == asked));
     let lost: &[u8] = b"%0\r\n+x\r\n+x\r\n+OK\r\n$4\r\nlost\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
     assert_eq!(
         read(&mut redis, [lost]),

@@ -171,18 +171,20 @@ fn a_limit_of_0_is_closed() {
     }
 }
 
-/// Until every command is wired, those that are must work whole.
 #[test]
 fn a_set_and_a_reset_say_what_is_now_and_warn_of_a_password() {
     let redis = RedisServer::start(&[]);
     let url = format!("redis://127.0.0.1:{}", redis.port());
     let set = run(&["set", "shoes", "--taken", "5", "--limit", "9", "--store", &url], &[]);
     assert_eq!((set.code, set.stderr.len()), (Some(0), 0), "{set:?}");
-    assert!(set.stdout.concat().contains("shoes set: 5 of 9 taken"), "{set:?}");
+    assert!(set.stdout.concat().contains("shoes set: no count before, 5 of 9 now"), "{set:?}");
     let variables = [("HEADCOUNT_STORE", url.as_str()), ("HEADCOUNT_LIMIT", "3")];
     let reset = run(&["reset", "shoes", "--yes"], &variables);
     assert_eq!((reset.code, reset.stderr.len()), (Some(0), 0), "{reset:?}");
-    assert!(reset.stdout.concat().contains("shoes reset: 0 of 9 taken"), "{reset:?}");
+    assert!(
+        reset.stdout.concat().contains("shoes reset: 5 of 9 taken before, 0 of 9 now"),
+        "{reset:?}"
+    );
 
     let () = redis.command(&["ACL", "SETUSER", "shop", "on", ">hunter2", "~*", "+@all"]);
     let url = format!("redis://shop:hunter2@127.0.0.1:{}", redis.port());

@@ -53,7 +53,7 @@ fn a_counter_that_was_created_again_unseen_is_refused_once_somebody_who_knew_it_
 #[test]
 fn a_reset_is_followed_though_the_lost_epoch_was_ahead_of_the_clock() {
     let server = Kind::Redis.start();
-    reset_well(&server, &[]);
+    reset_well(&server, &["--limit", "100"]);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is past 1970").as_micros();
     server.set_epoch(u64::try_from(now).expect("it is before the year 500,000") + HOUR_MICROS);
     let daemon = Daemon::start_with_store(&server.url(), ONE_THREAD);

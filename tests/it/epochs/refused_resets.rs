@@ -91,7 +91,7 @@ fn words_of_a_store_reach_no_terminal_unescaped() {
             let _ = stream.write_all(b"%0\r\n-ERR \x1b[31mred\x07\r\n");
         }
     });
-    let finished = reset(&format!("redis://{address}"), &[]);
+    let finished = reset(&format!("redis://{address}"), &["--limit", "9"]);
     let line = refusal(&finished);
     assert!(line.contains("[31mred") && !line.contains(['\x1b', '\x07']), "{line:?}");
 }

@@ -193,7 +193,7 @@ fn an_ask_that_comes_again_takes_nothing_more_even_while_the_first_is_under_way(
     assert_eq!(postgres.counter("default"), Some((4, 9)));
 }
 
-/// Nor by a new connection, whose greeting would create a missing counter.
+/// Nor by a new connection, whose handshake would create a missing counter.
 fn assert_not_begun_anew(postgres: &PostgresServer, daemon: &Daemon) {
     postgres.cut_sessions();
     let load = Load::start_gentle(daemon.address());

@@ -6,7 +6,7 @@ use redis::Value;
 use crate::support::redis_server::{RedisServer, counter_key};
 
 const TAKE: &str = include_str!("../../../src/store/redis/take.lua");
-const HANDSHAKE: &str = include_str!("../../../src/store/redis/handshake.lua");
+const HANDSHAKE: &str = include_str!("../../../src/store/redis/confirm.lua");
 
 struct Counter(RedisServer);
 

@@ -76,7 +76,7 @@ fn a_counter_that_vanishes_is_never_begun_anew() {
     let key = counter_key("default");
     let vanish = || redis.command::<()>(&["RENAME", &key, "aside"]);
     let return_it = || {
-        // Not by a new connection either, whose greeting would create a missing counter.
+        // Not by a new connection either, whose handshake would create a missing counter.
         let _: u64 = redis.command(&["CLIENT", "KILL", "TYPE", "normal"]);
         let load = Load::start_gentle(daemon.address());
         load.wait_for_unavailable(100);

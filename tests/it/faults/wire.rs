@@ -60,7 +60,7 @@ fn an_ask_that_ran_takes_nothing_more() {
 }
 
 #[test]
-fn a_store_that_never_greets_leaves_the_program_alive_until_it_does() {
+fn a_store_that_never_answers_the_handshake_leaves_the_program_alive_until_it_does() {
     let faults = [Fault::Loading, Fault::SilenceAfterHello, Fault::Garbage, Fault::CutReply];
     for kind in KINDS {
         let server = kind.start();

@@ -17,7 +17,7 @@ use headcount::store::error::StoreError;
 use headcount::store::high_water::Position;
 use headcount::store::postgres::Postgres;
 use headcount::store::redis::Redis;
-use headcount::store::request::{Readiness, Reply, StoreEvent};
+use headcount::store::request::{Reply, SendState, StoreEvent};
 use headcount::store::wire::Wire;
 use speech::{Due, Speech};
 
@@ -131,7 +131,7 @@ impl Script {
     }
 
     fn request(&mut self, counter: CounterId, count: u64) {
-        if self.connection.readiness(counter, self.now) == Readiness::Ready {
+        if self.connection.send_state(counter, self.now) == SendState::Ready {
             self.connection.send(counter, count, false, self.now);
             self.connection.finish_requests();
             self.held[counter.index()].asked.push_back(count);

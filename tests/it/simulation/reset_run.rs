@@ -39,7 +39,7 @@ impl ResetRun {
     ) -> ResetRun {
         let counters = Arc::new(Counters::new([(NAMES[counter], LIMIT_DEFAULT)].into_iter(), true));
         let token = format!("{id:016x}");
-        let change = Change { token: token.clone(), limit, taken };
+        let change = Change::reset_or_set(token.clone(), limit, taken);
         let connection = connection(&counters, Some(change), id, now);
         ResetRun { counter, token, connection, socket: None, until: now + PATIENCE }
     }

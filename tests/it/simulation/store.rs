@@ -12,13 +12,13 @@ use super::oracle::{Asker, Held, Oracle, Take};
 use super::resp;
 
 const TAKE: &str = include_str!("../../../src/store/redis/take.lua");
-const HANDSHAKE: &str = include_str!("../../../src/store/redis/handshake.lua");
+const CONFIRM: &str = include_str!("../../../src/store/redis/confirm.lua");
 const CHANGE: &str = include_str!("../../../src/store/redis/change.lua");
 
 thread_local! {
     /// One for all stores, one after the other: to compile the scripts takes long.
     static INTERPRETER: Interpreter =
-        Interpreter::new(&[("take", TAKE), ("handshake", HANDSHAKE), ("change", CHANGE)]);
+        Interpreter::new(&[("take", TAKE), ("confirm", CONFIRM), ("change", CHANGE)]);
 }
 
 /// What survives a restart with an append-only file: the counters; what does not: the scripts.
@@ -27,7 +27,7 @@ pub struct ModelStore {
     pub oracles: Vec<Oracle>,
     data: Rc<RefCell<Data>>,
     interpreter: Interpreter,
-    handshake_hash: String,
+    confirm_hash: String,
     are_scripts_loaded: bool,
     /// The processes by their links.
     processes: HashMap<u64, usize>,
@@ -59,7 +59,7 @@ impl ModelStore {
             oracles: (0..counters).map(|_| Oracle::default()).collect(),
             data: Rc::clone(&interpreter.data),
             interpreter,
-            handshake_hash: redis::Script::new(HANDSHAKE).get_hash().to_owned(),
+            confirm_hash: redis::Script::new(CONFIRM).get_hash().to_owned(),
             are_scripts_loaded: false,
             processes: HashMap::new(),
             calls: HashMap::new(),
@@ -166,10 +166,11 @@ impl ModelStore {
             ["INFO"] => "-NOPERM\r\n".to_owned(),
             ["SETRANGE", _, "0", ""] => self.check(counter),
             ["HGET", _, name] => self.field(counter, name),
+            ["HMGET", _, names @ ..] => self.fields(counter, names),
             ["EVAL", CHANGE, "1", _, arguments @ ..] => self.change(counter, arguments),
             ["EVALSHA", ..] if !self.are_scripts_loaded => "-NOSCRIPT none\r\n".to_owned(),
-            ["EVALSHA", hash, "1", _, arguments @ ..] if *hash == self.handshake_hash => {
-                self.script("handshake", counter, arguments).1
+            ["EVALSHA", hash, "1", _, arguments @ ..] if *hash == self.confirm_hash => {
+                self.script("confirm", counter, arguments).1
             }
             ["EVALSHA", _, "1", _, arguments @ ..] => self.take(counter, arguments),
             other => panic!("a command that the model does not know: {other:?}"),
@@ -194,6 +195,14 @@ impl ModelStore {
             (false, Some(value)) => bulk(value),
             (false, None) => "_\r\n".to_owned(),
         }
+    }
+
+    fn fields(&self, counter: usize, names: &[&str]) -> String {
+        if self.data.borrow().keys[counter].is_text {
+            return format!("-{WRONG_TYPE}\r\n");
+        }
+        let values: String = names.iter().map(|name| self.field(counter, name)).collect();
+        format!("*{}\r\n{values}", names.len())
     }
 
     fn take(&mut self, counter: usize, arguments: &[&str]) -> String {

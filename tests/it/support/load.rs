@@ -53,7 +53,7 @@ impl Tally {
         assert!(outside.is_empty(), "outside of 1 to {limit}: {outside:?}");
     }
 
-    fn add(&mut self, answer: &Answer) {
+    pub(super) fn add(&mut self, answer: &Answer) {
         if answer.is_unavailable() {
             self.unavailable += 1;
         } else if answer.is_halted() {

@@ -11,8 +11,8 @@ use headcount::counter::CounterId;
 use headcount::store::connection::{Command, Connection};
 use headcount::store::counters::Counters;
 use headcount::store::error::StoreError;
-use headcount::store::open;
-use headcount::store::request::{Readiness, Reply, StoreEvent};
+use headcount::store::open::{self, Task};
+use headcount::store::request::{Reply, SendState, StoreEvent};
 
 use super::super::LIMIT;
 use crate::support::postgres_server::PostgresServer;
@@ -35,7 +35,7 @@ impl Link {
             .expect("the URL is good");
         let counters = Arc::new(Counters::new(names.iter().map(|name| (*name, LIMIT)), true));
         let timeout = Duration::from_millis(500);
-        let opened = open::connection(&url, &counters, None, timeout, Instant::now());
+        let opened = open::connection(&url, &counters, Task::Serve, timeout, Instant::now());
         let Ok(Some((connection, _))) = opened else { panic!("a store behind a connection") };
         let mut link = Link { connection, stream: None, port: server.port() };
         for counter in counters.ids() {
@@ -81,9 +81,9 @@ impl Link {
     fn wait_until_ready(&mut self, counter: CounterId) {
         let start = Instant::now();
         loop {
-            match self.connection.readiness(counter, Instant::now()) {
-                Readiness::Ready => return,
-                Readiness::Refused(_) | Readiness::Waiting => self.turn(),
+            match self.connection.send_state(counter, Instant::now()) {
+                SendState::Ready => return,
+                SendState::Refused(_) | SendState::Waiting => self.turn(),
             }
             assert!(start.elapsed() < PATIENCE, "{:?}", self.connection.last_fault());
         }

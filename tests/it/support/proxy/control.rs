@@ -31,6 +31,12 @@ impl Proxy {
         }
     }
 
+    /// New connections lead to the store on this port; those that are there stay.
+    pub fn lead_to(&self, upstream_port: u16) {
+        let upstream = SocketAddr::from(([127, 0, 0, 1], upstream_port));
+        *self.shared.upstream.lock().expect("no thread panics while it holds it") = upstream;
+    }
+
     /// Stands before the store on this port from now on, as an address that moves in a failover.
     pub fn switch_to(&self, upstream_port: u16) {
         let upstream = SocketAddr::from(([127, 0, 0, 1], upstream_port));

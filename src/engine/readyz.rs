@@ -14,7 +14,7 @@ impl Engine {
         // Those that were refused are tried again, so that the next answer knows.
         for counter in (0..self.counters.len() as u32).map(CounterId) {
             if self.store.refusal(counter).is_some() {
-                self.store.readiness(counter, now);
+                self.store.recheck(counter, now);
             }
         }
         if let Some(result) = self.store.check_writes(now) {
@@ -29,7 +29,7 @@ impl Engine {
         }
         let refusal = |index| self.store.refusal(CounterId(index as u32));
         let refused: Vec<(&str, StoreError)> = (0..self.counters.len())
-            .filter_map(|index| Some((self.counters[index].name(), refusal(index)?)))
+            .filter_map(|index| Some((self.counters[index].name.as_str(), refusal(index)?)))
             .collect();
         let is_any_well = refused.len() < self.counters.len();
         let result = match refused.first() {

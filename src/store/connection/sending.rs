@@ -1,0 +1,79 @@
+//! Whether a request for a counter can be sent now, and sending it.
+
+use std::time::Instant;
+
+use super::Connection;
+use super::counter_link::Stage;
+use super::state::State;
+use crate::counter::CounterId;
+use crate::limits::REFUSED_PAUSE;
+use crate::store::request::SendState;
+
+impl Connection {
+    /// Whether a request for this counter would be sent now. One that is not confirmed yet is
+    /// queued to be.
+    pub fn send_state(&mut self, counter: CounterId, now: Instant) -> SendState {
+        let State::Ready = self.state else {
+            return SendState::Waiting;
+        };
+        let link = &self.links[counter.index()];
+        match (link.stage, link.last_error) {
+            (Stage::Ready, _) if self.wire.can_send() => return SendState::Ready,
+            (Stage::Unconfirmed { retry_at }, Some(error)) if now < retry_at => {
+                if error.is_of_counter() {
+                    return SendState::Refused(error);
+                }
+                self.retry_later(counter, retry_at); // It may pass in time for who waits now.
+            }
+            (Stage::Unconfirmed { .. }, _) => {
+                self.queue_confirm(counter);
+                self.confirm_next(now);
+            }
+            // Before those that nobody waits for.
+            (Stage::Queued { is_wanted: false }, _) => self.want_confirm(counter),
+            _ => {}
+        }
+        SendState::Waiting
+    }
+
+    /// Confirms a counter again that was refused, to see whether it is well now: but not often.
+    pub fn recheck(&mut self, counter: CounterId, now: Instant) {
+        let link = &mut self.links[counter.index()];
+        if link.stage == Stage::Ready && link.recheck_at <= now {
+            link.recheck_at = now + REFUSED_PAUSE;
+            self.queue_confirm(counter);
+            self.confirm_next(now);
+        } else {
+            self.send_state(counter, now);
+        }
+    }
+
+    /// Whether [`Connection::send_state`] would say that it can be sent.
+    pub fn is_ready(&self, counter: CounterId) -> bool {
+        let is_confirmed = self.links[counter.index()].stage == Stage::Ready;
+        matches!(self.state, State::Ready) && is_confirmed && self.wire.can_send()
+    }
+
+    /// Whether nothing can be done for this counter before the store has said something.
+    pub fn is_busy(&self, counter: CounterId) -> bool {
+        let is_refused = matches!(self.links[counter.index()].stage, Stage::Unconfirmed { .. });
+        let can_retry = is_refused && matches!(self.state, State::Ready);
+        !(can_retry || self.is_ready(counter))
+    }
+
+    /// Sends a request for up to `count` numbers; only if the counter is ready. `has_unclaimed`:
+    /// there are numbers at hand, and the store is to confirm that it still has their grant.
+    pub fn send(&mut self, counter: CounterId, count: u64, has_unclaimed: bool, now: Instant) {
+        debug_assert!(self.is_ready(counter));
+        let seen = self.counters.get(counter).high_water.position();
+        let link = &mut self.links[counter.index()];
+        let request = link.in_flight.push(count, seen, has_unclaimed, now);
+        self.wire.write_request(counter, request, self.send_buffer.writer());
+        self.deadlines.push_back((counter, request.sequence, now + self.timeout));
+    }
+
+    /// All requests of this wake are made: those that go together are sent together.
+    pub fn finish_requests(&mut self) {
+        self.wire.finish_requests(self.send_buffer.writer());
+    }
+}

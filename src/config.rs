@@ -5,6 +5,8 @@
 //! password. Knows neither the process's arguments, nor its environment, nor the file system: all
 //! are passed in.
 
+mod admin;
+mod allowed;
 mod arguments;
 mod command;
 mod command_table;
@@ -17,6 +19,7 @@ mod setting;
 mod store_choice;
 mod store_url;
 mod suggestion;
+mod take_rules;
 mod value;
 mod variables;
 
@@ -30,15 +33,18 @@ use arguments::Arguments;
 use command_table::Verb;
 use setting::{Sources, listen, store_timeout};
 use store_choice::StoreChoice;
+use take_rules::is_origin;
 use variables::Variables;
 
-use crate::limits::COUNTERS_MAX;
+use crate::limits::{COUNTERS_MAX, ORIGINS_MAX};
 
+pub use admin::{AdminConfig, AdminToken};
 pub use command::{Action, Command, HealthCheck, Probe};
 pub use counter_spec::{CounterSpec, CreatePolicy, is_counter_name};
 pub use endpoint::{Endpoint, Secret};
 pub use postgres_url::PostgresUrl;
 pub use store_url::{RedisUrl, StoreUrl};
+pub use take_rules::TakeMethods;
 pub use value::ConfigError;
 
 /// What a process that serves is to do, every value within its bounds.
@@ -46,6 +52,8 @@ pub use value::ConfigError;
 pub struct Config {
     /// Where HTTP is answered; port 0 is any free port.
     pub listen: SocketAddr,
+    /// The admin listener; without one there is none.
+    pub admin: Option<AdminConfig>,
     /// Where the count lives.
     pub store: StoreUrl,
     /// Whether the store's password is an argument, which other users of the machine can see.
@@ -54,6 +62,11 @@ pub struct Config {
     pub counters: Vec<CounterSpec>,
     /// Whether a counter that the store does not have is created.
     pub create: CreatePolicy,
+    /// By which methods a number is taken.
+    pub take_methods: TakeMethods,
+    /// Whose pages may take and read though they come from elsewhere, at most [`ORIGINS_MAX`]: as
+    /// browsers write an origin, or `*` for all.
+    pub allow_origins: Vec<String>,
     /// The HTTP status of an answer past the limit.
     pub halted_status: u16,
     /// How long a request may wait for the store.
@@ -62,6 +75,10 @@ pub struct Config {
     pub threads: usize,
     /// Clients of the whole process, 1 to [`crate::limits::CLIENTS_MAX`].
     pub clients_max: usize,
+    /// How long a process that was told to stop still serves.
+    pub drain_delay: Duration,
+    /// Whether the line of a number says who took it.
+    pub is_audited: bool,
 }
 
 /// What the program is asked to do.
@@ -81,15 +98,15 @@ impl Config {
     /// Reads the arguments that follow the program's name, and the variables of those settings
     /// that the arguments do not give. `cores` is how many of them the process may use.
     ///
-    /// `read_file` is asked for the file of `--store-url-file`. It need not read more than one
-    /// byte past [`crate::limits::STORE_URL_FILE_BYTES_MAX`].
+    /// `read_file` is asked for the files that flags name. It need not read more than one byte
+    /// past [`crate::limits::CONFIG_FILE_BYTES_MAX`].
     ///
     /// # Errors
     /// The first thing that is wrong and what is allowed, in one line.
     pub fn parse(
         arguments: impl IntoIterator<Item = OsString>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
-        read_file: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
+        read_file: impl Fn(&Path) -> io::Result<Vec<u8>>,
         cores: usize,
     ) -> Result<Invocation, ConfigError> {
         let given = match Arguments::split(arguments)? {
@@ -107,20 +124,25 @@ impl Config {
 
     fn read(
         sources: &Sources,
-        read_file: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
+        read_file: impl Fn(&Path) -> io::Result<Vec<u8>>,
     ) -> Result<Config, ConfigError> {
-        let store = StoreChoice::find(sources, read_file)?;
+        let store = StoreChoice::find(sources, &read_file)?;
         let setting = |flag| sources.find_or_default(flag);
         Ok(Config {
             listen: listen(sources)?,
+            admin: admin::admin(sources, &read_file)?,
             store: store.url,
             has_password_on_command_line: store.has_password_on_command_line,
             counters: counters(sources)?,
             create: create(sources)?,
+            take_methods: take_methods(sources)?,
+            allow_origins: allow_origins(sources)?,
             halted_status: setting(&flags::HALTED_STATUS)?.number()?,
             store_timeout: store_timeout(sources)?,
             threads: setting(&flags::THREADS)?.number()?,
             clients_max: setting(&flags::MAX_CLIENTS)?.number()?,
+            drain_delay: setting(&flags::DRAIN_DELAY)?.span()?.duration(),
+            is_audited: sources.is_on(&flags::AUDIT)?,
         })
     }
 }
@@ -128,6 +150,29 @@ impl Config {
 fn create(sources: &Sources) -> Result<CreatePolicy, ConfigError> {
     let setting = sources.find_or_default(&flags::CREATE)?;
     CreatePolicy::parse(setting.text()).ok_or_else(|| setting.invalid())
+}
+
+fn take_methods(sources: &Sources) -> Result<TakeMethods, ConfigError> {
+    let setting = sources.find_or_default(&flags::TAKE_METHODS)?;
+    TakeMethods::parse(setting.text()).ok_or_else(|| setting.invalid())
+}
+
+fn allow_origins(sources: &Sources) -> Result<Vec<String>, ConfigError> {
+    let mut origins = Vec::new();
+    if sources.find(&flags::ALLOW_ORIGIN)?.is_none() {
+        return Ok(origins);
+    }
+    for setting in sources.find_list(&flags::ALLOW_ORIGIN)? {
+        if !is_origin(setting.text()) {
+            return Err(setting.invalid());
+        }
+        if origins.len() == ORIGINS_MAX {
+            let reason = format!("too many origins: expected {ORIGINS_MAX} or fewer");
+            return Err(setting.refusal(reason));
+        }
+        origins.push(setting.text().to_owned());
+    }
+    Ok(origins)
 }
 
 fn counters(sources: &Sources) -> Result<Vec<CounterSpec>, ConfigError> {

@@ -5,45 +5,45 @@
 //! store has replied goes to the waiters. Whoever has something to send is touched. A simulation
 //! drives it with bytes alone.
 
+mod admin;
 pub(crate) mod batcher;
+pub(crate) mod changes;
 pub mod client;
 pub(crate) mod clients;
 pub(crate) mod counter_state;
 pub(crate) mod halt_cache;
 mod readyz;
+mod refresh;
 mod replies;
+mod scrape;
+mod sending;
+pub mod settings;
 pub mod shared;
 mod stopping;
 pub(crate) mod unclaimed;
+pub(crate) mod unwritten;
 pub(crate) mod write_checks;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use log::debug;
 
 use crate::counter::CounterId;
 use crate::engine::batcher::Waiter;
-use crate::engine::client::{Awaited, CloseReason};
+use crate::engine::changes::AdminChanges;
+use crate::engine::client::{Awaited, CloseReason, Peer, Turn};
 use crate::engine::clients::Clients;
 use crate::engine::counter_state::CounterState;
+use crate::engine::refresh::Refresh;
+pub use crate::engine::settings::Settings;
 use crate::engine::shared::Shared;
+use crate::engine::unwritten::Unwritten;
 use crate::engine::write_checks::WriteChecks;
-use crate::http::Status;
+use crate::metrics::ReactorMetrics;
 use crate::store::Store;
 use crate::store::counters::Counters;
-use crate::store::error::StoreError;
-use crate::store::request::SendState;
 use crate::token::Token;
-
-/// How an engine answers.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// The status of a take past the limit.
-    pub halted_status: Status,
-    /// How long a request may wait for the store.
-    pub store_timeout: Duration,
-}
 
 /// The clients of one reactor, its counters and its store.
 #[derive(Debug)]
@@ -57,16 +57,20 @@ pub struct Engine {
     /// Those that somebody waits for, and perhaps some more.
     active: Vec<CounterId>,
     write_checks: WriteChecks,
+    refresh: Refresh,
+    changes: AdminChanges,
     /// When the store has work though no event comes, as last asked; `None`: not known.
     tick_at: Option<Instant>,
     /// Somebody has come since the last turn.
     has_newcomers: bool,
-    /// Nobody who waits has a deadline before this.
+    /// Nobody who waits is to be answered 503 before this.
     expire_at: Option<Instant>,
-    store_timeout: Duration,
-    /// When the last requests are answered, once the process is stopping.
-    answer_by: Option<Instant>,
     shared: Arc<Shared>,
+    /// What this reactor counts.
+    pub(crate) metrics: Arc<ReactorMetrics>,
+    unwritten: Unwritten,
+    /// Who asked for the metrics in this wake.
+    scrapes: Vec<Token>,
 }
 
 impl Engine {
@@ -79,18 +83,24 @@ impl Engine {
         now: Instant,
     ) -> Engine {
         let states = counters.ids().map(|id| CounterState::new(&counters.get(id).name)).collect();
+        let metrics = Arc::new(ReactorMetrics::new(counters.len(), store.metrics(), now));
+        shared.metrics.add(Arc::clone(&metrics));
+        let turn = Turn::new(settings, counters, Arc::clone(&shared), Arc::clone(&metrics), now);
         Engine {
-            clients: Clients::new(settings.halted_status, counters, now),
+            clients: Clients::new(turn),
             store,
             counters: states,
             active: Vec::new(),
             write_checks: WriteChecks::default(),
+            refresh: Refresh::default(),
+            changes: AdminChanges::default(),
             tick_at: None,
             has_newcomers: false,
             expire_at: None,
-            store_timeout: settings.store_timeout,
-            answer_by: None,
             shared,
+            metrics,
+            unwritten: Unwritten::default(),
+            scrapes: Vec::new(),
         }
     }
 
@@ -115,56 +125,69 @@ impl Engine {
         if awaiting == 0 {
             return;
         }
-        let deadline = turn.now + self.store_timeout;
-        let deadline = self.answer_by.map_or(deadline, |at| at.min(deadline));
+        let (since, deadline) = (turn.now, turn.deadline());
         self.expire_at = earlier(self.expire_at, Some(deadline));
         self.has_newcomers = true;
         match client.awaited() {
             Awaited::Counter(counter, op) => {
-                let state = &mut self.counters[counter.index()];
                 for _ in 0..awaiting {
-                    state.batcher.push(Waiter { token, op, deadline });
-                }
-                if !state.is_active {
-                    state.is_active = true;
-                    self.active.push(counter);
+                    self.wait(counter, Waiter { token, op, since, deadline });
                 }
             }
+            Awaited::Admin(route) => self.admin_request(token, route),
             Awaited::Nothing => debug_assert!(false, "nothing is awaited of it"),
             Awaited::WriteCheck => {
                 for _ in 0..awaiting {
-                    self.write_checks.push(Waiter { token, op: batcher::Op::Peek, deadline });
+                    let op = batcher::Op::Peek;
+                    self.write_checks.push(Waiter { token, op, since, deadline });
                 }
             }
         }
     }
 
-    /// A client's connection is closed and its slot is free; `false` if that was so already.
-    pub fn disconnect(&mut self, token: Token, reason: CloseReason) -> bool {
-        let was_here = self.clients.remove(token).is_some();
-        if was_here {
-            let reason = reason.label();
-            debug!(reason; "connection closed");
+    fn wait(&mut self, counter: CounterId, waiter: Waiter) {
+        let state = &mut self.counters[counter.index()];
+        state.batcher.push(waiter);
+        if !state.is_active {
+            state.is_active = true;
+            self.active.push(counter);
         }
-        was_here
+    }
+
+    /// A client's connection is closed and its slot is free; `None` if that was so already.
+    pub fn disconnect(&mut self, token: Token, reason: CloseReason) -> Option<Peer> {
+        let client = self.clients.remove(token)?;
+        self.refresh.forget(token);
+        let reason = reason.label();
+        debug!(reason; "connection closed");
+        Some(client.peer())
     }
 
     /// Everything that came in this wake is here. With a store in the process, whose reply is
     /// there at once, this goes on until nobody waits.
     pub fn finish_turn(&mut self) {
         self.has_newcomers = false;
-        let now = self.clients.turn().now;
+        let now = self.clients.turn_mut().now;
         if self.tick_at.is_none_or(|at| at <= now) {
             self.store.tick(now);
         }
         if self.store.has_events() {
             self.settle_events(now);
         }
+        let away_at = self.store.away_at();
         // Before the requests: nothing is taken for those whose time is up.
-        if self.expire_at.is_some_and(|at| at <= now) {
+        if away_at.is_some_and(|at| at <= now) {
+            self.fail_all(now);
+        } else if self.expire_at.is_some_and(|at| at <= now) {
             self.fail_expired(now);
         }
         while self.send_requests(now) {}
+        if self.refresh.has_done() {
+            self.answer_reports();
+        }
+        if !self.changes.is_empty() && self.clients.turn().is_late() {
+            self.give_up_changes();
+        }
         if !self.write_checks.is_empty() {
             self.check_writes(now);
         }
@@ -176,7 +199,8 @@ impl Engine {
             expire_at = earlier(expire_at, state.batcher.deadline());
             state.is_active
         });
-        self.expire_at = expire_at;
+        // Whoever waits waits no longer than until the store counts as away.
+        self.expire_at = expire_at.and_then(|at| earlier(Some(at), away_at));
     }
 
     /// When the next turn has work though no event comes: `now`, if it has some already. The
@@ -187,6 +211,9 @@ impl Engine {
             return Some(now); // What was held back goes on when the answers before it are sent.
         }
         let mut next = earlier(self.tick_at, self.expire_at);
+        if !self.changes.is_empty() {
+            next = earlier(next, self.clients.turn().answer_by);
+        }
         for counter in &self.active {
             let batcher = &self.counters[counter.index()].batcher;
             if batcher.has_waiting() {
@@ -199,65 +226,14 @@ impl Engine {
         next
     }
 
+    /// Notes that the reactor's loop has come round: `/livez` tells of one that does not.
+    pub fn note_turn(&mut self) {
+        self.metrics.turned(self.clients.turn_mut().now);
+    }
+
     /// Ends the connections whose own time is up.
     pub fn sweep(&mut self) {
         self.clients.touch_those(|client, turn| client.expire(turn));
-    }
-
-    /// Sends one request for each counter that a batch waits for. Whether some batch was settled at
-    /// once: then the next one may be sent.
-    fn send_requests(&mut self, now: Instant) -> bool {
-        let mut is_settled = false;
-        for index in 0..self.active.len() {
-            is_settled |= self.send_request(self.active[index], now);
-        }
-        is_settled
-    }
-
-    fn send_request(&mut self, counter: CounterId, now: Instant) -> bool {
-        let state = &mut self.counters[counter.index()];
-        if !state.should_send(self.store.batches_in_flight_max(), now) {
-            return false;
-        }
-        if let Some(halt) = state.cached_halt(now) {
-            let is_batch = state.batcher.take_batch(|token| self.clients.contains(token)).is_some();
-            if is_batch {
-                self.settle(counter, halt, now);
-            }
-            return is_batch;
-        }
-        match self.store.send_state(counter, now) {
-            SendState::Waiting => return false,
-            SendState::Refused(error) => return self.refuse(counter, error),
-            SendState::Ready => {}
-        }
-        let batch = state.batcher.take_batch(|token| self.clients.contains(token));
-        let Some(numbers) = batch else {
-            return false;
-        };
-        let count = numbers.saturating_sub(state.unclaimed.len());
-        let has_unclaimed = !state.unclaimed.is_empty();
-        let Some(grant) = self.store.send(counter, count, has_unclaimed, now) else {
-            return false;
-        };
-        self.settle(counter, grant, now);
-        true
-    }
-
-    /// The store would refuse: everybody who waits is told so at once.
-    fn refuse(&mut self, counter: CounterId, error: StoreError) -> bool {
-        let batcher = &mut self.counters[counter.index()].batcher;
-        let is_batch = batcher.take_batch(|token| self.clients.contains(token)).is_some();
-        if is_batch {
-            self.fail(counter, error);
-        }
-        is_batch
-    }
-
-    fn can_send(&self, counter: CounterId, now: Instant) -> bool {
-        let state = &self.counters[counter.index()];
-        let is_worth_it = state.should_send(self.store.batches_in_flight_max(), now);
-        is_worth_it && (self.store.is_ready(counter) || state.cached_halt(now).is_some())
     }
 }
 

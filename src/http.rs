@@ -12,20 +12,22 @@
 //!   where a line ends are what request smuggling lives on (RFC 9112, section 11.2).
 //!
 //! It knows no socket, clock, route or counter, and of a field's value only what frames a request
-//! or its connection.
+//! or its connection; the others are [`Fields`], for those who look for one.
 
 mod body;
 mod chunk_line;
+mod field_lines;
 mod fields;
 mod head;
 mod refusal;
 mod response;
 mod target;
 
-pub use body::{Body, Skipped};
+pub use body::{Body, BodyRead};
+pub use field_lines::Fields;
 pub use head::{Framing, Method, Request, is_head, parse};
 pub use refusal::Refusal;
-pub use response::{CONTINUE, Date, Persistence, Response, Status};
+pub use response::{CONTINUE, ContentType, Date, Persistence, Response, Status};
 
 #[cfg(test)]
 mod tests;

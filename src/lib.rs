@@ -8,8 +8,9 @@
 //!
 //! 1. The kernel says that a socket is readable. [`net`] reads it once and hands the bytes to the
 //!    [`engine`], which hands them to the client that the [`token`] names.
-//! 2. The client parses ([`http`]) and routes ([`api`]). What needs no store is answered at once; a
-//!    take joins the batcher **of its counter** ([`engine::counter_state`]).
+//! 2. The client parses ([`http`]) and routes ([`api`]). What needs no store is answered at once,
+//!    as is a take that a browser may not make; another take joins the batcher **of its counter**
+//!    ([`engine::counter_state`]).
 //! 3. After **all** events of the wake, each counter that somebody waits for makes **one batch**,
 //!    and so **one request** to the [`store`]. That is the coalescing: under load a wake finds
 //!    many, idle it finds one. Nothing waits for a batch to fill, but for a millisecond in which
@@ -20,10 +21,14 @@
 //!    left is [`engine::unclaimed`], and goes to the next with the next reply.
 //! 5. Each touched client is sent all its answers in one write, and the reactor waits again.
 //!
+//! The first reactor also serves the admin listener, by the same way: the page, the metrics, and
+//! what a counter holds. Each change goes to a thread of its own ([`server`]), which asks the
+//! store.
+//!
 //! # Words
 //!
-//! - A **reactor** is one thread with its event loop, clients and store connection. A **wake** is
-//!   one pass of its loop, and a **turn** is what is passed around in one.
+//! - A **reactor** is one thread with its event loop, clients and store connection. A **wake**, or
+//!   **turn**, is one pass of its loop; the type `Turn` is what its clients share in it.
 //! - A **link** is a reactor as its store knows it, by a random id: the answers that the store
 //!   keeps belong to a link, over all its connections.
 //! - An **epoch** is one life of a counter; a reset or a set of the count begins the next one. A
@@ -33,7 +38,8 @@
 //! # Invariants
 //!
 //! - Reactors share [`engine::shared`], what was seen of the counters ([`store::counters`]), with
-//!   `memory:` the counts, and the log.
+//!   `memory:` the counts, and the log. Each writes its own [`metrics`], and the one that is
+//!   asked reads all.
 //! - What thinks is sans-IO: bytes and values in, bytes and values out, `now` passed in. Only
 //!   [`net`] and [`server`] know mio and sockets; beside these only [`logging`] reads a clock.
 //! - Batches in flight, the cached halt, unclaimed numbers and what was seen belong to one counter:
@@ -43,24 +49,27 @@
 //! - A store that holds less of a counter than this process has seen grants it nothing, and
 //!   nobody else once this process has asked.
 //! - A grant for a client who left never reaches the next owner of its slot.
+//! - A process that stops answers what was sent to it before the end: a connection is closed after
+//!   an answer that says so, or after it was idle for a while and one more read found nothing.
 //! - Every buffer, list and wait has a bound: in [`limits`], or, if it is a parser's or a script's,
 //!   beside its use.
 //!
 //! # The map, in reading order
 //!
-//! - [`server`]: the threads, the signals and the limit of open files; and the commands, which
-//!   create, set, reset and read counters. [`config`]: flags and environment, parsed once into
-//!   final values. [`logging`]: JSON lines on stdout.
-//! - [`net`]: the event loop, the listener, the clients' sockets and the store's.
+//! - [`server`]: the threads, the signals and the limit of open files; the commands, which
+//!   create, set, reset and read counters; and the changes of the admin listener. [`config`]:
+//!   flags and environment, parsed once into final values. [`logging`]: JSON lines on stdout.
+//! - [`net`]: the event loop, the listeners, the clients' sockets and the store's.
 //! - [`engine`]: a reactor's sans-IO core: its clients, its counters and the store.
 //!   `engine/client.rs` is the state machine of one HTTP connection.
-//! - [`api`]: which request does what, and what is answered. [`http`]: requests and answers as
-//!   bytes.
+//! - [`api`]: which request does what, who may take, and what is answered; `api/admin.rs` and
+//!   `api/page.html` are those of the admin listener. [`http`]: requests and answers as bytes.
 //! - [`store`]: `memory`, or a `connection`, which confirms each counter, sends requests and sends
 //!   them again. Its `wire` speaks `redis`, with the scripts `redis/*.lua`, or `postgres`, with the
 //!   statements `postgres/*.sql`.
 //! - Leaves, which may be used by all: [`counter`] is the rule, [`token`] names a client,
-//!   [`send_buffer`] holds what is to be sent, [`limits`] has the bounds.
+//!   [`send_buffer`] holds what is to be sent, [`metrics`] has what each reactor counts, [`limits`]
+//!   has the bounds.
 //!
 //! Arrows point down the list: `server -> net -> engine -> api -> http, store`, and `store ->
 //! config`. A test checks them (`tests/it/tidy/arrows.rs`).
@@ -72,6 +81,7 @@ pub mod engine;
 pub mod http;
 pub mod limits;
 pub mod logging;
+pub mod metrics;
 pub(crate) mod net;
 pub(crate) mod send_buffer;
 pub mod server;

@@ -17,6 +17,15 @@ pub const COUNTER_NAME_BYTES_MAX: usize = 64;
 /// Counters of one process: each is confirmed at the store and kept in memory while it runs.
 pub const COUNTERS_MAX: usize = 1_000;
 
+// --- pages of other origins --------------------------------------------------------------------
+
+/// Origins that may be allowed: a browser's request is compared with each of them, and the fields
+/// for each are kept ready.
+pub const ORIGINS_MAX: usize = 100;
+/// Bytes of one of them: a host name has 253 at most (RFC 1035, section 2.3.4), and the rest is
+/// scheme and port.
+pub const ORIGIN_BYTES_MAX: usize = 300;
+
 // --- one request -------------------------------------------------------------------------------
 
 /// Bytes of a request's head, the blank line included; more is answered 431. Behind a request line
@@ -45,6 +54,8 @@ pub const CLIENTS_MAX: usize = 1_000_000;
 /// client before the others have their turn. 8, 16 and 64 KiB made the same with 16 requests in a
 /// write (1.15, 1.25 and 1.29 million a second, within the noise).
 pub const READ_BYTES_MAX: usize = 16 * 1024;
+/// Bytes that `--audit` keeps of one field of a request: a list of some ten addresses.
+pub const AUDIT_FIELD_BYTES_MAX: usize = 256;
 /// Pipelined requests of one client that may wait for the store at once; the rest stay unparsed.
 pub const PIPELINED_MAX: usize = 64;
 /// Unsent bytes of answers to one client past which its requests stay unparsed (back-pressure).
@@ -73,16 +84,31 @@ pub const LISTEN_BACKLOG: i32 = 4_096;
 
 /// The most reactors that can be asked for: each has a thread and a store connection.
 pub const THREADS_MAX: usize = 256;
+/// A reactor that did not turn for so long is stalled, and `/livez` says so.
+pub const LIVE_TURN_AGE_MAX: Duration = Duration::from_secs(5);
+/// An idle reactor turns after this time, to show that it can. A busy one notes its turns each
+/// [`SWEEP_INTERVAL`].
+pub const LIVE_TURN_INTERVAL: Duration = Duration::from_secs(2);
 /// Events taken from the kernel in one wake.
 pub const EVENTS_MAX: usize = 1_024;
 /// Clients accepted in one wake before the others have their turn. With a connection a request and
 /// 1,000 at once, 16 made 1.04 times as many a second as 256, and 4,096 0.88 times.
 pub const ACCEPTS_MAX: usize = 256;
-/// From SIGTERM to the end of the process, whatever its clients do.
+/// The longest `--drain-delay`, in milliseconds: longer than any balancer takes to see `/readyz`.
+pub const DRAIN_DELAY_MS_MAX: u64 = 10 * 60 * 1_000;
+/// From the end of the drain delay to the end of the process, whatever its clients do.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_millis(4_000);
-/// From SIGTERM to the last answers: what the store has not replied to by then is answered 503. The
-/// rest of [`DRAIN_TIMEOUT`] is for sending them.
+/// From the end of the drain delay to the last answers: what the store has not replied to by then
+/// is answered 503. The rest of [`DRAIN_TIMEOUT`] is for sending them.
 pub const DRAIN_ANSWER_TIMEOUT: Duration = Duration::from_millis(3_500);
+/// When the process stops, a client that asked or connected so short a time ago is still waited
+/// for: it is likely to ask now, and a request that meets the close of its connection is lost.
+pub const DRAIN_IDLE_TIMEOUT: Duration = Duration::from_millis(500);
+/// How often the clients' deadlines are looked at then.
+pub const DRAIN_SWEEP_INTERVAL: Duration = Duration::from_millis(50);
+/// How long a listener that lets nobody new begin still waits for those who are connecting: a round
+/// trip in a data centre. Who begins meanwhile is dropped by the kernel and tries again after 1 s.
+pub const DRAIN_CONNECT_TIMEOUT: Duration = Duration::from_millis(10);
 /// How much longer the reactors have to end before they are given up.
 pub const DRAIN_GRACE: Duration = Duration::from_millis(200);
 /// Descriptors that are kept from clients: of each reactor (its poll, listener, store and what a
@@ -170,8 +196,31 @@ pub const BACKOFF_MIN: Duration = Duration::from_millis(50);
 /// The longest wait before a store is tried again: service must be back within 2 s of the store.
 pub const BACKOFF_MAX: Duration = Duration::from_millis(1_000);
 
-/// Bytes of a file that holds a store's URL: what is longer is some other file.
-pub const STORE_URL_FILE_BYTES_MAX: usize = 64 * 1024;
+// --- the admin listener -------------------------------------------------------------------------
+
+/// Bytes of the live page: all of it is a part of the binary, and waits in memory for each client
+/// that reads it slowly.
+pub const PAGE_BYTES_MAX: usize = 16 * 1024;
+/// Its connections at once: a few people and a few monitors.
+pub const ADMIN_CLIENTS_MAX: usize = 64;
+/// Bytes of the body of a change: two numbers and their names.
+pub const ADMIN_BODY_BYTES_MAX: usize = 1_024;
+/// A token that is shorter may be guessed (128 bits).
+pub const ADMIN_TOKEN_BYTES_MIN: usize = 16;
+/// A token fits a field of a request with room to spare.
+pub const ADMIN_TOKEN_BYTES_MAX: usize = 4_096;
+/// Changes that wait for the store at once: each takes two or three connections, one after the
+/// other.
+pub const ADMIN_CHANGES_MAX: usize = 16;
+
+/// Descriptors that the admin listener may take: its own, its clients', and of each change four,
+/// for the socket and for waiting on it.
+pub const DESCRIPTORS_OF_ADMIN: usize = 1 + ADMIN_CLIENTS_MAX + 4 * ADMIN_CHANGES_MAX;
+
+// --- configuration ------------------------------------------------------------------------------
+
+/// Bytes of a file that a flag names: what is longer is some other file.
+pub const CONFIG_FILE_BYTES_MAX: usize = 64 * 1024;
 
 // --- the log -----------------------------------------------------------------------------------
 
@@ -179,16 +228,23 @@ pub const STORE_URL_FILE_BYTES_MAX: usize = 64 * 1024;
 pub const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 /// The same when it is told to end at once.
 pub const LOG_FLUSH_TIMEOUT_AT_ONCE: Duration = Duration::from_millis(50);
-/// Bytes of log lines that may wait for a slow reader of stdout; past it lines are dropped.
+/// Bytes of log lines that may wait for a slow reader of stdout, or for room on a full disk; past
+/// it lines are dropped.
 pub const LOG_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long log lines wait after a failed write, say to a full disk, before they are tried again:
+/// four calls to the system a second cost nothing, and nobody waits long once there is room.
+pub const LOG_RETRY_PAUSE: Duration = Duration::from_millis(250);
 
 const _: () = assert!(8_000 <= TARGET_BYTES_MAX && TARGET_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(TRAILER_BYTES_MAX <= HEAD_BYTES_MAX, "a client holds so many unread bytes");
 const _: () = assert!(HEAD_BYTES_MAX <= READ_BYTES_MAX);
 const _: () = assert!(PIPELINED_MAX <= BATCH_MAX);
+const _: () = assert!(LIVE_TURN_INTERVAL.as_millis() * 2 < LIVE_TURN_AGE_MAX.as_millis());
 const _: () = assert!(
     DRAIN_TIMEOUT.as_millis() + DRAIN_GRACE.as_millis() + LOG_FLUSH_TIMEOUT.as_millis() < 5_000
 );
 const _: () = assert!(DRAIN_ANSWER_TIMEOUT.as_millis() < DRAIN_TIMEOUT.as_millis());
+const _: () = assert!(DRAIN_IDLE_TIMEOUT.as_millis() < DRAIN_ANSWER_TIMEOUT.as_millis());
 const _: () = assert!(RESEND_AGE_MAX.as_secs() < ANSWER_TTL.as_secs());
-const _: () = assert!(PIPELINED_MAX * 256 <= OUTBOUND_BYTES_MAX, "an answer has under 256 bytes");
+const _: () =
+    assert!(PIPELINED_MAX * 256 <= OUTBOUND_BYTES_MAX, "a plain answer has under 256 bytes");

@@ -5,10 +5,12 @@
 //! ```
 //!
 //! Whoever logs formats a line of its own and appends it to the gathered ones under a short lock;
-//! the writer takes them all at once. So a slow reader of stdout holds up the writer alone: past
-//! [`LOG_BYTES_MAX`] lines are dropped whole, counted, and the count is logged. A line is never
-//! torn. Line, timestamp and gatherer are pure; the threads, the clock and stdout are here.
+//! the writer takes them all at once. So a slow reader of stdout, or a full disk, holds up the
+//! writer alone: past [`LOG_BYTES_MAX`] lines are dropped whole, counted, and the count is logged.
+//! A line is never torn, but by a disk that is full in the middle of it: then it comes once more.
+//! Line, timestamp, gatherer and delivery are pure; the threads, the clock and stdout are here.
 
+mod delivery;
 mod directives;
 mod gatherer;
 mod line;
@@ -17,16 +19,19 @@ mod timestamp;
 use std::cell::Cell;
 use std::env;
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::mem;
 use std::os::fd::AsFd;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use log::{LevelFilter, Log, Metadata, Record, warn};
+use signal_hook::consts::SIGXFSZ;
 
-use crate::limits::{LOG_BYTES_MAX, LOG_FLUSH_TIMEOUT};
+use crate::limits::{LOG_BYTES_MAX, LOG_FLUSH_TIMEOUT, LOG_RETRY_PAUSE};
+use delivery::{Delivery, Next};
 use gatherer::{Gatherer, empty};
 use timestamp::Timestamp;
 
@@ -47,6 +52,9 @@ pub fn start() -> io::Result<()> {
     let level_max = logger.filter.filter();
     log::set_boxed_logger(Box::new(logger)).map_err(io::Error::other)?;
     log::set_max_level(level_max);
+    // A file that may not grow (`RLIMIT_FSIZE`) is a failed write like any other. Without a handler
+    // the signal ends the process; this one sets a flag that nobody reads.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     let writer = thread::Builder::new().name("log".to_owned());
     writer.spawn(|| write_gathered(&STDOUT, stdout))?;
     for directive in wrong {
@@ -56,10 +64,16 @@ pub fn start() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until every line logged so far is written, or for `timeout` if nobody reads stdout. Call
-/// it before the process exits.
+/// Waits until every line logged so far is written, or for `timeout` if stdout takes none. Call it
+/// before the process exits.
 pub fn flush(timeout: Duration) {
     STDOUT.flush(timeout);
+}
+
+/// How many lines were lost since the start: dropped since they had no room, or after the reader of
+/// stdout was gone. It is one load of an atomic, so any thread may call it at any time.
+pub fn lines_dropped_total() -> u64 {
+    STDOUT.lines_dropped_total.load(Ordering::Relaxed)
 }
 
 fn filter(directives: &str) -> env_logger::Logger {
@@ -123,13 +137,15 @@ struct Pipe {
     gathered: Condvar,
     /// Tells who flushes that something was written.
     written: Condvar,
+    /// See [`lines_dropped_total`]. Beside the lock, so that who reads it never waits.
+    lines_dropped_total: AtomicU64,
 }
 
 struct State {
     gatherer: Gatherer,
     /// The writer waits for `gathered` and nobody has woken it yet.
     asleep: bool,
-    /// Someone flushes: the writer is not to wait for more lines.
+    /// Someone flushes: the writer is not to wait, neither for more lines nor for room.
     hurry: bool,
 }
 
@@ -143,15 +159,19 @@ impl Pipe {
             }),
             gathered: Condvar::new(),
             written: Condvar::new(),
+            lines_dropped_total: AtomicU64::new(0),
         }
     }
 
     /// Adds a line or drops it, and never waits for stdout.
     fn append(&self, line: &[u8]) {
         let mut state = self.lock();
-        state.gatherer.append(line);
+        let is_added = state.gatherer.append(line);
         let wake = mem::take(&mut state.asleep);
         drop(state);
+        if !is_added {
+            self.lines_dropped_total.fetch_add(1, Ordering::Relaxed);
+        }
         // Only the line that ends the writer's sleep costs a call to the system.
         if wake {
             self.gathered.notify_one();
@@ -175,16 +195,45 @@ impl Pipe {
         let waited = self.gathered.wait_while(state, nothing);
         state = waited.unwrap_or_else(PoisonError::into_inner);
         state.asleep = false;
-        let leisure = |state: &mut State| !state.hurry;
-        let waited = self.gathered.wait_timeout_while(state, GATHER_TIME, leisure);
-        (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.hurry = false;
-        state.gatherer.take(emptied, SystemTime::now())
+        self.unless_in_hurry(state, GATHER_TIME).gatherer.take(emptied, SystemTime::now())
     }
 
-    /// The writer's: so many of the bytes taken are out, or given up.
+    /// The writer's: waits before it writes again, less if somebody flushes.
+    fn pause(&self, duration: Duration) {
+        drop(self.unless_in_hurry(self.lock(), duration));
+    }
+
+    /// Waits for `duration`, or until somebody flushes, whom it then has heard.
+    fn unless_in_hurry<'a>(
+        &'a self,
+        state: MutexGuard<'a, State>,
+        duration: Duration,
+    ) -> MutexGuard<'a, State> {
+        let leisure = |state: &mut State| !state.hurry;
+        let waited = self.gathered.wait_timeout_while(state, duration, leisure);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.hurry = false;
+        state
+    }
+
+    /// The writer's: so many of the bytes taken are out.
     fn written(&self, bytes: usize) {
         self.lock().gatherer.written(bytes);
+        self.written.notify_all();
+    }
+
+    /// The writer's: a write failed, and it will try again.
+    fn write_failed(&self, error: &io::Error) {
+        self.lock().gatherer.write_failed(error.to_string());
+    }
+
+    /// The writer's last: `unwritten` is lost, and so are all lines from now on.
+    fn close(&self, unwritten: &[u8]) {
+        let mut state = self.lock();
+        let lost = state.gatherer.close(unwritten);
+        // Before anybody can see that it is closed.
+        self.lines_dropped_total.fetch_add(lost, Ordering::Relaxed);
+        drop(state);
         self.written.notify_all();
     }
 
@@ -194,36 +243,47 @@ impl Pipe {
     }
 }
 
-/// The writer's life. Once a write fails, which mostly means that the reader of stdout is gone, it
-/// says so on stderr and throws lines away: the service goes on.
-fn write_gathered(pipe: &Pipe, mut output: impl Write) -> ! {
-    let mut lines = Vec::new();
-    let mut open = true;
+/// The writer's life. It ends when the reader of stdout is gone; the service goes on.
+fn write_gathered(pipe: &Pipe, mut output: impl Write) {
+    let mut delivery = Delivery::default();
     loop {
-        lines = pipe.take(lines);
-        if open && let Err(error) = write_patiently(&mut output, &lines) {
-            open = false;
-            // Not `eprintln!`, which panics if stderr is gone as well.
-            let _ = writeln!(io::stderr(), "headcount: stdout: {error}; logging ends");
+        let emptied = delivery.finish(GATHERED_BYTES_KEPT);
+        delivery.start(pipe.take(emptied));
+        if let Err(error) = deliver(pipe, &mut output, &mut delivery) {
+            say_on_stderr(&error, "logging ends");
+            return pipe.close(delivery.unwritten());
         }
-        pipe.written(lines.len());
-        empty(&mut lines, GATHERED_BYTES_KEPT);
+        pipe.written(delivery.len());
     }
 }
 
-/// Writes all of `bytes`. Unlike `write_all` it waits when `output` is non-blocking and full: a
-/// pipe or terminal may have been made so by another process that shares it.
-fn write_patiently(output: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match output.write(bytes) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(GATHER_TIME),
-            Err(error) => return Err(error),
+/// Writes all lines of `delivery`, however long that takes.
+///
+/// # Errors
+/// The reader of `output` is gone.
+fn deliver(pipe: &Pipe, output: &mut impl Write, delivery: &mut Delivery) -> io::Result<()> {
+    while !delivery.due().is_empty() {
+        let result = output.write(delivery.due());
+        match delivery.on_write(result) {
+            Next::Write => {}
+            Next::Wait => pipe.pause(GATHER_TIME),
+            Next::Retry { error, is_first } => {
+                pipe.write_failed(&error);
+                if is_first {
+                    say_on_stderr(&error, "log lines wait and are written when that is possible");
+                }
+                pipe.pause(LOG_RETRY_PAUSE);
+            }
+            Next::Close(error) => return Err(error),
         }
     }
     Ok(())
+}
+
+/// Where else, when stdout fails.
+fn say_on_stderr(error: &io::Error, consequence: &str) {
+    // Not `eprintln!`, which panics if stderr is gone as well.
+    let _ = writeln!(io::stderr(), "headcount: stdout: {error}; {consequence}");
 }
 
 /// How long the writer, woken by a line, lets others gather: under load one write carries the
@@ -239,6 +299,7 @@ const LINE_BYTES_KEPT: usize = 4 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::ErrorKind;
     use std::sync::mpsc::{self, Receiver, Sender};
     use std::time::Instant;
 
@@ -299,7 +360,8 @@ mod tests {
         // 1,000 bytes less the 6 of the first line: 99 lines of 10.
         let (kept, count) = text(&lines).split_at(990);
         assert_eq!(kept, "123456789\n".repeat(99));
-        assert!(count.contains(DROPPED) && count.ends_with(":701}\n"), "{count}");
+        assert!(count.contains(DROPPED) && count.contains(":701,"), "{count}");
+        assert_eq!(pipe.lines_dropped_total.load(Ordering::Relaxed), 701);
 
         permit.send(Ok(usize::MAX)).unwrap();
         pipe.flush(LONG);
@@ -332,13 +394,41 @@ mod tests {
         written.recv_timeout(LONG).unwrap();
         permit.send(Err(ErrorKind::BrokenPipe.into())).unwrap();
         for _ in 0..50 {
-            pipe.append(&[b'x'; 90]);
+            pipe.append(&[[b'x'; 89].as_slice(), b"\n"].concat());
             let start = Instant::now();
             pipe.flush(LONG);
             assert!(start.elapsed() < LONG, "nothing waits for a closed output");
         }
         assert_eq!(written.try_iter().count(), 0, "a closed output is not written to");
         assert!(!pipe.lock().gatherer.waits());
+        assert_eq!(pipe.lines_dropped_total.load(Ordering::Relaxed), 51);
+    }
+
+    #[test]
+    fn a_full_disk_is_tried_again_and_what_is_lost_meanwhile_is_counted() {
+        let full = || Err(ErrorKind::StorageFull.into());
+        let (pipe, permit, written) = start_blocked(10);
+        pipe.append(b"11\n22\n");
+        assert_eq!(written.recv_timeout(LONG).unwrap(), b"11\n22\n");
+        (0..10).for_each(|_| pipe.append(b"3\n"));
+        let answers = [Ok(4), full(), full(), Ok(1), Ok(3)];
+        let writes = ["2\n", "\n", "\n", "22\n", "3\n3\n{"];
+        for (answer, expected) in answers.into_iter().zip(writes) {
+            permit.send(answer).unwrap();
+            let bytes = written.recv_timeout(LONG).unwrap();
+            assert!(text(&bytes).starts_with(expected), "{}", text(&bytes));
+        }
+        assert_eq!(pipe.lines_dropped_total.load(Ordering::Relaxed), 8);
+    }
+
+    #[test]
+    fn who_flushes_ends_one_pause_of_the_writer() {
+        let pipe = Pipe::new(1_000);
+        pipe.flush(Duration::ZERO);
+        let start = Instant::now();
+        pipe.pause(LONG);
+        assert!(start.elapsed() < LONG);
+        assert!(!pipe.lock().hurry, "the next pause has its length");
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! The only part that knows mio and sockets: the event loop, and whose bytes go where.
 
 pub mod acceptor;
+pub mod admin_listener;
+pub mod change_queue;
 pub mod client_sockets;
 pub mod event_loop;
 pub mod probe;
+pub mod process_stats;
 pub mod resolver;
 pub mod socket;
 pub mod store_socket;

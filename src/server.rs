@@ -1,6 +1,7 @@
 //! The threads of the process: one a reactor, one for signals, and the first, which waits for
 //! both.
 
+mod admin_changes;
 pub mod commands;
 mod fd_limit;
 
@@ -10,20 +11,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use log::{info, warn};
 use mio::Waker;
 use mio::net::TcpListener;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::config::{Config, CreatePolicy};
+use crate::api::admin::rules::AdminRules;
+use crate::api::take_policy::TakePolicy;
+use crate::config::{Config, CreatePolicy, TakeMethods};
 use crate::counter::CounterId;
 use crate::engine::shared::Shared;
 use crate::engine::{Engine, Settings};
-use crate::http::Status;
+use crate::http::{Method, Status};
 use crate::limits::{DRAIN_GRACE, DRAIN_TIMEOUT, LOG_FLUSH_TIMEOUT_AT_ONCE};
+use crate::logging;
 use crate::net::event_loop::EventLoop;
 use crate::net::socket;
 use crate::store::counters::Counters;
@@ -32,12 +36,16 @@ use crate::store::open;
 
 /// What the first thread waits for.
 enum Event {
-    Signal,
+    /// SIGTERM or SIGINT.
+    Stop,
+    /// SIGHUP.
+    Hangup,
     ReactorEnded(io::Result<()>),
 }
 
-/// Serves until SIGTERM or SIGINT, then until every client has its answers, at most
-/// [`crate::limits::DRAIN_TIMEOUT`]. A second signal ends the process at once, with status 1.
+/// Serves until SIGTERM or SIGINT, and for the drain delay after it; then until every client has
+/// its answers, at most [`crate::limits::DRAIN_TIMEOUT`]. A second signal ends the process at once,
+/// with status 1.
 ///
 /// # Errors
 /// The address cannot be listened on, or the system is out of something that cannot be waited for.
@@ -45,13 +53,14 @@ pub fn serve(config: &Config) -> io::Result<()> {
     let (sender, events) = channel();
     watch_signals(sender.clone())?;
     let listeners = socket::listen(config.listen, config.threads)
-        .map_err(|error| cannot_listen(config.listen, &error))?;
+        .map_err(|error| cannot_listen(config.listen, "--listen", &error))?;
     let address = listeners[0].local_addr()?;
     let specs = config.counters.iter().map(|spec| (spec.name.as_str(), spec.limit));
     let counters = Arc::new(Counters::new(specs, config.create == CreatePolicy::Missing));
     let shared = Arc::new(Shared::new(counters.len()));
     let clients_max = fd_limit::clients_max(config);
-    let reactors = reactors(config, listeners, clients_max, &counters, &shared)?;
+    let mut reactors = reactors(config, listeners, clients_max, &counters, &shared)?;
+    let admin_address = serve_admin(config, &mut reactors[0], &counters)?;
     let wakers: Vec<Arc<Waker>> = reactors.iter().map(EventLoop::waker).collect();
     let (address, store) = (address.to_string(), config.store.to_string());
     let (threads, first) = (config.threads, counters.get(CounterId::FIRST));
@@ -59,6 +68,11 @@ pub fn serve(config: &Config) -> io::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     info!(address, threads, store, counters = counters.len(), counter, limit, clients_max, version;
         "listening");
+    if let Some(address) = admin_address {
+        let (address, changes) =
+            (address.to_string(), config.admin.as_ref().is_some_and(|it| it.token.is_some()));
+        info!(address, changes; "admin listening");
+    }
     for (index, reactor) in reactors.into_iter().enumerate() {
         let sender = sender.clone();
         thread::Builder::new().name(format!("reactor-{index}")).spawn(move || {
@@ -66,10 +80,15 @@ pub fn serve(config: &Config) -> io::Result<()> {
             let _ = sender.send(Event::ReactorEnded(reactor.run()));
         })?;
     }
-    supervise(&events, &shared, &wakers)
+    supervise(&events, &shared, &wakers, config.drain_delay)
 }
 
-fn supervise(events: &Receiver<Event>, shared: &Shared, wakers: &[Arc<Waker>]) -> io::Result<()> {
+fn supervise(
+    events: &Receiver<Event>,
+    shared: &Shared,
+    wakers: &[Arc<Waker>],
+    drain_delay: Duration,
+) -> io::Result<()> {
     let mut running = wakers.len();
     let mut deadline = None;
     while running > 0 {
@@ -80,14 +99,16 @@ fn supervise(events: &Receiver<Event>, shared: &Shared, wakers: &[Arc<Waker>]) -
                 result?;
                 running -= 1;
             }
-            Event::Signal if shared.draining.swap(true, Ordering::Relaxed) => {
+            Event::Hangup => info!("SIGHUP ignored: there is nothing to reload"),
+            Event::Stop if shared.draining.swap(true, Ordering::Relaxed) => {
                 warn!("a second signal: stopping at once");
                 crate::logging::flush(LOG_FLUSH_TIMEOUT_AT_ONCE);
                 std::process::exit(1);
             }
-            Event::Signal => {
-                info!("stopping: finishing what is in flight");
-                deadline = Some(Instant::now() + DRAIN_TIMEOUT + DRAIN_GRACE);
+            Event::Stop => {
+                let drain_delay_ms = drain_delay.as_millis();
+                info!(drain_delay_ms; "stopping: finishing what is in flight");
+                deadline = Some(Instant::now() + drain_delay + DRAIN_TIMEOUT + DRAIN_GRACE);
                 for waker in wakers {
                     waker.wake()?;
                 }
@@ -99,11 +120,12 @@ fn supervise(events: &Receiver<Event>, shared: &Shared, wakers: &[Arc<Waker>]) -
 }
 
 fn watch_signals(sender: Sender<Event>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for _ in signals.forever() {
+        for signal in signals.forever() {
+            let event = if signal == SIGHUP { Event::Hangup } else { Event::Stop };
             // The first thread may have returned, and then the process is ending.
-            let _ = sender.send(Event::Signal);
+            let _ = sender.send(event);
         }
     })?;
     Ok(())
@@ -120,22 +142,63 @@ fn reactors(
         halted_status: Status::from_code(config.halted_status)
             .expect("config allows only statuses that http knows"),
         store_timeout: config.store_timeout,
+        admin_rules: Arc::new(admin_rules(config)),
+        take_policy: Arc::new(take_policy(config)),
+        is_audited: config.is_audited,
     };
-    let memory = Memory::new(counters.ids().map(|id| counters.get(id).limit));
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let epoch = since_epoch.as_micros() as u64;
+    let memory = Memory::new(counters.ids().map(|id| counters.get(id).limit), epoch);
     let mut reactors = Vec::new();
     for listener in listeners {
         let now = Instant::now();
         let (store, endpoint) =
             open::store(&config.store, counters, &memory, config.store_timeout, now)?;
-        let engine = Engine::new(store, Arc::clone(counters), settings, Arc::clone(shared), now);
+        let engine =
+            Engine::new(store, Arc::clone(counters), settings.clone(), Arc::clone(shared), now);
         let shared = Arc::clone(shared);
-        let reactor = EventLoop::new(listener, engine, endpoint, shared, clients_max)?;
+        let reactor =
+            EventLoop::new(listener, engine, endpoint, shared, clients_max, config.drain_delay)?;
         reactors.push(reactor);
     }
     Ok(reactors)
 }
 
-fn cannot_listen(address: SocketAddr, error: &io::Error) -> io::Error {
+/// Who may do what at the admin listener. A token is compared there, and shown nowhere.
+fn admin_rules(config: &Config) -> AdminRules {
+    let Some(admin) = &config.admin else {
+        return AdminRules::default();
+    };
+    let token = admin.token.as_ref().map(|token| token.bytes().to_vec());
+    AdminRules { token, is_loopback: admin.listen.ip().to_canonical().is_loopback() }
+}
+
+fn take_policy(config: &Config) -> TakePolicy {
+    let TakeMethods { get, post } = config.take_methods;
+    let methods = [get.then_some(Method::Get), post.then_some(Method::Post)];
+    let methods: Vec<Method> = methods.into_iter().flatten().collect();
+    TakePolicy::new(&methods, &config.allow_origins)
+}
+
+/// Has a reactor serve the admin listener, if one is asked for, and gives its address.
+fn serve_admin(
+    config: &Config,
+    reactor: &mut EventLoop,
+    counters: &Arc<Counters>,
+) -> io::Result<Option<SocketAddr>> {
+    let Some(admin) = &config.admin else {
+        return Ok(None);
+    };
+    let mut listeners = socket::listen(admin.listen, 1)
+        .map_err(|error| cannot_listen(admin.listen, "--admin-listen", &error))?;
+    let listener = listeners.remove(0);
+    let address = listener.local_addr()?;
+    let changes = admin_changes::start(config, counters, reactor.waker())?;
+    reactor.serve_admin(listener, changes, logging::lines_dropped_total)?;
+    Ok(Some(address))
+}
+
+fn cannot_listen(address: SocketAddr, flag: &str, error: &io::Error) -> io::Error {
     let words = match error.kind() {
         io::ErrorKind::AddrInUse => "another process listens there",
         io::ErrorKind::AddrNotAvailable => "no interface of this machine has that address",
@@ -143,5 +206,5 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> io::Error {
         _ => "the system refused",
     };
     let kind = error.kind();
-    io::Error::new(kind, format!("cannot listen on {address}: {words} ({error}); see --listen"))
+    io::Error::new(kind, format!("cannot listen on {address}: {words} ({error}); see {flag}"))
 }

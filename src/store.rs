@@ -17,9 +17,11 @@ pub mod request;
 pub mod survey;
 pub mod wire;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::counter::{CounterId, Grant};
+use crate::metrics::store_metrics::StoreMetrics;
 use connection::Connection;
 use error::StoreError;
 use memory::Memory;
@@ -110,6 +112,22 @@ impl Store {
         }
     }
 
+    /// What is counted of the way to the store; of one in the process there is nothing.
+    pub fn metrics(&self) -> Arc<StoreMetrics> {
+        match self {
+            Store::Memory(_) => Arc::new(StoreMetrics::new(0, 0)),
+            Store::Connection(connection) => connection.metrics(),
+        }
+    }
+
+    /// Whether the store takes writes, as far as is known without asking it.
+    pub fn known_writes(&self) -> Result<(), StoreError> {
+        match self {
+            Store::Memory(_) => Ok(()),
+            Store::Connection(connection) => connection.known_writes(),
+        }
+    }
+
     /// Whether there is an event.
     pub fn has_events(&self) -> bool {
         match self {
@@ -143,6 +161,14 @@ impl Store {
         }
     }
 
+    /// Why the store is away, if it is.
+    pub fn absence(&self) -> Option<StoreError> {
+        match self {
+            Store::Memory(_) => None,
+            Store::Connection(connection) => connection.absence(),
+        }
+    }
+
     /// Has a counter that was refused tried again, so that [`Store::refusal`] is true soon.
     pub fn recheck(&mut self, counter: CounterId, now: Instant) {
         if let Store::Connection(connection) = self {
@@ -170,6 +196,14 @@ impl Store {
         match self {
             Store::Memory(_) => None,
             Store::Connection(connection) => connection.deadline(),
+        }
+    }
+
+    /// When the store counts as away, and is waited for no longer; `None` while it is there.
+    pub fn away_at(&self) -> Option<Instant> {
+        match self {
+            Store::Memory(_) => None,
+            Store::Connection(connection) => connection.away_at(),
         }
     }
 

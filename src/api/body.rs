@@ -3,8 +3,9 @@
 //! The two bodies of a take are those of the service that headcount re-does, byte for byte.
 
 use crate::api::route::{Query, Route};
+use crate::api::take_policy::{Allow, TakeRefusal};
 use crate::counter::Count;
-use crate::http::{self, Persistence, Refusal, Response, Status};
+use crate::http::{self, ContentType, Persistence, Refusal, Response, Status};
 use crate::store::error::StoreError;
 
 /// What became of a request.
@@ -129,11 +130,21 @@ pub fn to_ready(text: &str) -> Response<'_> {
     Response { body: text.as_bytes(), ..PLAIN }
 }
 
+/// An answer of this status and JSON.
+pub fn json(status: Status, text: &str) -> Response<'_> {
+    Response { status, body: text.as_bytes(), ..PLAIN }
+}
+
+/// The answer of `/metrics`.
+pub fn metrics(text: &str) -> Response<'_> {
+    Response { content_type: ContentType::Metrics, body: text.as_bytes(), ..PLAIN }
+}
+
 /// The answer of a route that needs no store; `None` for one that does.
 pub fn to_route(route: Route, is_draining: bool) -> Option<Response<'static>> {
     match route {
         Route::Ready if is_draining => Some(DRAINING),
-        Route::Counter(..) | Route::Ready => None,
+        Route::Counter(..) | Route::Ready | Route::Admin(_) => None,
         Route::Alive => Some(Response { body: br#"{"status":"alive"}"#, ..PLAIN }),
         Route::Options(allow) => {
             Some(Response { status: Status::NoContent, allow: Some(allow), ..PLAIN })
@@ -141,12 +152,8 @@ pub fn to_route(route: Route, is_draining: bool) -> Option<Response<'static>> {
         Route::NotFound => {
             Some(Response { status: Status::NotFound, body: br#"{"error":"not found"}"#, ..PLAIN })
         }
-        Route::MethodNotAllowed(allow) => Some(Response {
-            status: Status::MethodNotAllowed,
-            body: br#"{"error":"method not allowed"}"#,
-            allow: Some(allow),
-            ..PLAIN
-        }),
+        Route::TakeRefused(refusal) => Some(to_refused_take(refusal)),
+        Route::MethodNotAllowed(allow) => Some(to_wrong_method(allow)),
         Route::NotImplemented => Some(Response {
             status: Status::NotImplemented,
             body: br#"{"error":"method not implemented"}"#,
@@ -155,31 +162,47 @@ pub fn to_route(route: Route, is_draining: bool) -> Option<Response<'static>> {
     }
 }
 
-/// The last answer of a connection: to a request that broke the rules, a HEAD if `head_only`.
-pub fn to_refused(refusal: Refusal, head_only: bool, text: &mut Text) -> Response<'_> {
+fn to_refused_take(refusal: TakeRefusal) -> Response<'static> {
+    let body: &[u8] = match refusal {
+        TakeRefusal::Method(allow) => return to_wrong_method(allow),
+        TakeRefusal::Prefetch => br#"{"error":"prefetch: nothing was taken"}"#,
+        TakeRefusal::Origin => OTHER_ORIGIN,
+    };
+    Response { status: Status::Forbidden, body, ..PLAIN }
+}
+
+fn to_wrong_method(allow: Allow) -> Response<'static> {
+    Response {
+        status: Status::MethodNotAllowed,
+        body: br#"{"error":"method not allowed"}"#,
+        allow: Some(allow),
+        ..PLAIN
+    }
+}
+
+/// The last answer of a connection: to a request that broke the rules.
+pub fn to_refused(refusal: Refusal, text: &mut Text) -> Response<'_> {
     write_error(refusal.reason(), text);
     Response {
         status: refusal.status(),
         body: text.bytes(),
         persistence: Persistence::Close,
-        head_only,
         ..PLAIN
     }
 }
 
 /// The only answer of a connection past `--max-clients`, of which `bytes` were read: perhaps none.
-pub fn to_turned_away(bytes: &[u8]) -> Response<'static> {
-    Response { head_only: http::is_head(bytes), ..TOO_MANY_CLIENTS }
+/// `fields` are more of them, as in [`Response::fields`].
+pub fn to_turned_away<'a>(bytes: &[u8], fields: &'a [u8]) -> Response<'a> {
+    Response { fields, head_only: http::is_head(bytes), ..TOO_MANY_CLIENTS }
 }
 
-/// The last answer of a connection whose request, a HEAD if `head_only`, did not arrive whole in
-/// time.
-pub fn to_request_timeout(head_only: bool) -> Response<'static> {
+/// The last answer of a connection whose request did not arrive whole in time.
+pub fn to_request_timeout() -> Response<'static> {
     Response {
         status: Status::RequestTimeout,
         body: br#"{"error":"request timeout"}"#,
         persistence: Persistence::Close,
-        head_only,
         ..PLAIN
     }
 }
@@ -200,13 +223,24 @@ const DRAINING: Response<'static> = Response {
     ..PLAIN
 };
 
+const OTHER_ORIGIN: &[u8] = b"{\"error\":\"sent by a page of another origin: nothing was taken; \
+    see --allow-origin\"}";
+/// The answer of `/livez` when a reactor no longer turns.
+pub const STALLED: Response<'static> = Response {
+    status: Status::ServiceUnavailable,
+    body: br#"{"error":"reactor stalled"}"#,
+    ..PLAIN
+};
+
 const READY: &str = r#"{"status":"ready"}"#;
 
-const PLAIN: Response<'static> = Response {
+pub(super) const PLAIN: Response<'static> = Response {
     status: Status::Ok,
     body: b"",
+    content_type: ContentType::Json,
     allow: None,
     retry_after_s: None,
+    fields: b"",
     persistence: Persistence::KeepAlive,
     head_only: false,
 };
@@ -216,12 +250,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_who_is_turned_away_gets_a_body_unless_it_has_sent_the_start_of_a_head() {
+    fn too_many_clients_has_a_body_unless_the_request_is_a_head_request() {
         for bytes in [&b""[..], b"\r\n", b"HEAD", b"GET / HTTP/1.1\r\n", &[0; 1_024]] {
-            assert!(!to_turned_away(bytes).head_only, "{}", bytes.escape_ascii());
+            assert!(!to_turned_away(bytes, b"").head_only, "{}", bytes.escape_ascii());
         }
         for bytes in [&b"HEAD "[..], b"\r\nHEAD / HTTP/1.1\r\n", b"HEAD / HTTP/1.1\r\n\0\0"] {
-            let answer = to_turned_away(bytes);
+            let answer = to_turned_away(bytes, b"");
             assert!(answer.head_only, "{}", bytes.escape_ascii());
             assert_eq!(
                 (answer.status, answer.body),

@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use super::allowed::NAME_ALLOWED;
 use super::command_table::StoreVerb;
 use super::counter_spec::{CounterSpec, is_counter_name};
-use super::flags::{self, Flag, NAME_ALLOWED};
+use super::flags::{self, Flag};
 use super::setting::{Sources, listen, store_timeout};
 use super::store_choice::StoreChoice;
 use super::store_url::StoreUrl;

@@ -3,16 +3,16 @@
 //!
 //! Knows nothing of arguments, nor of what a value becomes.
 
-use std::fmt;
-
-use super::value::{Span, integer};
+use super::allowed::Allowed;
+use super::value::Span;
 use crate::limits::{self, LIMIT_MAX, STORE_TIMEOUT_MS_MAX, STORE_TIMEOUT_MS_MIN};
 
 /// A flag, and the variable that stands in for it.
 pub(super) struct Flag {
     /// Without its two dashes.
     pub(super) name: &'static str,
-    /// `None` where a variable would change a counter without anybody's asking.
+    /// `None` for the flags of the commands: a variable would change a counter without anybody's
+    /// asking.
     pub(super) variable: Option<&'static str>,
     /// Empty for a flag without a value.
     pub(super) metavariable: &'static str,
@@ -35,26 +35,6 @@ pub(super) enum DefaultValue {
     Cores,
 }
 
-/// What a value may be; shown in words.
-pub(super) enum Allowed {
-    /// An integer from the first to the second.
-    Range(u64, u64),
-    /// One of a few numbers.
-    OneOf(&'static [u16]),
-    /// A time span from the first to the second. A bare number counts milliseconds, as in
-    /// headcount 0.1.
-    SpanOrMs(Span, Span),
-    /// A counter with or without its limit.
-    Counter,
-    /// A form that `config` knows, in words.
-    Form(&'static str),
-    /// There is no value: the flag is there or not.
-    Nothing,
-}
-
-/// What a counter's name may be, in words.
-pub(super) const NAME_ALLOWED: &str = "1 to 64 of A-Z a-z 0-9 . _ -, not . or ..";
-
 /// A setting of one value: the base of the table's rows.
 const SETTING: Flag = Flag {
     name: "",
@@ -73,6 +53,24 @@ pub(super) static LISTEN: Flag = Flag {
     default: DefaultValue::Text("127.0.0.1:8080"),
     allowed: Allowed::Form("IP:port or [IPv6]:port"),
     help: "where HTTP is answered; port 0 is any free port",
+    ..SETTING
+};
+
+pub(super) static ADMIN_LISTEN: Flag = Flag {
+    name: "admin-listen",
+    variable: Some("HEADCOUNT_ADMIN_LISTEN"),
+    metavariable: "ADDR",
+    allowed: Allowed::Form("IP:port or [IPv6]:port"),
+    help: "where metrics and the live page are; off unless given",
+    ..SETTING
+};
+
+pub(super) static ADMIN_TOKEN_FILE: Flag = Flag {
+    name: "admin-token-file",
+    variable: Some("HEADCOUNT_ADMIN_TOKEN_FILE"),
+    metavariable: "FILE",
+    allowed: Allowed::Form("the path of a file with a token of 16 bytes or more in it"),
+    help: "lets who knows the token in this file change counters at --admin-listen",
     ..SETTING
 };
 
@@ -130,6 +128,29 @@ pub(super) static CREATE: Flag = Flag {
     ..SETTING
 };
 
+pub(super) static TAKE_METHODS: Flag = Flag {
+    name: "take-methods",
+    variable: Some("HEADCOUNT_TAKE_METHODS"),
+    metavariable: "LIST",
+    default: DefaultValue::Text("GET,POST"),
+    allowed: Allowed::Form("GET,POST or one of them"),
+    help: "the methods that take a number; a GET is repeated by browsers",
+    ..SETTING
+};
+
+pub(super) static ALLOW_ORIGIN: Flag = Flag {
+    name: "allow-origin",
+    variable: Some("HEADCOUNT_ALLOW_ORIGIN"),
+    metavariable: "ORIGIN",
+    allowed: Allowed::Form(
+        "* or an origin as browsers write it, in small letters, without a path or a last slash, \
+         such as https://shop.example or http://localhost:3000",
+    ),
+    is_repeatable: true,
+    help: "pages of this origin may take numbers too (CORS); repeat it for more; * is all",
+    ..SETTING
+};
+
 pub(super) static THREADS: Flag = Flag {
     name: "threads",
     variable: Some("HEADCOUNT_THREADS"),
@@ -171,22 +192,43 @@ pub(super) static MAX_CLIENTS: Flag = Flag {
     ..SETTING
 };
 
+pub(super) static DRAIN_DELAY: Flag = Flag {
+    name: "drain-delay",
+    variable: Some("HEADCOUNT_DRAIN_DELAY"),
+    metavariable: "TIME",
+    default: DefaultValue::Span(Span::from_ms(0)),
+    allowed: Allowed::SpanUpTo(Span::from_ms(limits::DRAIN_DELAY_MS_MAX)),
+    help: "how long it still serves, unready, when it is told to stop",
+    ..SETTING
+};
+
+pub(super) static AUDIT: Flag = Flag {
+    variable: Some("HEADCOUNT_AUDIT"),
+    ..switch("audit", "logs with each number who took it: personal data")
+};
+
 pub(super) static YES: Flag = switch("yes", "does not ask whether it is meant");
 pub(super) static JSON: Flag = switch("json", "prints one JSON object a counter");
 pub(super) static READY: Flag = switch("ready", "asks /readyz instead of /livez");
 
 /// Every flag that has a name of its own; see [`NEW_LIMIT`].
-static FLAGS: [&Flag; 14] = [
+static FLAGS: [&Flag; 20] = [
     &LISTEN,
+    &ADMIN_LISTEN,
+    &ADMIN_TOKEN_FILE,
     &STORE,
     &STORE_URL_FILE,
     &COUNTER,
     &LIMIT,
     &CREATE,
+    &TAKE_METHODS,
+    &ALLOW_ORIGIN,
     &HALTED_STATUS,
     &STORE_TIMEOUT,
     &THREADS,
     &MAX_CLIENTS,
+    &DRAIN_DELAY,
+    &AUDIT,
     &TAKEN,
     &YES,
     &JSON,
@@ -228,45 +270,6 @@ impl Flag {
     }
 }
 
-impl Allowed {
-    /// The number that `text` is, if it is allowed.
-    pub(super) fn number(&self, text: &str) -> Option<u64> {
-        integer(text).filter(|&number| match self {
-            Allowed::Range(min, max) => (*min..=*max).contains(&number),
-            Allowed::OneOf(numbers) => numbers.iter().any(|&one| u64::from(one) == number),
-            _ => false,
-        })
-    }
-
-    /// The time span that `text` is, if it is allowed.
-    pub(super) fn span(&self, text: &str) -> Option<Span> {
-        let Allowed::SpanOrMs(min, max) = self else { return None };
-        let span = integer(text).map(Span::from_ms).or_else(|| Span::parse(text));
-        span.filter(|span| (min..=max).contains(&span))
-    }
-}
-
-impl fmt::Display for Allowed {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Allowed::Range(min, max) => write!(formatter, "an integer from {min} to {max}"),
-            Allowed::OneOf(numbers) => {
-                let words: Vec<String> = numbers.iter().map(u16::to_string).collect();
-                write!(formatter, "one of {}", words.join(", "))
-            }
-            Allowed::SpanOrMs(min, max) => {
-                write!(formatter, "a duration from {min} to {max}, such as 500ms or 5s")
-            }
-            Allowed::Counter => {
-                let limit = "LIMIT an integer from 0 to";
-                write!(formatter, "NAME or NAME=LIMIT; NAME {NAME_ALLOWED}; {limit} {LIMIT_MAX}")
-            }
-            Allowed::Form(words) => formatter.write_str(words),
-            Allowed::Nothing => formatter.write_str("no value"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -287,7 +290,9 @@ mod tests {
             let Some(default) = flag.default_text(1_000) else { continue };
             let is_allowed = match &flag.allowed {
                 Allowed::Range(..) | Allowed::OneOf(_) => flag.allowed.number(&default).is_some(),
-                Allowed::SpanOrMs(..) => flag.allowed.span(&default).is_some(),
+                Allowed::SpanOrMs(..) | Allowed::SpanUpTo(_) => {
+                    flag.allowed.span(&default).is_some()
+                }
                 Allowed::Counter => CounterSpec::parse(&default, 0).is_some(),
                 Allowed::Form(_) => true,
                 Allowed::Nothing => false,

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use super::allowed::Allowed;
 use super::arguments::{HELP, VERSION};
 use super::command_table::{COMMANDS, CommandSpec, Verb};
-use super::flags::{Allowed, Flag};
+use super::flags::Flag;
 use super::store_url;
 
 /// The text of `--version`.
@@ -114,7 +115,8 @@ Environment:
   and one that is no setting is an error.
 ";
 
-const LOG: &str = "  HEADCOUNT_COUNTER is a list with commas: HEADCOUNT_COUNTER=shoes=100,hats=20
+const LOG: &str = "  HEADCOUNT_COUNTER is a list with commas: HEADCOUNT_COUNTER=shoes=100,hats=20,
+  and so is HEADCOUNT_ALLOW_ORIGIN
   RUST_LOG says what is logged: error, warn, info (the default), debug, trace
   or off, or one of them for a module: RUST_LOG=warn,headcount::net=debug
 ";

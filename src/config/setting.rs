@@ -62,6 +62,15 @@ impl Sources {
         self.given.flags.iter().any(|(name, _)| *name == flag.name)
     }
 
+    /// Whether a flag without a value is there, or its variable says so.
+    pub(super) fn is_on(&self, flag: &'static Flag) -> Result<bool, ConfigError> {
+        match self.find(flag)? {
+            None => Ok(false),
+            Some(setting) if setting.source == Source::Argument => Ok(true),
+            Some(setting) => setting.text.parse().map_err(|_| setting.invalid()),
+        }
+    }
+
     fn find_all(&self, flag: &'static Flag) -> Result<Vec<Setting>, ConfigError> {
         let arguments = self.given.flags.iter().filter(|(name, _)| *name == flag.name);
         let arguments = arguments.map(|(_, value)| Setting::new(flag, Source::Argument, value));

@@ -9,7 +9,7 @@ use super::flags::{STORE, STORE_URL_FILE};
 use super::setting::{Setting, Source, Sources};
 use super::store_url::StoreUrl;
 use super::value::{ConfigError, quoted};
-use crate::limits::STORE_URL_FILE_BYTES_MAX;
+use crate::limits::CONFIG_FILE_BYTES_MAX;
 
 /// A store, and whether other users of the machine can see its password.
 pub(super) struct StoreChoice {
@@ -50,8 +50,8 @@ impl StoreChoice {
         let path = quoted(setting.text());
         let bytes = read_file(Path::new(setting.text()))
             .map_err(|error| setting.refusal(format!("cannot read {path}: {error}")))?;
-        if bytes.len() > STORE_URL_FILE_BYTES_MAX {
-            let reason = format!("{path} has more than {STORE_URL_FILE_BYTES_MAX} bytes");
+        if bytes.len() > CONFIG_FILE_BYTES_MAX {
+            let reason = format!("{path} has more than {CONFIG_FILE_BYTES_MAX} bytes");
             return Err(setting.refusal(reason));
         }
         let text = String::from_utf8(bytes)

@@ -2,6 +2,7 @@
 
 mod commands;
 mod counters;
+mod origins;
 mod stores;
 mod variables;
 
@@ -45,15 +46,20 @@ fn counter(name: &str, limit: u64) -> CounterSpec {
 
 fn defaults() -> Config {
     Config {
+        admin: None,
         listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
         store: StoreUrl::Memory,
         has_password_on_command_line: false,
         counters: vec![counter("default", 100)],
         create: CreatePolicy::Missing,
+        take_methods: TakeMethods { get: true, post: true },
+        allow_origins: Vec::new(),
         halted_status: 200,
         store_timeout: Duration::from_millis(500),
         threads: CORES,
         clients_max: 16_384,
+        drain_delay: Duration::ZERO,
+        is_audited: false,
     }
 }
 
@@ -90,6 +96,13 @@ fn a_flag_and_its_variable_take_the_same_values() {
         ("--counter", "shoes=7", |config| config.counters = vec![counter("shoes", 7)]),
         ("--create", "missing", |config| config.create = CreatePolicy::Missing),
         ("--create", "never", |config| config.create = CreatePolicy::Never),
+        ("--take-methods", "POST,GET", |_| ()),
+        ("--take-methods", "GET", |config| config.take_methods.post = false),
+        ("--take-methods", "POST", |config| config.take_methods.get = false),
+        ("--allow-origin", "*", |config| config.allow_origins = vec!["*".to_owned()]),
+        ("--allow-origin", "https://a:1", |config| {
+            config.allow_origins = vec!["https://a:1".to_owned()];
+        }),
         ("--threads", "1", |config| config.threads = 1),
         ("--threads", "256", |config| config.threads = 256),
         ("--halted-status", "200", |config| config.halted_status = 200),
@@ -102,6 +115,9 @@ fn a_flag_and_its_variable_take_the_same_values() {
         ("--store-timeout", "5s", |config| config.store_timeout = Duration::from_secs(5)),
         ("--store-timeout", "1m", |config| config.store_timeout = Duration::from_secs(60)),
         ("--store-timeout", "60000", |config| config.store_timeout = Duration::from_secs(60)),
+        ("--drain-delay", "0", |config| config.drain_delay = Duration::ZERO),
+        ("--drain-delay", "500ms", |config| config.drain_delay = Duration::from_millis(500)),
+        ("--drain-delay", "10m", |config| config.drain_delay = Duration::from_secs(600)),
         ("--max-clients", "1", |config| config.clients_max = 1),
         ("--max-clients", "1000000", |config| config.clients_max = 1_000_000),
     ];
@@ -140,6 +156,8 @@ fn a_wrong_value_says_what_is_expected() {
         LIMIT an integer from 0 to 9007199254740991";
     let status = "one of 200, 403, 409, 410, 429";
     let timeout = "a duration from 10ms to 60s, such as 500ms or 5s";
+    let origin = "* or an origin as browsers write it, in small letters, without a path or a last \
+        slash, such as https://shop.example or http://localhost:3000";
     let hidden = "(not shown: it may hold a password)";
     let long = "a".repeat(65);
     let cut = format!("\"{}\"...", "a".repeat(40));
@@ -169,6 +187,11 @@ fn a_wrong_value_says_what_is_expected() {
         ("--counter", &long, &cut, counter),
         ("--create", "always", "\"always\"", "missing or never"),
         ("--create", "Never", "\"Never\"", "missing or never"),
+        ("--take-methods", "GET;POST", "\"GET;POST\"", "GET,POST or one of them"),
+        ("--take-methods", "HEAD", "\"HEAD\"", "GET,POST or one of them"),
+        ("--allow-origin", "shop.example", "\"shop.example\"", origin),
+        ("--allow-origin", "null", "\"null\"", origin),
+        ("--allow-origin", "https://shop.example/", hidden, origin),
         ("--threads", "0", "\"0\"", "an integer from 1 to 256"),
         ("--threads", "257", "\"257\"", "an integer from 1 to 256"),
         ("--halted-status", "201", "\"201\"", status),

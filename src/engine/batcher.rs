@@ -26,6 +26,8 @@ pub enum Op {
     Take,
     /// A look at the count, which takes nothing.
     Peek,
+    /// The same for a report, for which what is cached is not enough.
+    Refresh,
 }
 
 /// One request that waits for the store.
@@ -35,6 +37,8 @@ pub struct Waiter {
     pub token: Token,
     /// What it wants.
     pub op: Op,
+    /// When it was parsed.
+    pub since: Instant,
     /// When it is answered 503 if the store has not spoken.
     pub deadline: Instant,
 }
@@ -79,14 +83,14 @@ impl Batcher {
     }
 
     /// Makes one batch of all who wait, up to the batch's bound, and returns how many numbers to
-    /// ask for (0 if they only look); `None` if nobody waits. Those who are no longer `present`
-    /// are dropped, so that nothing is taken for them.
-    pub fn take_batch(&mut self, present: impl Fn(Token) -> bool) -> Option<u64> {
+    /// ask for (0 if they only look); `None` if nobody waits. Clients who are no longer
+    /// present are dropped, so that nothing is taken for them.
+    pub fn take_batch(&mut self, is_present: impl Fn(Token) -> bool) -> Option<u64> {
         let (mut size, mut numbers) = (0, 0);
         while size < BATCH_MAX
             && let Some(waiter) = self.waiting.pop_front()
         {
-            if present(waiter.token) {
+            if is_present(waiter.token) {
                 size += 1;
                 numbers += u64::from(waiter.op == Op::Take);
                 self.sent.push_back(waiter);
@@ -209,7 +213,7 @@ mod tests {
         fn push(&mut self, slot: u32, op: Op, deadline_ms: u64) {
             let token = Token { slot, generation: 0 };
             let deadline = self.at(deadline_ms);
-            self.batcher.push(Waiter { token, op, deadline });
+            self.batcher.push(Waiter { token, op, since: self.start, deadline });
         }
 
         fn numbers(&mut self, slots: std::ops::Range<u32>) {

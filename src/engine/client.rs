@@ -15,17 +15,22 @@
 
 mod answers;
 mod close_reason;
+mod peer;
 mod request_reader;
 mod timer;
 mod turn;
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::api::body::{self, Text};
-use crate::http::{self, Persistence, Refusal};
+use crate::api::audit::Audit;
+use crate::api::body;
+use crate::api::route::{Listener, Route, RouteRules};
+use crate::http::{self, Persistence};
 use crate::limits::{DISCARDED_BYTES_MAX, HEAD_BYTES_MAX, OUTBOUND_BYTES_MAX, PIPELINED_MAX};
 use crate::send_buffer::SendBuffer;
 pub use close_reason::CloseReason;
+pub use peer::Peer;
 pub use request_reader::Awaited;
 use request_reader::{Progress, Reader, RequestKind};
 use timer::{Timer, WaitingFor};
@@ -34,16 +39,23 @@ pub use turn::Turn;
 /// One HTTP connection.
 #[derive(Debug)]
 pub struct Client {
+    peer: Peer,
     reader: Reader,
     inbound: Vec<u8>,
     send_buffer: SendBuffer,
     awaiting: usize,
     /// What the awaited requests want; of no meaning while `awaiting == 0`.
     awaited: RequestKind,
+    /// Who sent the awaited takes, in their order; empty where that is not kept.
+    audits: VecDeque<Box<Audit>>,
+    /// Who sent the take that was answered last.
+    answered: Option<Box<Audit>>,
     /// Why no further request is read, if so; what is awaited is still answered.
     closing: Option<CloseReason>,
     /// The client sends no more (its FIN was read).
     ended: bool,
+    /// The last read has not emptied the socket.
+    is_unread: bool,
     /// Bytes after the last request that were read past.
     discarded_bytes: usize,
     /// The last answer is sent and the sending half is shut down.
@@ -53,15 +65,19 @@ pub struct Client {
 
 impl Client {
     /// A connection that was just accepted.
-    pub fn new(now: Instant) -> Client {
+    pub fn new(peer: Peer, now: Instant) -> Client {
         Client {
+            peer,
             reader: Reader::default(),
             inbound: Vec::new(),
             send_buffer: SendBuffer::default(),
             awaiting: 0,
             awaited: RequestKind::NOTHING,
+            audits: VecDeque::new(),
+            answered: None,
             closing: None,
             ended: false,
+            is_unread: false,
             discarded_bytes: 0,
             lingering: false,
             timer: Timer::new(now),
@@ -72,6 +88,9 @@ impl Client {
     /// requests now wait, all for the same [`Client::awaited`].
     pub fn receive(&mut self, bytes: &[u8], turn: &Turn) -> usize {
         let awaiting_before = self.awaiting;
+        if self.closing == Some(CloseReason::Idle) && !bytes.is_empty() {
+            self.closing = None; // Just before the end of its time: it is a request like any other.
+        }
         if self.inbound.is_empty() {
             let consumed = self.advance(bytes, turn);
             self.inbound.extend_from_slice(&bytes[consumed..]);
@@ -91,9 +110,19 @@ impl Client {
         self.ended = true;
     }
 
+    /// Whether the socket has more to read behind the bytes that are handed in next.
+    pub fn set_unread(&mut self, is_unread: bool) {
+        self.is_unread = is_unread;
+    }
+
     /// Whether more bytes have room: not while requests that must wait fill the buffer.
     pub fn wants_input(&self) -> bool {
         !self.ended && self.inbound.len() <= HEAD_BYTES_MAX
+    }
+
+    /// Who is at its other end.
+    pub fn peer(&self) -> Peer {
+        self.peer
     }
 
     /// The bytes to send.
@@ -118,8 +147,8 @@ impl Client {
     /// with unread bytes resets it, and the reset may destroy the answer (RFC 9112, section 9.6).
     /// `is_readable`: there may be bytes in the socket.
     pub fn lingers(&self, is_readable: bool) -> bool {
-        let cut_short =
-            matches!(self.closing, Some(CloseReason::Refused(_) | CloseReason::RequestTimeout));
+        use CloseReason::{Draining, Refused, RequestTimeout};
+        let cut_short = matches!(self.closing, Some(Refused(_) | RequestTimeout | Draining));
         let has_more = cut_short || self.discarded_bytes > 0 || is_readable;
         !self.ended && has_more && self.discarded_bytes <= DISCARDED_BYTES_MAX
     }
@@ -133,13 +162,6 @@ impl Client {
     /// Whether bytes are held back that may go on when the answers before them are sent.
     pub fn holds_back(&self) -> bool {
         !self.inbound.is_empty()
-    }
-
-    /// The process is stopping: a client between two requests is not waited for.
-    pub fn drain(&mut self) {
-        if self.waiting_for() == WaitingFor::Request {
-            self.closing = Some(CloseReason::Draining);
-        }
     }
 
     /// Starts the clock of what the connection waits for, if that is new.
@@ -156,7 +178,7 @@ impl Client {
     /// Ends the connection if its own time is up, and says whether it was. What waits for the
     /// store has its deadline in the batcher. One that idles gives the memory of its answers back.
     pub fn expire(&mut self, turn: &Turn) -> bool {
-        let Some(waiting_for) = self.timer.overdue(turn.now) else {
+        let Some(waiting_for) = self.timer.overdue(turn) else {
             if self.timer.is_idle(turn.now) {
                 self.send_buffer.give_back();
             }
@@ -166,8 +188,9 @@ impl Client {
             WaitingFor::Request => self.closing = Some(CloseReason::Idle),
             WaitingFor::Head | WaitingFor::Body => {
                 self.closing = Some(CloseReason::RequestTimeout);
-                let head_only = self.reader.is_head(&self.inbound);
-                body::to_request_timeout(head_only).write(&turn.date, self.send_buffer.writer());
+                let inbound = std::mem::take(&mut self.inbound);
+                self.write_last(body::to_request_timeout(), &inbound, turn);
+                self.inbound = inbound;
             }
             WaitingFor::Reader => {
                 self.closing = Some(CloseReason::SendTimeout);
@@ -196,11 +219,11 @@ impl Client {
             self.discarded_bytes += bytes.len();
             return Some(bytes.len());
         }
-        if self.is_full(turn) {
+        if self.is_full() {
             return None;
         }
         let awaited = (self.awaiting > 0).then_some(self.awaited);
-        match self.reader.read(bytes, awaited, turn.counters.names()) {
+        match self.reader.read(bytes, awaited, self.rules(turn)) {
             Ok(Progress::More | Progress::Held) => None,
             Ok(Progress::Body { consumed, expects_continue }) => {
                 if expects_continue && bytes.len() == consumed {
@@ -209,38 +232,42 @@ impl Client {
                 Some(consumed)
             }
             Ok(Progress::Request { consumed, kind }) => {
-                self.act(kind, turn);
+                self.act(kind, answers::has_request(&bytes[consumed..]), turn);
                 Some(consumed)
             }
             Err(refusal) => self.refuse(refusal, bytes, turn),
         }
     }
 
-    /// A refused request, of which `bytes` were left, is the last. It is answered after all before.
-    fn refuse(&mut self, refusal: Refusal, bytes: &[u8], turn: &Turn) -> Option<usize> {
-        if self.awaiting > 0 {
-            return None;
+    fn rules<'a>(&self, turn: &'a Turn) -> RouteRules<'a> {
+        RouteRules {
+            listener: self.peer.listener,
+            counters: turn.counters.names(),
+            admin: &turn.settings.admin_rules,
+            take_policy: &turn.settings.take_policy,
+            is_audited: turn.settings.is_audited,
         }
-        let (head_only, text) = (self.reader.is_head(bytes), &mut Text::new());
-        body::to_refused(refusal, head_only, text).write(&turn.date, self.send_buffer.writer());
-        self.closing = Some(CloseReason::Refused(refusal));
-        Some(0)
     }
 
-    /// A request is whole.
-    fn act(&mut self, kind: RequestKind, turn: &Turn) {
+    /// A request is whole; `has_more`: bytes came behind it.
+    fn act(&mut self, kind: RequestKind, has_more: bool, turn: &Turn) {
         self.timer.request_came();
-        if let Some(response) = body::to_route(kind.route, turn.draining) {
-            self.respond(response, kind, turn);
-        } else {
-            self.awaited = kind;
-            self.awaiting += 1;
+        let is_for_store = matches!(kind.route, Route::Counter(..));
+        if !is_for_store && let Some(response) = answers::at_once(kind.route, turn) {
+            return self.respond_cold(response, kind, has_more, turn);
+        }
+        self.awaited = kind;
+        self.awaiting += 1;
+        if let Some(audit) = self.reader.take_audit() {
+            self.audits.push_back(audit);
         }
     }
 
     /// Whether the next request must wait whatever it is: back-pressure, or the last one is here.
-    fn is_full(&self, turn: &Turn) -> bool {
-        let last = turn.draining || self.awaited.persistence == Persistence::Close;
+    /// An answer of the admin listener may be long, so there they come one by one.
+    fn is_full(&self) -> bool {
+        let last =
+            self.awaited.persistence == Persistence::Close || self.peer.listener == Listener::Admin;
         self.awaiting >= PIPELINED_MAX
             || self.send_buffer.unsent().len() >= OUTBOUND_BYTES_MAX
             || (self.awaiting > 0 && last)

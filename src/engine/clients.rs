@@ -2,14 +2,12 @@
 //!
 //! Invariant: a token whose client has left finds nobody, whoever has the slot now.
 
-use std::sync::Arc;
-use std::time::{Instant, SystemTime};
-
 use slab::Slab;
 
+use crate::api::audit::Audit;
 use crate::api::body::Outcome;
-use crate::engine::client::{Client, Turn};
-use crate::http::{Date, Status};
+use crate::engine::client::{Client, Peer, Turn};
+use crate::http::Response;
 use crate::store::counters::Counters;
 use crate::token::Token;
 
@@ -31,20 +29,24 @@ struct Slot {
 }
 
 impl Clients {
-    /// Nobody yet. `halted_status` is the status of a take past the limit.
-    pub fn new(halted_status: Status, counters: Arc<Counters>, now: Instant) -> Clients {
-        let date = Date::at(SystemTime::UNIX_EPOCH);
-        Clients {
-            slots: Slab::new(),
-            generation: 0,
-            touched: Vec::new(),
-            turn: Turn { now, date, halted_status, counters, draining: false },
-        }
+    /// Nobody yet. `turn` is what they share in the first wake.
+    pub fn new(turn: Turn) -> Clients {
+        Clients { slots: Slab::new(), generation: 0, touched: Vec::new(), turn }
     }
 
     /// What they share in this wake.
-    pub fn turn(&mut self) -> &mut Turn {
+    pub fn turn(&self) -> &Turn {
+        &self.turn
+    }
+
+    /// The same, to change it.
+    pub fn turn_mut(&mut self) -> &mut Turn {
         &mut self.turn
+    }
+
+    /// The counters that are served to them.
+    pub fn counters(&self) -> &Counters {
+        &self.turn.counters
     }
 
     /// How many there are.
@@ -58,14 +60,14 @@ impl Clients {
     }
 
     /// Adds a client and returns its token.
-    pub fn insert(&mut self) -> Token {
+    pub fn insert(&mut self, peer: Peer) -> Token {
         self.generation = self.generation.wrapping_add(1);
         let entry = self.slots.vacant_entry();
         let token = Token {
             slot: u32::try_from(entry.key()).expect("--max-clients is far below 2^32"),
             generation: self.generation,
         };
-        entry.insert(Slot { token, touched: false, client: Client::new(self.turn.now) });
+        entry.insert(Slot { token, touched: false, client: Client::new(peer, self.turn.now) });
         token
     }
 
@@ -77,11 +79,6 @@ impl Clients {
     /// Whether the client is still here.
     pub fn contains(&self, token: Token) -> bool {
         self.slots.get(token.slot as usize).is_some_and(|slot| slot.token == token)
-    }
-
-    /// Who has a slot now.
-    pub fn token_at(&self, slot: usize) -> Option<Token> {
-        self.slots.get(slot).map(|slot| slot.token)
     }
 
     /// The client, to look at or to flush.
@@ -113,12 +110,23 @@ impl Clients {
         is_here
     }
 
-    /// Tells a client that the process is ready; `false` if the client has left.
-    pub fn answer_ready(&mut self, token: Token, text: &str) -> bool {
+    /// Whether it is kept who takes.
+    pub fn is_audited(&self) -> bool {
+        self.turn.settings.is_audited
+    }
+
+    /// Who got the number that was handed out last to a client, if that is kept.
+    pub fn take_answered(&mut self, token: Token) -> Option<(Peer, Box<Audit>)> {
+        let client = self.get(token)?;
+        Some((client.peer(), client.take_answered()?))
+    }
+
+    /// Gives the oldest awaited request of a client this answer; `false` if the client has left.
+    pub fn answer_with(&mut self, token: Token, response: Response<'_>) -> bool {
         let touched = self.touch(token);
         let is_here = touched.is_some();
         if let Some((client, turn)) = touched {
-            client.answer_ready(text, turn);
+            client.answer_with(response, turn);
         }
         is_here
     }
@@ -148,19 +156,22 @@ impl Clients {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+    use crate::engine::settings::Settings;
 
     fn clients() -> Clients {
         let counters = Counters::new([("default", 9)].into_iter(), true);
-        Clients::new(Status::Ok, Arc::new(counters), Instant::now())
+        Clients::new(Turn::alone(Settings::default(), counters, Instant::now()))
     }
 
     #[test]
     fn a_token_of_one_who_left_never_finds_the_next_owner_of_the_slot() {
         let mut clients = clients();
-        let old = clients.insert();
+        let old = clients.insert(Peer::default());
         clients.remove(old);
-        let new = clients.insert();
+        let new = clients.insert(Peer::default());
         assert_eq!(old.slot, new.slot);
         assert!(clients.touch(old).is_none());
         assert!(!clients.answer(old, Outcome::Number(1)));
@@ -171,7 +182,7 @@ mod tests {
     #[test]
     fn a_client_is_in_the_touched_list_once() {
         let mut clients = clients();
-        let token = clients.insert();
+        let token = clients.insert(Peer::default());
         clients.touch(token);
         clients.touch_those(|_, _| true);
         let mut touched = Vec::new();

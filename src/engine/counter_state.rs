@@ -22,6 +22,8 @@ pub struct CounterState {
     pub unclaimed: Unclaimed,
     /// Whether its last number is taken.
     pub halt_cache: HaltCache,
+    /// Somebody waits for what the store holds now: what is cached is no answer.
+    pub wants_fresh: bool,
     /// It is in the engine's list of counters with waiters.
     pub is_active: bool,
 }
@@ -34,6 +36,7 @@ impl CounterState {
             batcher: Batcher::default(),
             unclaimed: Unclaimed::default(),
             halt_cache: HaltCache::default(),
+            wants_fresh: false,
             is_active: false,
         }
     }
@@ -51,7 +54,8 @@ impl CounterState {
     /// The answer to the next batch, if the store need not be asked: while there are unclaimed
     /// numbers within the limit it may say that they are no more to be handed out.
     pub fn cached_halt(&self, now: Instant) -> Option<Grant> {
-        let halt = self.halt_cache.get(now).filter(|_| self.batcher.in_flight() == 0)?;
+        let is_idle = self.batcher.in_flight() == 0 && !self.wants_fresh;
+        let halt = self.halt_cache.get(now).filter(|_| is_idle)?;
         let is_answer = self.unclaimed.first().is_none_or(|least| least > halt.limit);
         // A halt of an epoch that has ended answers nobody: it would be asked for without end.
         (is_answer && halt.epoch >= self.unclaimed.epoch()).then_some(halt)

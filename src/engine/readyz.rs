@@ -39,7 +39,7 @@ impl Engine {
         let text = body::ready_text(&refused);
         for waiter in self.write_checks.take() {
             match result {
-                Ok(()) => self.clients.answer_ready(waiter.token, &text),
+                Ok(()) => self.clients.answer_with(waiter.token, body::to_ready(&text)),
                 Err(error) => self.clients.answer(waiter.token, Outcome::Failed(error)),
             };
         }

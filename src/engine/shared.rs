@@ -2,15 +2,20 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use crate::metrics::Registry;
+
 /// What the reactors of a process share beside the store.
 #[derive(Debug)]
 pub struct Shared {
-    /// Set once: stop accepting, finish what is in flight.
+    /// Set once: the process was told to stop. Each reactor counts the drain delay from when it
+    /// sees this.
     pub draining: AtomicBool,
     /// Clients now, of all reactors, for `--max-clients`.
     pub clients: AtomicUsize,
     /// By the counters' ids: the halt that was logged.
     pub logged_halts: Vec<LoggedHalt>,
+    /// What each reactor counts.
+    pub metrics: Registry,
 }
 
 /// The halt of a counter that was logged last: a reset or a raised limit has one of its own.
@@ -46,6 +51,11 @@ impl Shared {
     pub fn new(counters: usize) -> Shared {
         let never = |_| LoggedHalt { epoch: AtomicU64::new(NEVER), limit: AtomicU64::new(NEVER) };
         let logged_halts = (0..counters).map(never).collect();
-        Shared { draining: AtomicBool::new(false), clients: AtomicUsize::new(0), logged_halts }
+        Shared {
+            draining: AtomicBool::new(false),
+            clients: AtomicUsize::new(0),
+            logged_halts,
+            metrics: Registry::default(),
+        }
     }
 }

@@ -4,27 +4,30 @@ use super::{Engine, earlier};
 use crate::limits::DRAIN_ANSWER_TIMEOUT;
 
 impl Engine {
-    /// The process is stopping: from now on each connection ends with its next answer, which comes
-    /// within [`DRAIN_ANSWER_TIMEOUT`], whatever the store does.
+    /// The process is going to stop: from now on it is not ready, and each connection ends with the
+    /// answer to what it has sent. Those who idle are left alone.
+    pub fn announce_end(&mut self) {
+        self.clients.turn_mut().draining = true;
+    }
+
+    /// Nobody new is coming: all who have asked are answered within [`DRAIN_ANSWER_TIMEOUT`],
+    /// whatever the store does, and those who idle are waited for no longer than a moment.
     pub fn drain(&mut self) {
-        let turn = self.clients.turn();
-        turn.draining = true;
+        self.announce_end();
+        let turn = self.clients.turn_mut();
         let answer_by = turn.now + DRAIN_ANSWER_TIMEOUT;
-        self.answer_by = Some(answer_by);
+        turn.answer_by = Some(answer_by);
         for counter in &self.active {
             self.counters[counter.index()].batcher.answer_by(answer_by);
         }
         self.write_checks.answer_by(answer_by);
         self.expire_at = earlier(self.expire_at, Some(answer_by));
-        self.clients.touch_those(|client, _| {
-            client.drain();
-            true
-        });
     }
 
-    /// Whether nobody is left to be answered, and no request to the store is without a reply.
+    /// Whether nobody is left to be answered, and no request to the store and no change is without
+    /// a reply.
     pub fn is_idle(&self) -> bool {
-        self.clients.is_empty() && !self.store.is_awaiting_reply()
+        self.clients.is_empty() && !self.store.is_awaiting_reply() && self.changes.is_empty()
     }
 
     /// The engine ends: logs which numbers nobody is left to take, and how many are in doubt.

@@ -1,13 +1,18 @@
 //! One wake after another, with a store in the process and with one that says what it is told to.
 
+mod away;
 mod halted;
 mod many;
 
+use std::time::Duration;
+
 use super::*;
 use crate::config::StoreUrl;
+use crate::engine::client::Peer;
 use crate::limits::DRAIN_ANSWER_TIMEOUT;
 use crate::store::connection::Connection;
 use crate::store::counters::Counters;
+use crate::store::error::StoreError;
 use crate::store::memory::Memory;
 use crate::store::redis::Redis;
 use crate::store::wire::Wire;
@@ -17,9 +22,8 @@ fn counters(limit: u64) -> Arc<Counters> {
 }
 
 fn engine() -> Engine {
-    let settings =
-        Settings { halted_status: Status::Ok, store_timeout: Duration::from_millis(500) };
-    let store = Store::Memory(Memory::new([9].into_iter()));
+    let settings = Settings { store_timeout: Duration::from_millis(500), ..Settings::default() };
+    let store = Store::Memory(Memory::new([9].into_iter(), 1));
     Engine::new(store, counters(9), settings, Arc::new(Shared::new(1)), Instant::now())
 }
 
@@ -32,7 +36,7 @@ fn touched(engine: &mut Engine) -> Vec<Token> {
 #[test]
 fn one_wake_takes_for_all_who_came_in_it() {
     let mut engine = engine();
-    let tokens = [engine.clients.insert(), engine.clients.insert()];
+    let tokens = [engine.clients.insert(Peer::default()), engine.clients.insert(Peer::default())];
     for token in tokens {
         engine.receive(token, b"GET / HTTP/1.0\r\n\r\n");
     }
@@ -47,7 +51,7 @@ fn one_wake_takes_for_all_who_came_in_it() {
 #[test]
 fn an_unfinished_head_is_left_alone_until_more_of_it_comes() {
     let mut engine = engine();
-    let token = engine.clients.insert();
+    let token = engine.clients.insert(Peer::default());
     engine.receive(token, b"GET / HTTP/1.1\r\nHost:");
     assert_eq!(touched(&mut engine), [token]);
     engine.finish_turn();
@@ -57,7 +61,7 @@ fn an_unfinished_head_is_left_alone_until_more_of_it_comes() {
 #[test]
 fn what_was_held_back_goes_on_when_the_answers_before_it_are_sent() {
     let mut engine = engine();
-    let token = engine.clients.insert();
+    let token = engine.clients.insert(Peer::default());
     let requests = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /nowhere HTTP/1.0\r\n\r\n";
     engine.receive(token, requests);
     engine.finish_turn();
@@ -74,6 +78,20 @@ fn what_was_held_back_goes_on_when_the_answers_before_it_are_sent() {
 const HANDSHAKE_DONE: &[u8] = b"%0\r\n+hash\r\n+hash\r\n-NOPERM\r\n+OK\r\n+found\r\n\
     *4\r\n:1\r\n:0\r\n:100\r\n:5\r\n";
 
+/// An engine whose Redis is not connected yet.
+fn engine_of_redis(timeout: Duration, now: Instant) -> Engine {
+    let Ok(StoreUrl::Redis(url)) = StoreUrl::parse("redis://localhost") else {
+        panic!("the URL is good");
+    };
+    let known = counters(100);
+    let redis = Redis::new(url, Arc::clone(&known), None, 7);
+    let wire = Wire::Redis(Box::new(redis));
+    let connection = Connection::new(wire, Arc::clone(&known), timeout, 7, now);
+    let settings = Settings { store_timeout: timeout, ..Settings::default() };
+    let store = Store::Connection(Box::new(connection));
+    Engine::new(store, known, settings, Arc::new(Shared::new(1)), now)
+}
+
 /// An engine whose store says what the test has it say.
 struct Linked {
     engine: Engine,
@@ -86,20 +104,8 @@ impl Linked {
     }
 
     fn with_timeout(timeout: Duration) -> Linked {
-        let Ok(StoreUrl::Redis(url)) = StoreUrl::parse("redis://localhost") else {
-            panic!("the URL is good");
-        };
         let now = Instant::now();
-        let known = counters(100);
-        let redis = Redis::new(url, Arc::clone(&known), None, 7);
-        let wire = Wire::Redis(Box::new(redis));
-        let connection = Connection::new(wire, Arc::clone(&known), timeout, 7, now);
-        let settings = Settings { halted_status: Status::Ok, store_timeout: timeout };
-        let store = Store::Connection(Box::new(connection));
-        let mut linked = Linked {
-            engine: Engine::new(store, known, settings, Arc::new(Shared::new(1)), now),
-            now,
-        };
+        let mut linked = Linked { engine: engine_of_redis(timeout, now), now };
         linked.engine.finish_turn();
         linked.connection().connected(now);
         linked.receive(HANDSHAKE_DONE);
@@ -116,7 +122,8 @@ impl Linked {
 
     /// So many clients come, each with one take.
     fn take(&mut self, count: usize) -> Vec<Token> {
-        let tokens: Vec<Token> = (0..count).map(|_| self.engine.clients.insert()).collect();
+        let tokens: Vec<Token> =
+            (0..count).map(|_| self.engine.clients.insert(Peer::default())).collect();
         for token in &tokens {
             self.engine.receive(*token, b"GET / HTTP/1.0\r\n\r\n");
         }
@@ -127,6 +134,12 @@ impl Linked {
     fn receive(&mut self, bytes: &[u8]) {
         let now = self.now;
         self.connection().received(bytes, now);
+        self.engine.finish_turn();
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.engine.clients.turn_mut().now = self.now;
         self.engine.finish_turn();
     }
 
@@ -218,7 +231,7 @@ fn unclaimed_numbers_are_given_up_when_the_store_has_lost_their_grant() {
         let now = linked.now;
         linked.connection().lost(StoreError::Unreachable, "failover", now);
         linked.now += Duration::from_secs(1);
-        linked.engine.clients.turn().now = linked.now;
+        linked.engine.clients.turn_mut().now = linked.now;
         linked.engine.finish_turn();
         linked.connection().connected(now);
         let reply = "%0\r\n+hash\r\n+hash\r\n+OK\r\n+OUTCOME\r\n*4\r\n:8\r\n:0\r\n:100\r\n:5\r\n";
@@ -244,7 +257,7 @@ fn who_waits_when_the_process_stops_is_answered_before_its_end() {
     let tokens = linked.take(2);
     linked.engine.drain();
     assert!(!linked.engine.is_idle());
-    linked.engine.clients.turn().now += DRAIN_ANSWER_TIMEOUT;
+    linked.engine.clients.turn_mut().now += DRAIN_ANSWER_TIMEOUT;
     linked.engine.finish_turn();
     for token in tokens {
         let answer = linked.engine.clients.get(token).unwrap().send_buffer().unsent().to_vec();
@@ -261,12 +274,12 @@ fn who_waits_when_the_process_stops_is_answered_before_its_end() {
 #[test]
 fn a_readyz_that_was_held_back_is_worth_a_turn() {
     let mut engine = engine();
-    let token = engine.clients.insert();
+    let token = engine.clients.insert(Peer::default());
     let requests = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /readyz HTTP/1.1\r\nHost: a\r\n\r\n";
     engine.receive(token, requests);
     engine.finish_turn();
     let first = engine.clients.get(token).unwrap().send_buffer().unsent().len();
     engine.sent(token, first);
-    let now = engine.clients.turn().now;
+    let now = engine.clients.turn_mut().now;
     assert_eq!(engine.deadline(now), Some(now));
 }

@@ -42,6 +42,9 @@ impl Unclaimed {
 
     /// How many there are.
     pub fn len(&self) -> u64 {
+        if self.is_empty() {
+            return 0; // As nearly always.
+        }
         let length = |range: &Range<u64>| range.end - range.start;
         length(&self.front) + self.rest.iter().map(length).sum::<u64>()
     }

@@ -1,4 +1,4 @@
-//! Reading past the body of a request: it is measured, checked and dropped.
+//! Reading the body of a request: it is measured, checked, and dropped unless somebody keeps it.
 //!
 //! ```text
 //! Length ------------------------------------------------> Done
@@ -14,19 +14,20 @@ use super::chunk_line;
 use super::fields;
 use super::head::Framing;
 use super::refusal::Refusal;
-use crate::limits::{BODY_BYTES_MAX, CHUNK_LINE_BYTES_MAX, FIELDS_MAX, TRAILER_BYTES_MAX};
+use crate::limits::{CHUNK_LINE_BYTES_MAX, FIELDS_MAX, TRAILER_BYTES_MAX};
 
 /// The place in a body up to which it was read past.
 #[derive(Clone, Debug)]
 pub struct Body {
     state: State,
-    /// Data of all chunks announced so far. Invariant: `chunked_bytes <= BODY_BYTES_MAX`.
+    bytes_max: u64,
+    /// Data of all chunks announced so far. Invariant: `chunked_bytes <= bytes_max`.
     chunked_bytes: u64,
 }
 
-/// How far one [`Body::skip`] came.
+/// How far one [`Body::read`] came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Skipped {
+pub struct BodyRead {
     /// The bytes at the start that are dealt with. The others are to be handed in again, with
     /// more behind them.
     pub consumed: usize,
@@ -51,42 +52,53 @@ enum State {
 }
 
 impl Body {
-    /// A body of which nothing was read.
+    /// A body of at most `bytes_max` bytes, of which nothing was read.
     ///
     /// # Errors
-    /// A length over `BODY_BYTES_MAX`, before a byte of it is waited for.
-    pub fn new(framing: Framing) -> Result<Self, Refusal> {
+    /// A length over that, before a byte of it is waited for.
+    pub fn new(framing: Framing, bytes_max: u64) -> Result<Self, Refusal> {
         let state = match framing {
             Framing::None | Framing::Length(0) => State::Done,
-            Framing::Length(length) if length > BODY_BYTES_MAX => {
+            Framing::Length(length) if length > bytes_max => {
                 return Err(Refusal::BodyTooLarge);
             }
             Framing::Length(length) => State::Length(length),
             Framing::Chunked => State::ChunkLine,
         };
-        Ok(Self { state, chunked_bytes: 0 })
+        Ok(Self { state, bytes_max, chunked_bytes: 0 })
     }
 
-    /// Reads past as much of `bytes` as is body.
+    /// Reads as much of `bytes` as is body, and appends its data to `kept`: what is left of the
+    /// framing.
     ///
     /// An unfinished chunk line stays unconsumed, up to `CHUNK_LINE_BYTES_MAX` of it, and so does
     /// an unfinished trailer section, up to `TRAILER_BYTES_MAX`.
     ///
     /// # Errors
     /// Chunks or trailers that are malformed or over their bounds; after that always the same.
-    pub fn skip(&mut self, bytes: &[u8]) -> Result<Skipped, Refusal> {
+    pub fn read(
+        &mut self,
+        bytes: &[u8],
+        mut kept: Option<&mut Vec<u8>>,
+    ) -> Result<BodyRead, Refusal> {
         let mut consumed = 0;
         while self.state != State::Done {
+            let is_data = matches!(self.state, State::Length(_) | State::ChunkData(_));
             match self.step(&bytes[consumed..]) {
                 Ok(0) => break,
-                Ok(step_len) => consumed += step_len,
+                Ok(step_len) => {
+                    if let (true, Some(kept)) = (is_data, &mut kept) {
+                        kept.extend_from_slice(&bytes[consumed..consumed + step_len]);
+                    }
+                    consumed += step_len;
+                }
                 Err(refusal) => {
                     self.state = State::Refused(refusal);
                     return Err(refusal);
                 }
             }
         }
-        Ok(Skipped { consumed, done: self.state == State::Done })
+        Ok(BodyRead { consumed, done: self.state == State::Done })
     }
 
     /// One state's worth of bytes; 0 if the state needs more of them.
@@ -120,7 +132,7 @@ impl Body {
         };
         let line = window[..line_end].strip_suffix(b"\r").ok_or(Refusal::BareLineFeed)?;
         let size = chunk_line::size(line).ok_or(Refusal::MalformedChunkLine)?;
-        if size > BODY_BYTES_MAX - self.chunked_bytes {
+        if size > self.bytes_max - self.chunked_bytes {
             return Err(Refusal::BodyTooLarge);
         }
         self.chunked_bytes += size;

@@ -98,6 +98,8 @@ pub(super) struct Said {
     pub(super) close: bool,
     /// Connection has `keep-alive`.
     pub(super) keep_alive: bool,
+    /// There is a field by which a browser says what it wants the answer for.
+    pub(super) has_browser_fields: bool,
     /// The last of the codings heard so far is chunked.
     chunked_is_last: bool,
 }
@@ -138,7 +140,7 @@ impl Said {
                 17 if field.name.eq_ignore_ascii_case("Transfer-Encoding") => {
                     said.hear_transfer_encoding(field.value)?;
                 }
-                _ => {}
+                length => said.has_browser_fields |= is_of_browser(field.name, length),
             }
         }
         Ok(said)
@@ -202,6 +204,19 @@ impl Said {
         }
         Ok(())
     }
+}
+
+/// Whether a field of this name is one that browsers send of themselves.
+fn is_of_browser(name: &str, length: usize) -> bool {
+    let expected = match length {
+        5 => "X-Moz",
+        6 => "Origin",
+        7 => "Purpose",
+        11 => "Sec-Purpose",
+        14 => "Sec-Fetch-Site",
+        _ => return false,
+    };
+    name.eq_ignore_ascii_case(expected)
 }
 
 /// The elements of a comma-separated value, without the white space around them. An empty one is

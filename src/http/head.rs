@@ -8,6 +8,7 @@
 //! httparse splits the fields; the first line is read here, because httparse takes bytes beyond
 //! ASCII in a target and calls every version but 1.0 and 1.1, 1.2 too, one and the same error.
 
+use super::field_lines::Fields;
 use super::fields::{self, Coding, Expectation, Said};
 use super::refusal::Refusal;
 use super::response::Persistence;
@@ -23,6 +24,8 @@ pub enum Method {
     Head,
     /// `POST`
     Post,
+    /// `PUT`
+    Put,
     /// `OPTIONS`
     Options,
     /// One that is known and that no path has: those left of RFC 9110, section 9.3, and PATCH
@@ -57,6 +60,11 @@ pub struct Request<'a> {
     pub framing: Framing,
     /// The client waits for [`CONTINUE`](super::CONTINUE) before it sends its body.
     pub expects_continue: bool,
+    /// There is a field that says what a browser wants the answer for: `Origin`, `Purpose`,
+    /// `Sec-Fetch-Site`, `Sec-Purpose` or `X-Moz`.
+    pub has_browser_fields: bool,
+    /// All its fields.
+    pub fields: Fields<'a>,
 }
 
 /// The request at the start of `bytes` and the length of its head in bytes, or `None` while its
@@ -97,7 +105,9 @@ fn parse_window(window: &[u8]) -> Result<Option<(Request<'_>, usize)>, Refusal> 
     let Some((said, fields_len)) = fields::read(&window[fields_start..])? else {
         return Ok(None);
     };
-    Ok(Some((line.with(said)?, fields_start + fields_len)))
+    let head_len = fields_start + fields_len;
+    let fields = Fields::new(&window[fields_start..head_len]);
+    Ok(Some((line.with(said, fields)?, head_len)))
 }
 
 /// Where the first line starts, or `None` if that is still open.
@@ -145,7 +155,7 @@ impl<'a> RequestLine<'a> {
     }
 
     /// The request that this line and what the fields said make together.
-    fn with(self, said: Said) -> Result<Request<'a>, Refusal> {
+    fn with(self, said: Said, fields: Fields<'a>) -> Result<Request<'a>, Refusal> {
         if self.version == Version::Http11 && !said.host {
             return Err(Refusal::MissingHost);
         }
@@ -163,6 +173,8 @@ impl<'a> RequestLine<'a> {
             persistence: persistence(self.version, &said),
             framing,
             expects_continue: expectation.is_some() && framing != Framing::None,
+            has_browser_fields: said.has_browser_fields,
+            fields,
         })
     }
 }
@@ -215,8 +227,9 @@ impl Method {
             b"GET" => Self::Get,
             b"HEAD" => Self::Head,
             b"POST" => Self::Post,
+            b"PUT" => Self::Put,
             b"OPTIONS" => Self::Options,
-            b"PUT" | b"DELETE" | b"CONNECT" | b"TRACE" | b"PATCH" => Self::Other,
+            b"DELETE" | b"CONNECT" | b"TRACE" | b"PATCH" => Self::Other,
             _ => Self::Unknown,
         }
     }

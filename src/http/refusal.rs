@@ -49,7 +49,7 @@ pub enum Refusal {
     UnknownTransferEncoding,
     /// An expectation other than `100-continue` (RFC 9110, section 10.1.1).
     UnknownExpectation,
-    /// The body is over `BODY_BYTES_MAX`.
+    /// The body is over its bound.
     BodyTooLarge,
     /// A chunk's first line is not a hexadecimal size with optional extensions (RFC 9112,
     /// section 7.1).

@@ -35,6 +35,8 @@ pub enum Status {
     NoContent = 204,
     /// 400
     BadRequest = 400,
+    /// 401
+    Unauthorized = 401,
     /// 403
     Forbidden = 403,
     /// 404
@@ -51,8 +53,14 @@ pub enum Status {
     PayloadTooLarge = 413,
     /// 414
     UriTooLong = 414,
+    /// 415
+    UnsupportedMediaType = 415,
     /// 417
     ExpectationFailed = 417,
+    /// 421
+    MisdirectedRequest = 421,
+    /// 422
+    UnprocessableContent = 422,
     /// 429
     TooManyRequests = 429,
     /// 431
@@ -66,10 +74,12 @@ pub enum Status {
 }
 
 impl Status {
-    const ALL: [Self; 17] = [
+    /// All of them, by their codes.
+    pub const ALL: [Self; 21] = [
         Self::Ok,
         Self::NoContent,
         Self::BadRequest,
+        Self::Unauthorized,
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -78,7 +88,10 @@ impl Status {
         Self::Gone,
         Self::PayloadTooLarge,
         Self::UriTooLong,
+        Self::UnsupportedMediaType,
         Self::ExpectationFailed,
+        Self::MisdirectedRequest,
+        Self::UnprocessableContent,
         Self::TooManyRequests,
         Self::HeadTooLarge,
         Self::NotImplemented,
@@ -102,6 +115,7 @@ impl Status {
             Self::Ok => b"HTTP/1.1 200 OK\r\n",
             Self::NoContent => b"HTTP/1.1 204 No Content\r\n",
             Self::BadRequest => b"HTTP/1.1 400 Bad Request\r\n",
+            Self::Unauthorized => b"HTTP/1.1 401 Unauthorized\r\n",
             Self::Forbidden => b"HTTP/1.1 403 Forbidden\r\n",
             Self::NotFound => b"HTTP/1.1 404 Not Found\r\n",
             Self::MethodNotAllowed => b"HTTP/1.1 405 Method Not Allowed\r\n",
@@ -110,7 +124,10 @@ impl Status {
             Self::Gone => b"HTTP/1.1 410 Gone\r\n",
             Self::PayloadTooLarge => b"HTTP/1.1 413 Content Too Large\r\n",
             Self::UriTooLong => b"HTTP/1.1 414 URI Too Long\r\n",
+            Self::UnsupportedMediaType => b"HTTP/1.1 415 Unsupported Media Type\r\n",
             Self::ExpectationFailed => b"HTTP/1.1 417 Expectation Failed\r\n",
+            Self::MisdirectedRequest => b"HTTP/1.1 421 Misdirected Request\r\n",
+            Self::UnprocessableContent => b"HTTP/1.1 422 Unprocessable Content\r\n",
             Self::TooManyRequests => b"HTTP/1.1 429 Too Many Requests\r\n",
             Self::HeadTooLarge => b"HTTP/1.1 431 Request Header Fields Too Large\r\n",
             Self::NotImplemented => b"HTTP/1.1 501 Not Implemented\r\n",
@@ -144,17 +161,32 @@ impl Date {
     }
 }
 
+/// What the body of an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentType {
+    /// Nearly every one.
+    Json,
+    /// The live page.
+    Html,
+    /// Text for Prometheus, in the format 0.0.4.
+    Metrics,
+}
+
 /// An answer with all that differs between one and another.
 #[derive(Clone, Copy, Debug)]
 pub struct Response<'a> {
     /// Its status.
     pub status: Status,
-    /// Its JSON. A 204 has none, whatever stands here (RFC 9110, section 15.3.5).
+    /// Its body. A 204 has none, whatever stands here (RFC 9110, section 15.3.5).
     pub body: &'a [u8],
+    /// The type of the body (RFC 9110, section 8.3).
+    pub content_type: ContentType,
     /// The methods that the path takes, for 405 and OPTIONS.
     pub allow: Option<&'static str>,
     /// When to come back, in seconds.
     pub retry_after_s: Option<u32>,
+    /// More fields: whole lines with their CRLF.
+    pub fields: &'a [u8],
     /// What the answer says about its connection.
     pub persistence: Persistence,
     /// The request was HEAD: the fields describe the body, which is not sent (RFC 9110,
@@ -165,11 +197,11 @@ pub struct Response<'a> {
 impl Response<'_> {
     /// Appends the answer to `out`.
     pub fn write(&self, date: &Date, out: &mut Vec<u8>) {
-        out.reserve(HEAD_BYTES_ESTIMATE + self.body.len());
+        out.reserve(HEAD_BYTES_ESTIMATE + self.fields.len() + self.body.len());
         out.extend_from_slice(self.status.line());
         out.extend_from_slice(b"Date: ");
         out.extend_from_slice(date.bytes());
-        out.extend_from_slice(b"\r\nContent-Type: application/json\r\n");
+        write_content_type(self.content_type, out);
         // RFC 9110, section 8.6: not even `Content-Length: 0` in a 204.
         let has_content = self.status != Status::NoContent;
         if has_content {
@@ -188,6 +220,10 @@ impl Response<'_> {
             out.extend_from_slice(b"Retry-After: ");
             write_number(u64::from(seconds), out);
         }
+        // Nearly always there are none, and to copy nothing is a call too.
+        if !self.fields.is_empty() {
+            out.extend_from_slice(self.fields);
+        }
         out.extend_from_slice(match self.persistence {
             Persistence::KeepAlive => b"\r\n",
             Persistence::KeepAliveSaid => b"Connection: keep-alive\r\n\r\n",
@@ -205,6 +241,19 @@ fn write_number(number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Bytes of a length that the compiler knows are copied without a call: 40 instructions less.
+fn write_content_type(content_type: ContentType, out: &mut Vec<u8>) {
+    match content_type {
+        ContentType::Json => out.extend_from_slice(b"\r\nContent-Type: application/json\r\n"),
+        ContentType::Html => {
+            out.extend_from_slice(b"\r\nContent-Type: text/html; charset=utf-8\r\n");
+        }
+        ContentType::Metrics => {
+            out.extend_from_slice(b"\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,8 +261,10 @@ mod tests {
     const PLAIN: Response<'static> = Response {
         status: Status::Ok,
         body: b"{}",
+        content_type: ContentType::Json,
         allow: None,
         retry_after_s: None,
+        fields: b"",
         persistence: Persistence::KeepAlive,
         head_only: false,
     };
@@ -225,6 +276,7 @@ mod tests {
             (Status::Ok, "200 OK"),
             (Status::NoContent, "204 No Content"),
             (Status::BadRequest, "400 Bad Request"),
+            (Status::Unauthorized, "401 Unauthorized"),
             (Status::Forbidden, "403 Forbidden"),
             (Status::NotFound, "404 Not Found"),
             (Status::MethodNotAllowed, "405 Method Not Allowed"),
@@ -233,7 +285,10 @@ mod tests {
             (Status::Gone, "410 Gone"),
             (Status::PayloadTooLarge, "413 Content Too Large"),
             (Status::UriTooLong, "414 URI Too Long"),
+            (Status::UnsupportedMediaType, "415 Unsupported Media Type"),
             (Status::ExpectationFailed, "417 Expectation Failed"),
+            (Status::MisdirectedRequest, "421 Misdirected Request"),
+            (Status::UnprocessableContent, "422 Unprocessable Content"),
             (Status::TooManyRequests, "429 Too Many Requests"),
             (Status::HeadTooLarge, "431 Request Header Fields Too Large"),
             (Status::NotImplemented, "501 Not Implemented"),
@@ -311,8 +366,10 @@ mod tests {
             let answer = Response {
                 status,
                 body: b"",
+                content_type: ContentType::Metrics,
                 allow: Some("GET, HEAD, POST, OPTIONS"),
                 retry_after_s: Some(u32::MAX),
+                fields: b"",
                 persistence: Persistence::KeepAliveSaid,
                 head_only: false,
             };

@@ -16,21 +16,35 @@ pub(super) struct Gatherer {
     bytes_max: usize,
     /// Lines dropped since the last `take`.
     lines_dropped: u64,
+    /// Why the last write that failed since then did.
+    last_error: Option<String>,
+    /// Nobody takes lines any more.
+    is_closed: bool,
 }
 
 impl Gatherer {
     /// At most `bytes_max` bytes will wait.
     pub(super) const fn new(bytes_max: usize) -> Gatherer {
-        Gatherer { lines: Vec::new(), waiting_bytes: 0, bytes_max, lines_dropped: 0 }
+        Gatherer {
+            lines: Vec::new(),
+            waiting_bytes: 0,
+            bytes_max,
+            lines_dropped: 0,
+            last_error: None,
+            is_closed: false,
+        }
     }
 
-    /// Adds a whole line, or drops and counts it if more than `bytes_max` would wait.
-    pub(super) fn append(&mut self, line: &[u8]) {
-        if line.len() > self.bytes_max.saturating_sub(self.waiting_bytes) {
+    /// Adds a whole line, or drops and counts it if more than `bytes_max` would wait. Returns
+    /// whether it was added.
+    pub(super) fn append(&mut self, line: &[u8]) -> bool {
+        let room = self.bytes_max.saturating_sub(self.waiting_bytes);
+        if self.is_closed || line.len() > room {
             self.lines_dropped += 1;
-            return;
+            return false;
         }
         self.push(line);
+        true
     }
 
     /// Returns all lines, and gathers into `emptied` from now on. The last line says how many were
@@ -38,15 +52,33 @@ impl Gatherer {
     pub(super) fn take(&mut self, emptied: Vec<u8>, now: SystemTime) -> Vec<u8> {
         debug_assert!(emptied.is_empty());
         let lines_dropped = mem::take(&mut self.lines_dropped);
+        let last_error = self.last_error.take();
         if lines_dropped > 0 {
             let mut line = Vec::new();
-            line::write_dropped(&mut line, Timestamp::default().at(now), lines_dropped);
+            let mut timestamp = Timestamp::default();
+            let last_error = last_error.as_deref();
+            line::write_dropped(&mut line, timestamp.at(now), lines_dropped, last_error);
             self.push(&line);
         }
         mem::replace(&mut self.lines, emptied)
     }
 
-    /// So many of the bytes taken wait no longer: written, or given up.
+    /// A write of the bytes taken failed and will be tried again: it is why lines are dropped now.
+    pub(super) fn write_failed(&mut self, error: String) {
+        self.last_error = Some(error);
+    }
+
+    /// Drops what waits and all that comes: the output is gone, with `unwritten` of the lines
+    /// taken. Returns how many lines that are, without those that come.
+    pub(super) fn close(&mut self, unwritten: &[u8]) -> u64 {
+        let lines = mem::take(&mut self.lines);
+        self.waiting_bytes = 0;
+        self.is_closed = true;
+        // A line holds one line end.
+        unwritten.iter().chain(&lines).filter(|byte| **byte == b'\n').count() as u64
+    }
+
+    /// So many of the bytes taken wait no longer: they are written.
     pub(super) fn written(&mut self, bytes: usize) {
         self.waiting_bytes -= bytes;
         debug_assert!(self.lines.len() <= self.waiting_bytes);
@@ -54,7 +86,7 @@ impl Gatherer {
 
     /// Whether anything is not yet written, the count of dropped lines included.
     pub(super) fn waits(&self) -> bool {
-        self.waiting_bytes > 0 || self.lines_dropped > 0
+        !self.is_closed && (self.waiting_bytes > 0 || self.lines_dropped > 0)
     }
 
     fn push(&mut self, line: &[u8]) {
@@ -106,7 +138,8 @@ mod tests {
         let lines = gatherer.take(Vec::new(), UNIX_EPOCH);
         let (kept, count) = text(&lines).split_at(10);
         assert_eq!(kept, "1234\n5678\n");
-        assert!(count.contains(DROPPED) && count.ends_with("\"lines_dropped\":2}\n"), "{count}");
+        let end = "\"lines_dropped\":2,\"reason\":\"slow\"}\n";
+        assert!(count.contains(DROPPED) && count.ends_with(end), "{count}");
         gatherer.written(lines.len());
         assert!(!gatherer.waits());
         assert_eq!(gatherer.take(Vec::new(), UNIX_EPOCH), b"", "the count is told once");
@@ -124,6 +157,50 @@ mod tests {
         gatherer.append(b"b\n");
         let lines = gatherer.take(Vec::new(), UNIX_EPOCH);
         assert!(text(&lines).starts_with("b\n{"), "{}", text(&lines));
+    }
+
+    #[test]
+    fn lines_dropped_while_writes_fail_are_counted_with_the_last_error() {
+        let mut gatherer = Gatherer::new(10);
+        assert!(gatherer.append(b"123456789\n"));
+        let lines = gatherer.take(Vec::new(), UNIX_EPOCH);
+        gatherer.write_failed("no quota".to_owned());
+        gatherer.write_failed("no \"space\"".to_owned());
+        assert!(!gatherer.append(b"a\n"));
+        gatherer.written(lines.len());
+        let lines = gatherer.take(Vec::new(), UNIX_EPOCH);
+        let end = r#""lines_dropped":1,"reason":"failed","detail":"no \"space\""}"#;
+        assert!(text(&lines).trim_end().ends_with(end), "{}", text(&lines));
+        assert!(!gatherer.append(b"b\n"), "the line of the count waits");
+        gatherer.written(lines.len());
+        let lines = gatherer.take(Vec::new(), UNIX_EPOCH);
+        assert!(text(&lines).ends_with("\"slow\"}\n"), "the error is over: {}", text(&lines));
+    }
+
+    #[test]
+    fn a_failed_write_that_no_line_was_dropped_for_is_forgotten() {
+        let mut gatherer = Gatherer::new(10);
+        gatherer.append(b"123456789\n");
+        let lines = gatherer.take(Vec::new(), UNIX_EPOCH);
+        gatherer.write_failed("no space".to_owned());
+        gatherer.written(lines.len());
+        assert!(!gatherer.waits());
+        gatherer.append(b"a\n");
+        assert_eq!(gatherer.take(Vec::new(), UNIX_EPOCH), b"a\n");
+    }
+
+    #[test]
+    fn when_the_output_is_gone_all_lines_are_dropped_and_nothing_waits() {
+        let mut gatherer = Gatherer::new(20);
+        gatherer.append(b"one\n");
+        gatherer.append(b"two\n");
+        let lines = gatherer.take(Vec::new(), UNIX_EPOCH);
+        gatherer.append(b"three\n");
+        assert_eq!(gatherer.close(&lines[4..]), 2);
+        assert!(!gatherer.waits());
+        assert!(!gatherer.append(b"four\n"));
+        assert!(!gatherer.waits());
+        assert_eq!(gatherer.lines.capacity(), 0);
     }
 
     #[test]

@@ -28,9 +28,22 @@ pub(super) fn write_line(out: &mut Vec<u8>, timestamp: &[u8], record: &Record<'_
     out.push(b'\n');
 }
 
-/// Appends the line that says how many lines were dropped.
-pub(super) fn write_dropped(out: &mut Vec<u8>, timestamp: &[u8], lines_dropped: u64) {
-    let fields = [("lines_dropped", lines_dropped)];
+/// Appends the line that says how many lines were dropped, and why: since stdout was read too
+/// slowly, or since writes to it failed, of which `last_error` is the last.
+pub(super) fn write_dropped(
+    out: &mut Vec<u8>,
+    timestamp: &[u8],
+    lines_dropped: u64,
+    last_error: Option<&str>,
+) {
+    let count = Value::from(lines_dropped);
+    let slow = [("lines_dropped", count.clone()), ("reason", Value::from("slow"))];
+    let failed = [
+        ("lines_dropped", count),
+        ("reason", Value::from("failed")),
+        ("detail", Value::from(last_error.unwrap_or_default())),
+    ];
+    let fields = if last_error.is_some() { failed.as_slice() } else { &slow };
     let mut record = Record::builder();
     record.level(Level::Warn).target("headcount::logging");
     record.key_values(&fields).args(format_args!("log lines dropped"));
@@ -148,7 +161,12 @@ fn escape_unseen(out: &mut Vec<u8>, start: usize) {
     out.truncate(start);
     for character in line.chars() {
         match character {
-            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            '\u{ad}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}' => {
                 write!(out, "\\u{:04x}", u32::from(character)).expect(INFALLIBLE);
             }
             _ if character.is_control() => {
@@ -199,6 +217,7 @@ mod tests {
             ("\x7f\u{80}\u{85}\u{9b}", r#""\u007f\u0080\u0085\u009b""#),
             ("a\u{2028}b\u{2029}c", r#""a\u2028b\u2029c""#),
             ("\u{202e}\u{2066}\u{200f}", r#""\u202e\u2066\u200f""#),
+            ("\u{61c}\u{ad}\u{200b}\u{2060}\u{feff}", r#""\u061c\u00ad\u200b\u2060\ufeff""#),
             ("\\\u{7f}", r#""\\\u007f""#),
             ("žluťoučký 🐎", r#""žluťoučký 🐎""#),
             ("", r#""""#),
@@ -263,13 +282,17 @@ mod tests {
     }
 
     #[test]
-    fn the_line_about_dropped_lines_counts_them() {
-        let mut out = Vec::new();
-        write_dropped(&mut out, TIME.as_bytes(), 12);
-        let expected = format!(
-            "{{\"ts\":\"{TIME}\",\"level\":\"WARN\",\"target\":\"headcount::logging\",\
-             \"msg\":\"log lines dropped\",\"lines_dropped\":12}}\n"
-        );
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    fn the_line_about_dropped_lines_counts_them_and_says_why() {
+        let failed = r#","reason":"failed","detail":"No \"space\" left""#;
+        let table = [(None, r#","reason":"slow""#), (Some("No \"space\" left"), failed)];
+        for (last_error, expected) in table {
+            let mut out = Vec::new();
+            write_dropped(&mut out, TIME.as_bytes(), 12, last_error);
+            let expected = format!(
+                "{{\"ts\":\"{TIME}\",\"level\":\"WARN\",\"target\":\"headcount::logging\",\
+                 \"msg\":\"log lines dropped\",\"lines_dropped\":12{expected}}}\n"
+            );
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
     }
 }

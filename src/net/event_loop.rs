@@ -3,31 +3,33 @@
 //! A wake, in this order: take every event of the kernel, let the engine think once
 //! ([`Engine::finish_turn`]), send the store its batch, send each touched client its answers in one
 //! write, and wait again. The store comes first, to work meanwhile; with Redis on the same cores
-//! either order made the same (0.95 to 1.12 times in three runs). SendState is edge-triggered: a
+//! either order made the same (0.95 to 1.12 times in three runs). Readiness is edge-triggered: a
 //! socket that was not read or written until it blocked is remembered here, since the kernel will
 //! not tell again.
 
+mod accepting;
+
 use std::io::{self, ErrorKind};
-use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
-use log::{debug, warn};
+use log::warn;
 use mio::event::Event;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Waker};
 
-use crate::api::body;
 use crate::config::Endpoint;
 use crate::engine::Engine;
-use crate::engine::client::CloseReason;
 use crate::engine::shared::Shared;
 use crate::http::Date;
-use crate::limits::{ACCEPTS_MAX, DRAIN_TIMEOUT, EVENTS_MAX, LISTEN_BACKLOG, SWEEP_INTERVAL};
+use crate::limits::{
+    DRAIN_SWEEP_INTERVAL, DRAIN_TIMEOUT, EVENTS_MAX, LIVE_TURN_INTERVAL, SWEEP_INTERVAL,
+};
 use crate::net::acceptor::Acceptor;
+use crate::net::admin_listener::AdminListener;
+use crate::net::change_queue::ChangeQueue;
 use crate::net::client_sockets::ClientSockets;
-use crate::net::socket;
 use crate::net::store_socket::StoreSocket;
 use crate::store::Store;
 use crate::token::Token;
@@ -36,6 +38,7 @@ use crate::token::Token;
 const LISTENER: mio::Token = mio::Token(u32::MAX as usize);
 const STORE: mio::Token = mio::Token(u32::MAX as usize - 1);
 const WAKER: mio::Token = mio::Token(u32::MAX as usize - 2);
+const ADMIN: mio::Token = mio::Token(u32::MAX as usize - 3);
 
 /// One thread's loop over its own listener, clients and store connection.
 #[derive(Debug)]
@@ -46,12 +49,17 @@ pub struct EventLoop {
     shared: Arc<Shared>,
     clients_max: usize,
     acceptor: Acceptor,
+    admin: Option<AdminListener>,
     client_sockets: ClientSockets,
     store_socket: Option<StoreSocket>,
     now: Instant,
     /// The second of the clients' `Date`, since the epoch.
     date_s: u64,
     sweep_at: Instant,
+    drain_delay: Duration,
+    /// When accepting ends; `None`: nobody has told the process to stop.
+    drain_at: Option<Instant>,
+    /// When the loop ends whoever is left; `None`: accepting has not ended.
     drain_until: Option<Instant>,
 }
 
@@ -67,6 +75,7 @@ impl EventLoop {
         endpoint: Option<Endpoint>,
         shared: Arc<Shared>,
         clients_max: usize,
+        drain_delay: Duration,
     ) -> io::Result<EventLoop> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
@@ -83,15 +92,33 @@ impl EventLoop {
             shared,
             clients_max,
             acceptor: Acceptor::new(listener, now),
+            admin: None,
             store_socket,
             now,
             date_s: 0,
             sweep_at: now,
+            drain_delay,
+            drain_at: None,
             drain_until: None,
         })
     }
 
-    /// What wakes the reactor to look at [`Shared::draining`].
+    /// This reactor serves the admin listener too. `log_lines_dropped` says how many there were.
+    ///
+    /// # Errors
+    /// The process is out of something.
+    pub fn serve_admin(
+        &mut self,
+        mut listener: TcpListener,
+        changes: Arc<ChangeQueue>,
+        log_lines_dropped: fn() -> u64,
+    ) -> io::Result<()> {
+        self.poll.registry().register(&mut listener, ADMIN, Interest::READABLE)?;
+        self.admin = Some(AdminListener::new(listener, changes, log_lines_dropped, self.now));
+        Ok(())
+    }
+
+    /// What wakes the reactor to look at [`Shared::draining`], and at changes that are done.
     pub fn waker(&self) -> Arc<Waker> {
         Arc::clone(&self.waker)
     }
@@ -116,7 +143,12 @@ impl EventLoop {
             for event in &events {
                 self.dispatch(event);
             }
-            self.accept_if_due();
+            if self.acceptor.is_due(self.now) {
+                self.accept();
+            }
+            if self.admin.is_some() {
+                self.run_admin();
+            }
             self.engine.finish_turn();
             self.run_store_commands();
             self.client_sockets.flush_touched(&mut self.engine);
@@ -127,38 +159,60 @@ impl EventLoop {
 
     fn wake(&mut self) {
         self.now = Instant::now();
+        self.engine.answers_written(self.now);
         let wall = SystemTime::now();
         let since_epoch = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let turn = self.engine.clients.turn();
+        let turn = self.engine.clients.turn_mut();
         turn.now = self.now;
         if since_epoch.as_secs() != self.date_s {
             self.date_s = since_epoch.as_secs();
             turn.date = Date::at(wall);
-        }
-        if self.now >= self.sweep_at {
-            self.engine.sweep();
-            self.sweep_at = self.now + SWEEP_INTERVAL;
+            turn.counters.set_time(self.date_s);
         }
         if self.drain_until.is_none() && self.shared.draining.load(Ordering::Relaxed) {
-            self.drain();
+            self.stop();
+        }
+        if self.now >= self.sweep_at {
+            self.sweep();
         }
     }
 
+    #[cold]
+    fn sweep(&mut self) {
+        self.engine.note_turn();
+        self.engine.sweep();
+        let is_draining = self.drain_until.is_some();
+        self.sweep_at = self.now + if is_draining { DRAIN_SWEEP_INTERVAL } else { SWEEP_INTERVAL };
+    }
+
+    /// How long to wait for events. It reads the clock right after the answers were written; where
+    /// it need not, [`EventLoop::wake`] does.
     fn timeout(&mut self) -> Option<Duration> {
         let is_store_unread = self.store_socket.as_ref().is_some_and(StoreSocket::is_unread);
         if self.client_sockets.is_unread() || is_store_unread {
             return Some(Duration::ZERO);
         }
-        let sweep_at = (!self.engine.clients.is_empty()).then_some(self.sweep_at);
-        let next =
-            [self.engine.deadline(self.now), sweep_at, self.acceptor.deadline(), self.drain_until];
-        let next = next.into_iter().flatten().min();
-        next.map(|at| at.saturating_duration_since(Instant::now()))
+        let turn_at = match self.engine.clients.is_empty() {
+            true => self.now + LIVE_TURN_INTERVAL,
+            false => self.sweep_at,
+        };
+        let admin_at = self.admin.as_mut().and_then(|admin| admin.acceptor().deadline());
+        let (accept_at, stop_at) = (self.acceptor.deadline(), self.drain_until.or(self.drain_at));
+        let others = [self.engine.deadline(self.now), accept_at, admin_at, stop_at];
+        let next = others.into_iter().flatten().fold(turn_at, Instant::min);
+        let now = Instant::now();
+        self.engine.answers_written(now);
+        Some(next.saturating_duration_since(now))
     }
 
     fn dispatch(&mut self, event: &Event) {
         match (event.token(), &mut self.store_socket, &mut self.engine.store) {
             (LISTENER, ..) => self.acceptor.ready(self.now),
+            (ADMIN, ..) => {
+                if let Some(admin) = &mut self.admin {
+                    admin.acceptor().ready(self.now);
+                }
+            }
             (STORE, Some(store_socket), Store::Connection(connection)) => {
                 store_socket.ready(event, connection, self.now)
             }
@@ -194,58 +248,23 @@ impl EventLoop {
         }
     }
 
-    // --- accepting ------------------------------------------------------------------------------
-
-    fn accept_if_due(&mut self) {
-        for _ in 0..ACCEPTS_MAX {
-            if !self.acceptor.is_due(self.now) {
-                return;
-            }
-            if let Some(stream) = self.acceptor.accept(self.engine.clients.len(), self.now) {
-                self.admit(stream);
-            }
-        }
-    }
-
-    fn admit(&mut self, mut stream: TcpStream) {
-        if self.shared.clients.fetch_add(1, Ordering::Relaxed) >= self.clients_max {
-            self.shared.clients.fetch_sub(1, Ordering::Relaxed);
-            return self.turn_away(stream);
-        }
-        let token = self.engine.clients.insert();
-        let (word, interests) = (mio::Token(token.word()), Interest::READABLE | Interest::WRITABLE);
-        if let Err(error) = self.poll.registry().register(&mut stream, word, interests) {
-            self.engine.disconnect(token, CloseReason::Reset);
-            self.shared.clients.fetch_sub(1, Ordering::Relaxed);
-            return self.acceptor.pause(&error, self.engine.clients.len(), self.now);
-        }
-        self.client_sockets.insert(token, stream);
-    }
-
-    /// Past `--max-clients`: an answer on a best effort, and no more spent on it. What the client
-    /// sent so far is read first, or closing would reset the answer away.
-    fn turn_away(&mut self, mut stream: TcpStream) {
-        let (mut received, mut farewell) = ([0; 1_024], Vec::new());
-        let _ = socket::fill(&mut stream, &mut received);
-        let date = &self.engine.clients.turn().date;
-        body::to_turned_away(&received).write(date, &mut farewell);
-        let _ = socket::flush(&mut stream, &farewell);
-        let _ = stream.shutdown(Shutdown::Write);
-        debug!("too many clients: one turned away");
-    }
-
     // --- stopping -------------------------------------------------------------------------------
 
-    /// Takes in what has arrived, and from then on nobody new; whoever has asked is answered.
-    fn drain(&mut self) {
-        self.drain_until = Some(self.now + DRAIN_TIMEOUT);
-        self.acceptor.accept_now(self.now);
-        for _ in 0..=LISTEN_BACKLOG as usize / ACCEPTS_MAX {
-            self.accept_if_due();
+    /// The process is told to stop: it says so in its answers, and after the delay it lets nobody
+    /// new in, and ends when all who are here have their answers.
+    #[cold]
+    fn stop(&mut self) {
+        let drain_at = *self.drain_at.get_or_insert(self.now + self.drain_delay);
+        self.engine.announce_end();
+        if drain_at <= self.now {
+            self.drain_until = Some(self.now + DRAIN_TIMEOUT);
+            self.acceptor.end(self.now);
+            if let Some(admin) = &mut self.admin {
+                admin.acceptor().end(self.now);
+            }
+            self.engine.drain();
+            self.sweep_at = self.now;
         }
-        self.acceptor.close();
-        self.client_sockets.read_all(&mut self.engine);
-        self.engine.drain();
     }
 
     fn is_drained(&self) -> bool {
@@ -254,6 +273,7 @@ impl EventLoop {
         if is_late && clients > 0 {
             warn!(clients; "stopping with connections still open");
         }
-        self.drain_until.is_some() && (is_late || self.engine.is_idle())
+        let is_done = self.acceptor.is_closed() && self.engine.is_idle();
+        self.drain_until.is_some() && (is_late || is_done)
     }
 }

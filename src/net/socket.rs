@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 
 use mio::net::{TcpListener, TcpStream, UnixStream};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 
 use crate::limits::LISTEN_BACKLOG;
 
@@ -45,6 +45,36 @@ fn listening(socket: &Socket) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.listen(LISTEN_BACKLOG)
 }
+
+/// From now on the kernel drops the first packet of whoever begins to connect to this listener;
+/// those whose handshake has begun end it. To refuse them takes the closing of the listener.
+///
+/// # Errors
+/// The system has no such filter.
+pub fn drop_new(listener: &TcpListener) -> io::Result<()> {
+    SockRef::from(listener).attach_filter(&DROP_SYN)
+}
+
+/// A classic BPF program, which sees a segment from its TCP header on: those with SYN and without
+/// ACK are cut to nothing, and so dropped.
+static DROP_SYN: [SockFilter; 5] = [
+    SockFilter::new(BPF_LOAD_BYTE, 0, 0, TCP_FLAGS_AT),
+    SockFilter::new(BPF_AND, 0, 0, TCP_SYN | TCP_ACK),
+    SockFilter::new(BPF_JUMP_IF_EQUAL, 0, 1, TCP_SYN),
+    SockFilter::new(BPF_RETURN, 0, 0, 0),
+    SockFilter::new(BPF_RETURN, 0, 0, u32::MAX),
+];
+
+// linux/bpf_common.h: BPF_LD | BPF_B | BPF_ABS, BPF_ALU | BPF_AND | BPF_K, BPF_JMP | BPF_JEQ |
+// BPF_K and BPF_RET | BPF_K.
+const BPF_LOAD_BYTE: u16 = 0x30;
+const BPF_AND: u16 = 0x54;
+const BPF_JUMP_IF_EQUAL: u16 = 0x15;
+const BPF_RETURN: u16 = 0x06;
+// RFC 9293, section 3.1.
+const TCP_FLAGS_AT: u32 = 13;
+const TCP_SYN: u32 = 0x02;
+const TCP_ACK: u32 = 0x10;
 
 /// What one read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,5 +181,30 @@ impl Write for Stream {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn who_begins_to_connect_is_dropped_and_who_waits_in_the_queue_is_not() {
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0)), 1).unwrap().remove(0);
+        let address = listener.local_addr().unwrap();
+        let mut queued = std::net::TcpStream::connect(address).unwrap();
+        drop_new(&listener).unwrap();
+        let refused = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100));
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::TimedOut);
+        queued.write_all(b"hello").unwrap();
+        queued.shutdown(std::net::Shutdown::Write).unwrap();
+        let (mut accepted, _) = listener.accept().unwrap();
+        let mut buffer = [0; 16];
+        while fill(&mut accepted, &mut buffer).unwrap() == Filled::Blocked {
+            std::hint::spin_loop();
+        }
+        assert_eq!(&buffer[..5], b"hello");
     }
 }

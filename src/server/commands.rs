@@ -9,6 +9,7 @@ mod change;
 mod confirm;
 mod drive;
 mod probe;
+mod remote;
 mod status;
 mod text;
 
@@ -18,6 +19,7 @@ use crate::config::{Action, Command, StoreUrl};
 
 pub use answer::Answer;
 pub use probe::probe;
+pub use remote::RemoteChange;
 
 /// Carries out a command.
 ///

@@ -35,6 +35,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::counter::CounterId;
+use crate::metrics::store_metrics::StoreMetrics;
 use crate::send_buffer::SendBuffer;
 use crate::store::counters::Counters;
 use crate::store::error::{Fault, StoreError};
@@ -69,10 +70,13 @@ pub struct Connection {
     /// When the connection is given up for a write that is tried.
     write_check_deadline: Option<Instant>,
     timeout: Duration,
+    /// Since when there is no connection whose handshake is done: a failed try does not change it.
+    lost_at: Option<Instant>,
     backoff: Backoff,
     /// Why there was no connection.
     last_fault: Fault,
     throttle: LogThrottle,
+    metrics: Arc<StoreMetrics>,
 }
 
 impl Connection {
@@ -84,6 +88,7 @@ impl Connection {
         seed: u64,
         now: Instant,
     ) -> Connection {
+        let metrics = Arc::new(StoreMetrics::new(counters.len(), StoreError::ALL.len()));
         Connection {
             heartbeat: Heartbeat::new(wire.heartbeat()),
             wire,
@@ -98,10 +103,17 @@ impl Connection {
             last_write: None,
             write_check_deadline: None,
             timeout,
+            lost_at: Some(now),
             backoff: Backoff::new(seed),
             last_fault: Fault { error: StoreError::Connecting, detail: String::new() },
             throttle: LogThrottle::default(),
+            metrics,
         }
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> Arc<StoreMetrics> {
+        Arc::clone(&self.metrics)
     }
 
     /// Whether there is an event.
@@ -139,6 +151,17 @@ impl Connection {
     /// Why there is no connection, or what was the matter with the first counter.
     pub fn last_fault(&self) -> &Fault {
         &self.last_fault
+    }
+
+    /// Why there is no connection, if there is none.
+    pub fn absence(&self) -> Option<StoreError> {
+        (!matches!(self.state, State::Ready)).then_some(self.last_fault.error)
+    }
+
+    /// When the store counts as away, unless the handshake is done before: it was not there for as
+    /// long as a request may wait. `None` while it is there.
+    pub fn away_at(&self) -> Option<Instant> {
+        self.lost_at.map(|at| at + self.timeout)
     }
 
     /// Whether a request is without a reply.
@@ -213,6 +236,8 @@ impl Connection {
     /// The connection is gone, or never came. `detail` says how, for the log.
     #[inline(never)]
     pub fn lost(&mut self, error: StoreError, detail: &str, now: Instant) {
+        self.metrics.ready.set(0);
+        self.metrics.errors[error.index()].add(1);
         let fault = Fault { error, detail: detail.to_owned() };
         let hint = self.wire.hint(error);
         self.throttle.log(headline(error), &fault, hint, None, now);
@@ -231,13 +256,16 @@ impl Connection {
         self.last_write = None;
         self.send_buffer.clear();
         self.commands.push_back(Command::Disconnect);
+        self.lost_at.get_or_insert(now);
         self.state = State::Down { until: now + self.backoff.next() };
     }
 
     /// Those that the store may have forgotten are not sent again.
     pub(super) fn give_up(&mut self, counter: CounterId, now: Instant) {
         let error = self.last_fault.error;
-        for _ in 0..self.links[counter.index()].in_flight.give_up(now) {
+        let given_up = self.links[counter.index()].in_flight.give_up(now);
+        self.metrics.in_doubt[counter.index()].add(given_up.numbers);
+        for _ in 0..given_up.requests {
             self.events.push_back(StoreEvent::Replied(counter, Reply::Failed(error)));
         }
     }

@@ -1,10 +1,10 @@
 //! The counters of a process: what each is called, and what was seen of it. Shared by its reactors.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use log::{info, warn};
 
-use crate::counter::{CounterId, CounterNames, Grant};
+use crate::counter::{Count, CounterId, CounterNames, Grant};
 use crate::store::high_water::{HighWaterMark, Position};
 
 /// Every counter of a process.
@@ -15,6 +15,8 @@ pub struct Counters {
     /// A missing counter is created, unless this process has seen it.
     creates_missing: bool,
     is_store_judged: AtomicBool,
+    /// The second of the wall clock, as the reactors tell it.
+    unix_s: AtomicU64,
 }
 
 /// A counter of this process.
@@ -26,8 +28,28 @@ pub struct Counter {
     pub limit: u64,
     /// How far it has come, as seen by this process.
     pub high_water: HighWaterMark,
-    /// The limit that was seen last, for the log. Of no meaning before the counter was seen.
+    /// The limit that was seen last. Of no meaning before the counter was seen, like the two that
+    /// follow.
     limit_seen: AtomicU64,
+    /// How its epoch began, as [`Made::code`].
+    made_seen: AtomicU8,
+    /// When it was read last: the second of the wall clock.
+    read_at_s: AtomicU64,
+    /// Resets that were seen.
+    resets_seen: AtomicU64,
+}
+
+/// What a process has read of a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// What it held, at the least.
+    pub count: Count,
+    /// Its epoch.
+    pub epoch: u64,
+    /// How that began, if the store said so.
+    pub made: Option<Made>,
+    /// When it was read last: seconds since 1970, by the wall clock.
+    pub read_at_s: u64,
 }
 
 /// How a counter came to be there when a connection confirmed it.
@@ -63,6 +85,21 @@ impl Made {
         }
     }
 
+    /// No way that a store has told.
+    const UNKNOWN: u8 = 0;
+
+    fn code(self) -> u8 {
+        match self {
+            Made::Created => 1,
+            Made::Reset => 2,
+            Made::Set => 3,
+        }
+    }
+
+    fn from_code(code: u8) -> Option<Made> {
+        [Made::Created, Made::Reset, Made::Set].into_iter().find(|made| made.code() == code)
+    }
+
     /// The word in the stores and in the log.
     pub fn word(self) -> &'static str {
         match self {
@@ -83,7 +120,13 @@ impl Counters {
         let list: Vec<Counter> = counters.map(|(name, limit)| Counter::new(name, limit)).collect();
         debug_assert!(!list.is_empty());
         let names = CounterNames::new(list.iter().map(|counter| counter.name.as_str()));
-        Counters { list, names, creates_missing, is_store_judged: AtomicBool::new(false) }
+        Counters {
+            list,
+            names,
+            creates_missing,
+            is_store_judged: AtomicBool::new(false),
+            unix_s: AtomicU64::new(0),
+        }
     }
 
     /// The counter; `id` comes from this list.
@@ -122,6 +165,24 @@ impl Counters {
         self.list.iter().all(|counter| !counter.high_water.is_seen())
     }
 
+    /// The second of the wall clock, as it was told last.
+    pub fn time(&self) -> u64 {
+        self.unix_s.load(Ordering::Relaxed)
+    }
+
+    /// The wall clock has come to this second.
+    pub fn set_time(&self, unix_s: u64) {
+        self.unix_s.store(unix_s, Ordering::Relaxed);
+    }
+
+    /// A connection was granted something of a counter, and so saw its count: see
+    /// [`Counter::observe`].
+    pub fn observe(&self, id: CounterId, grant: Grant, made: Option<Made>) {
+        let counter = self.get(id);
+        counter.read_at_s.store(self.unix_s.load(Ordering::Relaxed), Ordering::Relaxed);
+        counter.observe(grant, made);
+    }
+
     /// Whether nobody has judged yet how safe the store is: the caller is to, and the others not.
     pub fn is_first_to_judge(&self) -> bool {
         !self.is_store_judged.swap(true, Ordering::Relaxed)
@@ -130,8 +191,15 @@ impl Counters {
 
 impl Counter {
     fn new(name: &str, limit: u64) -> Counter {
-        let (name, limit_seen) = (name.to_owned(), AtomicU64::new(0));
-        Counter { name, limit, high_water: HighWaterMark::default(), limit_seen }
+        Counter {
+            name: name.to_owned(),
+            limit,
+            high_water: HighWaterMark::default(),
+            limit_seen: AtomicU64::new(0),
+            made_seen: AtomicU8::new(Made::UNKNOWN),
+            read_at_s: AtomicU64::new(0),
+            resets_seen: AtomicU64::new(0),
+        }
     }
 
     /// A connection found it, or made it.
@@ -150,9 +218,30 @@ impl Counter {
         }
     }
 
-    /// A connection was granted something, and so saw the count. Logs what is new in it. `made`:
-    /// how its epoch began, where the store says so.
-    pub fn observe(&self, grant: Grant, made: Option<Made>) {
+    /// What was read of it, if it was ever read.
+    pub fn seen(&self) -> Option<Seen> {
+        let Position { epoch, taken } = self.high_water.position();
+        (epoch > 0).then(|| Seen {
+            count: Count { taken, limit: self.limit_seen.load(Ordering::Relaxed) },
+            epoch,
+            made: Made::from_code(self.made_seen.load(Ordering::Relaxed)),
+            read_at_s: self.read_at_s.load(Ordering::Relaxed),
+        })
+    }
+
+    /// Resets that this process has seen.
+    pub fn resets_seen(&self) -> u64 {
+        self.resets_seen.load(Ordering::Relaxed)
+    }
+
+    /// This process has reset what it holds itself.
+    pub fn count_reset(&self) {
+        self.resets_seen.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection saw the count. Logs what is new in it. `made`: how its epoch began, where the
+    /// store says so.
+    fn observe(&self, grant: Grant, made: Option<Made>) {
         let (epoch, taken) = (grant.epoch, grant.count().taken);
         let before = self.high_water.observe(Position { epoch, taken });
         if (epoch, taken) < (before.epoch, before.taken) {
@@ -161,6 +250,9 @@ impl Counter {
         let limit_before = self.limit_seen.load(Ordering::Relaxed);
         if limit_before != grant.limit {
             self.limit_seen.store(grant.limit, Ordering::Relaxed);
+        }
+        if let Some(made) = made {
+            self.made_seen.store(made.code(), Ordering::Relaxed);
         }
         if before.epoch == 0 {
             return self.log_first_sight(grant);
@@ -172,6 +264,7 @@ impl Counter {
                 warn!(counter, taken, taken_before, limit, limit_before, epoch, epoch_before;
                     "count set");
             } else {
+                self.count_reset();
                 warn!(counter, taken, taken_before, limit, limit_before, epoch, epoch_before;
                     "counter reset");
             }

@@ -65,6 +65,44 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// All of them, in the order of their places.
+    pub const ALL: [StoreError; 24] = [
+        StoreError::Connecting,
+        StoreError::Unresolved,
+        StoreError::Unreachable,
+        StoreError::Timeout,
+        StoreError::Loading,
+        StoreError::ReadOnly,
+        StoreError::OutOfMemory,
+        StoreError::Disk,
+        StoreError::Authentication,
+        StoreError::Permission,
+        StoreError::Type,
+        StoreError::Missing,
+        StoreError::Backwards,
+        StoreError::Recreated,
+        StoreError::Damaged,
+        StoreError::Layout,
+        StoreError::Declined,
+        StoreError::Version,
+        StoreError::Connections,
+        StoreError::Database,
+        StoreError::Locked,
+        StoreError::Conflict,
+        StoreError::Protocol,
+        StoreError::Refused,
+    ];
+
+    /// Its place in [`StoreError::ALL`].
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Whether it says something of one counter: the others may be well.
+    pub fn can_refuse_counter(self) -> bool {
+        self.is_of_counter() || self == StoreError::Locked
+    }
+
     /// The reason in one word, for `/readyz` and the log.
     pub fn word(self) -> &'static str {
         match self {
@@ -175,6 +213,23 @@ impl StoreError {
             StoreError::Conflict => "see who else writes the counter's row, and how",
             StoreError::Protocol => "check that host and port in --store are the store's",
             _ => "see the store's own detail and log",
+        }
+    }
+}
+
+// A reason that is added has its place in the list.
+const _: () = assert!(StoreError::ALL.len() == StoreError::Refused as usize + 1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_its_own_place_and_its_own_word() {
+        for (place, error) in StoreError::ALL.into_iter().enumerate() {
+            assert_eq!(error.index(), place);
+            let same = StoreError::ALL.into_iter().filter(|other| other.word() == error.word());
+            assert_eq!(same.count(), 1, "{error:?}");
         }
     }
 }

@@ -1,56 +1,109 @@
-//! The counts in the process itself: one atomic a counter, shared by the reactors. They end with
-//! the process.
+//! The counts in the process itself: one lock a counter, shared by the reactors. They end with the
+//! process.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::counter::{self, Count, CounterId, Grant};
+use crate::store::change::{ChangeKind, Changed};
+use crate::store::counters::{Made, Seen};
 
 /// One reactor's access to the process's counters; clone it for the next reactor.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    counters: Arc<[MemoryCounter]>,
+    counters: Arc<[Mutex<MemoryCounter>]>,
 }
 
+/// Locked once a batch, for a few instructions: a count and a limit of 53 bits each fit no atomic.
 #[derive(Debug)]
 struct MemoryCounter {
-    taken: AtomicU64,
-    limit: u64,
+    count: Count,
+    epoch: u64,
+    made: Made,
+}
+
+/// Why a change was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotChanged {
+    /// The counter is in another epoch, which is this one.
+    OtherEpoch(u64),
+    /// More were to be taken than the limit, which is this one.
+    PastLimit(u64),
+    /// So many are taken already, and would be handed out again.
+    BelowTaken(u64),
 }
 
 impl Memory {
-    /// Counters with these limits, from which nothing is taken yet.
-    pub fn new(limits: impl Iterator<Item = u64>) -> Memory {
-        let counter = |limit| MemoryCounter { taken: AtomicU64::new(0), limit };
+    /// Counters with these limits, from which nothing is taken yet. `epoch` is their first one: the
+    /// time in microseconds, so that it is another one after a restart.
+    pub fn new(limits: impl Iterator<Item = u64>, epoch: u64) -> Memory {
+        let counter = |limit| {
+            let count = Count { taken: 0, limit };
+            Mutex::new(MemoryCounter { count, epoch, made: Made::Created })
+        };
         Memory { counters: limits.map(counter).collect() }
     }
 
     /// Grants up to `count` numbers at once.
     pub fn take(&self, counter: CounterId, count: u64) -> Grant {
-        self.counters[counter.index()].take(count)
-    }
-}
-
-impl MemoryCounter {
-    /// Relaxed order will do: the atomic orders its own values, and nothing else depends on it.
-    fn take(&self, wanted: u64) -> Grant {
-        let mut taken = self.taken.load(Ordering::Relaxed);
-        loop {
-            let count = Count { taken, limit: self.limit };
-            let grant = counter::take(count, wanted);
-            if grant.granted == 0 {
-                return grant;
-            }
-            match self.taken.compare_exchange_weak(
-                taken,
-                grant.count().taken,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return grant,
-                Err(changed) => taken = changed,
-            }
+        let mut held = self.lock(counter);
+        let grant = Grant { epoch: held.epoch, ..counter::take(held.count, count) };
+        if grant.granted > 0 {
+            held.count.taken = grant.count().taken;
         }
+        grant
+    }
+
+    /// What a counter holds now, which is the second `unix_s`.
+    pub fn seen(&self, counter: CounterId, unix_s: u64) -> Seen {
+        let held = self.lock(counter);
+        let (count, epoch, made) = (held.count, held.epoch, Some(held.made));
+        Seen { count, epoch, made, read_at_s: unix_s }
+    }
+
+    /// Changes a counter, only in the epoch that was shown, if one was. `now_us`: the wall clock.
+    ///
+    /// # Errors
+    /// Why nothing was changed.
+    pub fn change(
+        &self,
+        counter: CounterId,
+        kind: ChangeKind,
+        epoch_shown: Option<u64>,
+        now_us: u64,
+    ) -> Result<Changed, NotChanged> {
+        let mut held = self.lock(counter);
+        if epoch_shown.is_some_and(|shown| shown != held.epoch) {
+            return Err(NotChanged::OtherEpoch(held.epoch));
+        }
+        let before = held.count;
+        let (after, made) = match kind {
+            ChangeKind::Create { .. } => (before, None),
+            ChangeKind::SetLimit { limit } => {
+                (Count { limit: limit.max(before.taken), ..before }, None)
+            }
+            ChangeKind::SetTaken { taken, limit } => {
+                (Count { taken, limit: limit.unwrap_or(before.limit) }, Some(Made::Set))
+            }
+            ChangeKind::Reset { limit } => {
+                (Count { taken: 0, limit: limit.unwrap_or(before.limit) }, Some(Made::Reset))
+            }
+        };
+        if matches!(kind, ChangeKind::SetTaken { .. }) && after.taken < before.taken {
+            return Err(NotChanged::BelowTaken(before.taken));
+        }
+        if after.taken > after.limit {
+            return Err(NotChanged::PastLimit(after.limit));
+        }
+        held.count = after;
+        if let Some(made) = made {
+            (held.made, held.epoch) = (made, now_us.max(held.epoch + 1));
+        }
+        Ok(Changed { before: Some(before), after })
+    }
+
+    /// A panic elsewhere leaves a count whole: it is written at once.
+    fn lock(&self, counter: CounterId) -> MutexGuard<'_, MemoryCounter> {
+        self.counters[counter.index()].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -72,7 +125,7 @@ mod tests {
 
     #[test]
     fn threads_get_every_number_exactly_once() {
-        let memory = Memory::new([10_000].into_iter());
+        let memory = Memory::new([10_000].into_iter(), 1);
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 let memory = memory.clone();
@@ -90,16 +143,44 @@ mod tests {
 
     #[test]
     fn each_counter_has_numbers_of_its_own() {
-        let memory = Memory::new([2, 0, 2].into_iter());
+        let memory = Memory::new([2, 0, 2].into_iter(), 1);
         let granted = |counter, count| memory.take(CounterId(counter), count).granted;
         assert_eq!([granted(0, 1), granted(2, 5), granted(1, 1), granted(0, 5)], [1, 2, 0, 1]);
     }
 
     #[test]
     fn a_read_takes_nothing() {
-        let memory = Memory::new([9, 5].into_iter());
+        let memory = Memory::new([9, 5].into_iter(), 0);
         let count = Count { taken: 0, limit: 5 };
         assert_eq!(memory.take(CounterId(1), 0), counter::take(count, 0));
         assert_eq!(memory.take(CounterId(1), 1).first, 1);
+    }
+
+    #[test]
+    fn a_changed_limit_begins_no_epoch_and_never_lies_below_what_is_taken() {
+        let memory = Memory::new([9].into_iter(), 1);
+        memory.take(CounterId::FIRST, 4);
+        let before = Some(Count { taken: 4, limit: 9 });
+        let closed = memory.change(CounterId::FIRST, ChangeKind::SetLimit { limit: 2 }, None, 7);
+        assert_eq!(closed, Ok(Changed { before, after: Count { taken: 4, limit: 4 } }));
+        assert_eq!(memory.take(CounterId::FIRST, 1).granted, 0);
+        assert_eq!(memory.seen(CounterId::FIRST, 3).epoch, 1);
+    }
+
+    #[test]
+    fn a_reset_and_a_set_begin_an_epoch_and_run_in_the_one_that_was_shown() {
+        let memory = Memory::new([9].into_iter(), 5);
+        memory.take(CounterId::FIRST, 4);
+        let change = |kind, shown, now_us| memory.change(CounterId::FIRST, kind, shown, now_us);
+        let reset = ChangeKind::Reset { limit: None };
+        assert_eq!(change(reset, Some(4), 9), Err(NotChanged::OtherEpoch(5)));
+        assert!(change(reset, Some(5), 3).is_ok());
+        let grant = memory.take(CounterId::FIRST, 1);
+        assert_eq!((grant.first, grant.epoch), (1, 6), "later than before, whatever the clock");
+        let set = |taken, limit| ChangeKind::SetTaken { taken, limit };
+        assert_eq!(change(set(10, None), None, 90), Err(NotChanged::PastLimit(9)));
+        assert!(change(set(10, Some(12)), None, 90).is_ok());
+        let grant = memory.take(CounterId::FIRST, 5);
+        assert_eq!((grant.first, grant.granted, grant.epoch), (11, 2, 90));
     }
 }

@@ -211,7 +211,7 @@ impl Redis {
             reply => {
                 let read = reply.grant();
                 let (grant, made) = read.ok_or_else(|| not_redis("a grant that makes no sense"))?;
-                self.counters.get(counter).observe(grant, made);
+                self.counters.observe(counter, grant, made);
                 Ok(Ok(grant))
             }
         }

@@ -27,8 +27,8 @@ pub struct Held {
     pub made: Made,
 }
 
-/// The counters that were read, by name; or why one must not be taken from.
-pub type Rows = BTreeMap<String, Result<Held, Fault>>;
+/// The counters that were read, sorted by name; or why one must not be taken from.
+pub type Rows = Vec<(String, Result<Held, Fault>)>;
 
 /// How far a store that gives pages of counters has come.
 #[derive(Clone, Debug, Default)]
@@ -143,7 +143,7 @@ mod tests {
         assert!(!survey.is_done());
         survey.answered(None);
         assert!(survey.is_done());
-        assert_eq!(survey.rows().into_keys().collect::<Vec<_>>(), ["b"]);
+        assert_eq!(survey.rows().into_iter().map(|row| row.0).collect::<Vec<_>>(), ["b"]);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 mod command_line;
 mod connections;
+mod draining;
 mod framing;
+mod full_disk;
 mod log_lines;
 mod refusals;
 mod requests;

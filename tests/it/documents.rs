@@ -4,6 +4,7 @@
 mod blocks;
 mod commands;
 mod links;
+mod metrics;
 mod names;
 mod output;
 mod proxy;

@@ -3,6 +3,7 @@
 
 mod absence;
 mod backwards;
+mod fail_fast;
 mod many_counters;
 mod postgres;
 mod postgres_counters;

@@ -1,5 +1,7 @@
 //! The one integration test binary: the real program, run as its users run it.
 
+mod admin;
+mod audit;
 mod commands;
 mod counters;
 mod daemon;
@@ -10,10 +12,13 @@ mod faults;
 mod fuzzed;
 mod halted;
 mod hostile;
+mod metrics;
 mod no_gaps;
+mod policy;
 mod postgres_access;
 mod proxied;
 mod redis_access;
+mod rolling;
 mod simulation;
 mod support;
 mod tidy;

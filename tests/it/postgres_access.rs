@@ -89,6 +89,18 @@ fn a_password_lets_it_in_and_is_never_shown() {
     }
 }
 
+/// It is used as it is written, as PostgreSQL's own normalisation leaves it.
+#[test]
+fn a_password_beyond_ascii_lets_it_in() {
+    for method in ["md5", "scram-sha-256"] {
+        let postgres = PostgresServer::start_with(method, &[]);
+        create_counter_role(&postgres, method, "Zürich 密");
+        let url = postgres.url_of("counter", "Z%C3%BCrich%20%E5%AF%86");
+        let daemon = Daemon::start_with_store(&url, &[]);
+        assert_eq!(daemon.client().get("/").number(), Some(1), "{method}");
+    }
+}
+
 #[test]
 fn a_wrong_password_is_said_and_the_right_one_is_found_by_itself() {
     for method in ["md5", "scram-sha-256"] {

@@ -3,6 +3,7 @@
 //! every wait is for a condition, and [`wait::PATIENCE`] only turns a hang into a failure.
 
 pub mod daemon;
+pub mod front;
 pub mod http_client;
 pub mod lines;
 pub mod load;
@@ -12,9 +13,11 @@ pub mod postgres_server;
 pub mod postgres_wire;
 pub mod probe;
 pub mod process;
+pub mod prometheus;
 pub mod proxy;
 pub mod redis_server;
 pub mod resp;
+pub mod small_disk;
 pub mod store_server;
 pub mod vitals;
 pub mod wait;

@@ -60,3 +60,17 @@ fn a_wrong_argument_is_said_before_a_wrong_variable() {
     let error = error(&["--limt"], &[("HEADCOUNT_NONSENSE", "1")]);
     assert_eq!(error, "unknown flag --limt; did you mean --limit?");
 }
+
+#[test]
+fn a_flag_without_a_value_has_a_variable_that_is_true_or_false() {
+    let on = Config { is_audited: true, ..defaults() };
+    assert_eq!(config(&["--audit"], &[]), on);
+    assert_eq!(config(&[], &[("HEADCOUNT_AUDIT", "true")]), on);
+    assert_eq!(config(&[], &[("HEADCOUNT_AUDIT", "false")]), defaults());
+    assert_eq!(config(&["--audit"], &[("HEADCOUNT_AUDIT", "false")]), on);
+    for wrong in ["1", "yes", "True"] {
+        let expected =
+            format!("HEADCOUNT_AUDIT: invalid value \"{wrong}\": expected true or false");
+        assert_eq!(error(&[], &[("HEADCOUNT_AUDIT", wrong)]), expected);
+    }
+}

@@ -15,13 +15,14 @@ pub enum CloseReason {
     Reset,
     /// A request broke the rules.
     Refused(Refusal),
-    /// No request came for [`crate::limits::IDLE_TIMEOUT`].
+    /// No request came for [`crate::limits::IDLE_TIMEOUT`], or when the process stops for
+    /// [`crate::limits::DRAIN_IDLE_TIMEOUT`].
     Idle,
     /// A request did not arrive whole within [`crate::limits::REQUEST_TIMEOUT`].
     RequestTimeout,
     /// The client did not take its answers for [`crate::limits::SEND_TIMEOUT`].
     SendTimeout,
-    /// The process is stopping.
+    /// The process is stopping, and its answer has said that it is the last.
     Draining,
 }
 

@@ -3,15 +3,21 @@
 //! ```text
 //!           head without a body
 //!   Head ------------------------> request
-//!     `--> Body --- read past ---> request
+//!     `--> Body --- read --------> request
 //! ```
 //!
-//! It keeps no bytes: what it does not consume is handed in again, with more behind.
+//! It keeps no bytes but the body of a change: what it does not consume is handed in again, with
+//! more behind.
 
-use crate::api::route::{self, Query, Route};
-use crate::counter::{CounterId, CounterNames};
+use crate::api::admin;
+use crate::api::admin::rules::AdminRoute;
+use crate::api::audit::Audit;
+use crate::api::cors::CorsLines;
+use crate::api::route::{self, Listener, Query, Route, RouteRules};
+use crate::counter::CounterId;
 use crate::engine::batcher::Op;
-use crate::http::{self, Body, Framing, Method, Persistence, Refusal, Request, Skipped};
+use crate::http::{self, Body, BodyRead, Framing, Method, Persistence, Refusal, Request};
+use crate::limits::{ADMIN_BODY_BYTES_MAX, BODY_BYTES_MAX};
 
 /// What a parsed request wants, free of its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,12 +28,23 @@ pub struct RequestKind {
     pub head_only: bool,
     /// Whether the connection outlives the answer.
     pub persistence: Persistence,
+    /// What the answer says of its request's origin.
+    pub cors: CorsLines,
 }
 
 impl RequestKind {
     /// No request's kind.
-    pub const NOTHING: RequestKind =
-        RequestKind { route: Route::NotFound, head_only: false, persistence: Persistence::Close };
+    pub const NOTHING: RequestKind = RequestKind {
+        route: Route::NotFound,
+        head_only: false,
+        persistence: Persistence::Close,
+        cors: CorsLines::NONE,
+    };
+
+    /// Whether its body says what to change.
+    fn is_change(self) -> bool {
+        matches!(self.route, Route::Admin(route) if route.is_change())
+    }
 
     /// What such requests wait for.
     pub fn awaited(self) -> Awaited {
@@ -37,8 +54,10 @@ impl RequestKind {
                 Awaited::Counter(counter, Op::Peek)
             }
             Route::Ready => Awaited::WriteCheck,
+            Route::Admin(route) => Awaited::Admin(route),
             // Answered at once.
             Route::Alive
+            | Route::TakeRefused(_)
             | Route::Options(_)
             | Route::NotFound
             | Route::MethodNotAllowed(_)
@@ -46,11 +65,16 @@ impl RequestKind {
         }
     }
 
-    fn of(request: &Request<'_>, counters: &CounterNames) -> RequestKind {
+    fn of(request: &Request<'_>, rules: RouteRules<'_>) -> RequestKind {
+        let route = match rules.listener {
+            Listener::Public => route::route(request, rules),
+            Listener::Admin => admin::route(request, rules.counters, rules.admin),
+        };
         RequestKind {
-            route: route::route(request.method, request.path, counters),
+            route,
             head_only: request.method == Method::Head,
             persistence: request.persistence,
+            cors: rules.cors_lines(request),
         }
     }
 }
@@ -62,6 +86,8 @@ pub enum Awaited {
     Counter(CounterId, Op),
     /// Whether the store takes writes.
     WriteCheck,
+    /// What the admin listener does.
+    Admin(AdminRoute),
     /// They were answered at once.
     Nothing,
 }
@@ -93,6 +119,12 @@ pub enum Progress {
 #[derive(Debug, Default)]
 pub struct Reader {
     body: Option<(Body, RequestKind)>,
+    /// The body of the last change, as far as it was read.
+    kept: Vec<u8>,
+    /// Who sent the last take, if that is to be kept.
+    audit: Option<Box<Audit>>,
+    /// The last request with a body, from its head to the first look at the body.
+    head_read: Option<RequestKind>,
 }
 
 impl Reader {
@@ -106,14 +138,15 @@ impl Reader {
         &mut self,
         bytes: &[u8],
         awaited: Option<RequestKind>,
-        counters: &CounterNames,
+        rules: RouteRules<'_>,
     ) -> Result<Progress, Refusal> {
         match &mut self.body {
             Some((body, kind)) => {
-                let (skipped, kind) = (body.skip(bytes)?, *kind);
+                let kept = kind.is_change().then_some(&mut self.kept);
+                let (skipped, kind) = (body.read(bytes, kept)?, *kind);
                 Ok(self.pass(skipped, kind))
             }
-            None => self.read_head(bytes, awaited, counters),
+            None => self.read_head(bytes, awaited, rules),
         }
     }
 
@@ -131,11 +164,27 @@ impl Reader {
         }
     }
 
+    /// The body of the last request, if that was a change.
+    pub fn take_kept(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.kept)
+    }
+
+    /// Who sent the last request, if that was a take and is to be kept.
+    pub fn take_audit(&mut self) -> Option<Box<Audit>> {
+        self.audit.take()
+    }
+
+    /// What the answer says of the origin of the request being read, as far as that was read.
+    pub fn cors(&self, rules: RouteRules<'_>) -> CorsLines {
+        let kind = self.body.as_ref().map(|(_, kind)| *kind).or(self.head_read);
+        kind.map_or(rules.listener.cors_lines(), |kind| kind.cors)
+    }
+
     fn read_head(
         &mut self,
         bytes: &[u8],
         awaited: Option<RequestKind>,
-        counters: &CounterNames,
+        rules: RouteRules<'_>,
     ) -> Result<Progress, Refusal> {
         let parsed = match http::parse(bytes) {
             // Answers go out in order, so a refusal waits as well.
@@ -145,20 +194,26 @@ impl Reader {
         let Some((request, consumed)) = parsed else {
             return Ok(Progress::More);
         };
-        let kind = RequestKind::of(&request, counters);
+        let kind = RequestKind::of(&request, rules);
         let is_bodiless = request.framing == Framing::None;
         if awaited.is_some_and(|awaited| awaited != kind || !is_bodiless) {
             return Ok(Progress::Held);
         }
+        if rules.is_audited && matches!(kind.route, Route::Counter(Query::Take, _)) {
+            self.audit = Some(Box::new(Audit::of(&request)));
+        }
         if is_bodiless {
             return Ok(Progress::Request { consumed, kind });
         }
-        self.body = Some((Body::new(request.framing)?, kind));
+        let bytes_max = if kind.is_change() { ADMIN_BODY_BYTES_MAX as u64 } else { BODY_BYTES_MAX };
+        self.head_read = Some(kind);
+        self.body = Some((Body::new(request.framing, bytes_max)?, kind));
+        self.head_read = None;
         Ok(Progress::Body { consumed, expects_continue: request.expects_continue })
     }
 
     /// A part of the body was read past.
-    fn pass(&mut self, skipped: Skipped, kind: RequestKind) -> Progress {
+    fn pass(&mut self, skipped: BodyRead, kind: RequestKind) -> Progress {
         let consumed = skipped.consumed;
         if skipped.done {
             self.body = None;
@@ -174,11 +229,26 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::admin::rules::AdminRules;
+    use crate::api::route::Listener;
+    use crate::api::take_policy::TakePolicy;
+    use crate::counter::CounterNames;
+    use std::sync::LazyLock;
+
+    static TAKE_POLICY: LazyLock<TakePolicy> = LazyLock::new(TakePolicy::default);
+
+    static NO_ADMIN: AdminRules = AdminRules { token: None, is_loopback: false };
+
+    fn rules(counters: &CounterNames) -> RouteRules<'_> {
+        let (listener, admin) = (Listener::Public, &NO_ADMIN);
+        RouteRules { listener, counters, admin, take_policy: &TAKE_POLICY, is_audited: false }
+    }
 
     const TAKE: RequestKind = RequestKind {
         route: Route::Counter(Query::Take, CounterId::FIRST),
         head_only: false,
         persistence: Persistence::KeepAlive,
+        cors: CorsLines::NO_ORIGIN,
     };
     const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     const POST: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";
@@ -187,18 +257,30 @@ mod tests {
     fn a_request_of_the_awaited_kind_goes_on_and_another_is_held() {
         let mut reader = Reader::default();
         let whole = Progress::Request { consumed: GET.len(), kind: TAKE };
-        assert_eq!(reader.read(GET, Some(TAKE), &CounterNames::default()), Ok(whole));
+        assert_eq!(reader.read(GET, Some(TAKE), rules(&CounterNames::default())), Ok(whole));
         let status = RequestKind { route: Route::Counter(Query::Status, CounterId::FIRST), ..TAKE };
-        assert_eq!(reader.read(GET, Some(status), &CounterNames::default()), Ok(Progress::Held));
-        assert_eq!(reader.read(POST, Some(TAKE), &CounterNames::default()), Ok(Progress::Held));
+        assert_eq!(
+            reader.read(GET, Some(status), rules(&CounterNames::default())),
+            Ok(Progress::Held)
+        );
+        assert_eq!(
+            reader.read(POST, Some(TAKE), rules(&CounterNames::default())),
+            Ok(Progress::Held)
+        );
     }
 
     #[test]
     fn a_refusal_is_held_until_the_awaited_are_answered() {
         let mut reader = Reader::default();
         let bad = b"GET / HTTP/1.1\r\n\r\n";
-        assert_eq!(reader.read(bad, Some(TAKE), &CounterNames::default()), Ok(Progress::Held));
-        assert_eq!(reader.read(bad, None, &CounterNames::default()), Err(Refusal::MissingHost));
+        assert_eq!(
+            reader.read(bad, Some(TAKE), rules(&CounterNames::default())),
+            Ok(Progress::Held)
+        );
+        assert_eq!(
+            reader.read(bad, None, rules(&CounterNames::default())),
+            Err(Refusal::MissingHost)
+        );
     }
 
     #[test]
@@ -208,29 +290,46 @@ mod tests {
         assert!(reader.is_head(b"HEAD "));
         assert!(!reader.is_head(POST));
         let head = [b"HEAD", &POST[4..]].concat();
-        assert!(reader.read(&head, None, &CounterNames::default()).is_ok());
+        assert!(reader.read(&head, None, rules(&CounterNames::default())).is_ok());
         assert!(reader.is_head(b"GET "), "bytes of the body");
-        assert!(reader.read(b"hello", None, &CounterNames::default()).is_ok());
+        assert!(reader.read(b"hello", None, rules(&CounterNames::default())).is_ok());
         assert!(!reader.is_head(GET));
         let chunked = b"HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-        assert!(reader.read(chunked, None, &CounterNames::default()).is_ok());
+        assert!(reader.read(chunked, None, rules(&CounterNames::default())).is_ok());
         assert_eq!(
-            reader.read(b"x\r\n", None, &CounterNames::default()),
+            reader.read(b"x\r\n", None, rules(&CounterNames::default())),
             Err(Refusal::MalformedChunkLine)
         );
         assert!(reader.is_head(b"x\r\n"), "of a refused one too");
     }
 
     #[test]
+    fn the_admin_listener_allows_no_origin() {
+        let take_policy = TakePolicy::new(&[Method::Get], &["*".to_owned()]);
+        let counters = &CounterNames::default();
+        let bytes = b"GET /x HTTP/1.1\r\nHost: a\r\nOrigin: https://b\r\n\r\n";
+        for (listener, is_allowed) in [(Listener::Public, true), (Listener::Admin, false)] {
+            let rules = RouteRules { listener, take_policy: &take_policy, ..rules(counters) };
+            let mut reader = Reader::default();
+            let Ok(Progress::Request { kind, .. }) = reader.read(bytes, None, rules) else {
+                panic!("it is a whole request");
+            };
+            for lines in [kind.cors, reader.cors(rules)] {
+                assert_eq!(!take_policy.cors().bytes(lines).is_empty(), is_allowed);
+            }
+        }
+    }
+
+    #[test]
     fn a_body_is_read_past_in_any_pieces() {
         let mut reader = Reader::default();
         let head = Progress::Body { consumed: POST.len(), expects_continue: false };
-        assert_eq!(reader.read(POST, None, &CounterNames::default()), Ok(head));
+        assert_eq!(reader.read(POST, None, rules(&CounterNames::default())), Ok(head));
         assert!(reader.is_in_body());
         let part = Progress::Body { consumed: 2, expects_continue: false };
-        assert_eq!(reader.read(b"he", None, &CounterNames::default()), Ok(part));
+        assert_eq!(reader.read(b"he", None, rules(&CounterNames::default())), Ok(part));
         let whole = Progress::Request { consumed: 3, kind: TAKE };
-        assert_eq!(reader.read(b"lloGET", None, &CounterNames::default()), Ok(whole));
+        assert_eq!(reader.read(b"lloGET", None, rules(&CounterNames::default())), Ok(whole));
         assert!(!reader.is_in_body());
     }
 }

@@ -1,21 +1,22 @@
 //! One connection in virtual time: bytes in, bytes out.
 
-use std::time::{Duration, SystemTime};
-
-use std::sync::Arc;
+use std::time::Duration;
 
 use super::*;
 use crate::api::body::Outcome;
 use crate::counter::Count;
 use crate::counter::CounterId;
 use crate::engine::batcher::Op;
-use crate::http::{Date, Status};
+use crate::engine::settings::Settings;
+use crate::http::{Refusal, Status};
 use crate::limits::{
     DISCARDED_BYTES_MAX, IDLE_TIMEOUT, LINGER_TIMEOUT, READ_BYTES_MAX, REQUEST_TIMEOUT,
     SEND_TIMEOUT, SWEEP_INTERVAL,
 };
 use crate::store::counters::Counters;
 use crate::store::error::StoreError;
+
+mod stopping;
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const STATUS: &str = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -31,11 +32,10 @@ struct Fixture {
 impl Fixture {
     fn new() -> Fixture {
         let now = Instant::now();
-        let date = Date::at(SystemTime::UNIX_EPOCH);
         let counters = Counters::new([("shoes", 9), ("hats", 9)].into_iter(), true);
-        let counters = Arc::new(counters);
-        let turn = Turn { now, date, halted_status: Status::Gone, counters, draining: false };
-        Fixture { client: Client::new(now), turn }
+        let settings = Settings { halted_status: Status::Gone, ..Settings::default() };
+        let turn = Turn::alone(settings, counters, now);
+        Fixture { client: Client::new(Peer::default(), now), turn }
     }
 
     /// Hands bytes in; how many requests now ask the store.
@@ -272,29 +272,6 @@ fn parsing_stops_while_the_client_takes_no_answers() {
 }
 
 #[test]
-fn a_draining_connection_ends_with_the_answers_it_owes() {
-    let mut fixture = Fixture::new();
-    fixture.receive(&GET.repeat(2));
-    fixture.turn.draining = true;
-    fixture.client.drain();
-    assert_eq!(fixture.receive(GET), 0, "no further request is begun");
-    fixture.answer(Outcome::Number(1));
-    assert_eq!(fixture.client.finished(), None);
-    fixture.answer(Outcome::Number(2));
-    let unsent = String::from_utf8(fixture.client.send_buffer().unsent().to_vec()).unwrap();
-    assert_eq!(unsent.matches("Connection: close").count(), 1);
-    fixture.sent();
-    assert_eq!(fixture.client.finished(), Some(CloseReason::Draining));
-}
-
-#[test]
-fn a_draining_connection_between_requests_ends_at_once() {
-    let mut fixture = Fixture::new();
-    fixture.client.drain();
-    assert_eq!(fixture.client.finished(), Some(CloseReason::Draining));
-}
-
-#[test]
 fn each_kind_of_waiting_has_its_own_end() {
     let mut idle = Fixture::new();
     assert!(!idle.pass(IDLE_TIMEOUT - Duration::from_millis(1)));
@@ -431,4 +408,35 @@ fn a_client_that_idles_holds_no_memory() {
     assert!(fixture.client.send_buffer().writer().capacity() > 0, "it may ask again at once");
     assert!(!fixture.pass(SWEEP_INTERVAL / 2));
     assert_eq!(fixture.client.send_buffer().writer().capacity(), 0);
+}
+
+#[test]
+fn who_sent_each_take_is_kept_until_its_answer_and_only_then() {
+    let mut fixture = Fixture::new();
+    fixture.turn.settings.is_audited = true;
+    let take = |id: &str| format!("GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: {id}\r\n\r\n");
+    let chunked = format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nX-Request-Id: c\r\n{CHUNKED}\r\n1\r\n.\r\n0\r\n\r\n"
+    );
+    assert_eq!(fixture.receive(&[&take("a"), &take("b"), LIVEZ, &chunked].concat()), 2);
+    let answered = |fixture: &mut Fixture, outcome| {
+        fixture.answer(outcome);
+        let audit = fixture.client.take_answered().expect("it is kept");
+        (audit.request_id.clone(), fixture.client.take_answered())
+    };
+    assert_eq!(answered(&mut fixture, Outcome::Number(1)), (Some("a".to_owned()), None));
+    assert_eq!(answered(&mut fixture, Outcome::Halted(1)), (Some("b".to_owned()), None));
+    assert_eq!(fixture.receive(""), 1);
+    assert_eq!(answered(&mut fixture, Outcome::Number(2)), (Some("c".to_owned()), None));
+    assert_eq!(fixture.receive(STATUS), 1);
+    fixture.answer(Outcome::Read(Count { taken: 1, limit: 9 }));
+    assert_eq!(fixture.client.take_answered(), None, "it took nothing");
+}
+
+#[test]
+fn who_sent_a_take_is_not_kept_unless_that_is_asked_for() {
+    let mut fixture = Fixture::new();
+    assert_eq!(fixture.receive("GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: a\r\n\r\n"), 1);
+    fixture.answer(Outcome::Number(1));
+    assert_eq!(fixture.client.take_answered(), None);
 }

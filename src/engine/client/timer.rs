@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::limits::{IDLE_TIMEOUT, LINGER_TIMEOUT, REQUEST_TIMEOUT, SEND_TIMEOUT, SWEEP_INTERVAL};
+use super::turn::Turn;
+use crate::limits::{
+    DRAIN_IDLE_TIMEOUT, IDLE_TIMEOUT, LINGER_TIMEOUT, REQUEST_TIMEOUT, SEND_TIMEOUT, SWEEP_INTERVAL,
+};
 
 /// What a connection waits for, and so which timeout is its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,21 +64,30 @@ impl Timer {
     }
 
     /// What was waited for in vain, if the time is up.
-    pub fn overdue(&self, now: Instant) -> Option<WaitingFor> {
+    pub fn overdue(&self, turn: &Turn) -> Option<WaitingFor> {
         let timeout = match self.waiting_for {
+            WaitingFor::Request if turn.answer_by.is_some() => DRAIN_IDLE_TIMEOUT,
             WaitingFor::Request => IDLE_TIMEOUT,
+            WaitingFor::Head | WaitingFor::Body if turn.is_late() => Duration::ZERO,
             WaitingFor::Head | WaitingFor::Body => REQUEST_TIMEOUT,
             WaitingFor::Store => Duration::MAX,
             WaitingFor::Reader => SEND_TIMEOUT,
             WaitingFor::Linger => LINGER_TIMEOUT,
         };
-        (now.saturating_duration_since(self.since) >= timeout).then_some(self.waiting_for)
+        (turn.now.saturating_duration_since(self.since) >= timeout).then_some(self.waiting_for)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::settings::Settings;
+    use crate::store::counters::Counters;
+
+    fn at(now: Instant) -> Turn {
+        let counters = Counters::new([("default", 9)].into_iter(), true);
+        Turn::alone(Settings::default(), counters, now)
+    }
 
     #[test]
     fn the_same_pause_goes_on_until_there_is_progress() {
@@ -84,10 +96,10 @@ mod tests {
         timer.wait_for(WaitingFor::Head, start);
         let late = start + REQUEST_TIMEOUT;
         timer.wait_for(WaitingFor::Head, late);
-        assert_eq!(timer.overdue(late), Some(WaitingFor::Head));
+        assert_eq!(timer.overdue(&at(late)), Some(WaitingFor::Head));
         timer.request_came();
         timer.wait_for(WaitingFor::Head, late);
-        assert_eq!(timer.overdue(late), None);
+        assert_eq!(timer.overdue(&at(late)), None);
     }
 
     #[test]
@@ -98,10 +110,10 @@ mod tests {
         let late = start + SEND_TIMEOUT;
         timer.request_came();
         timer.wait_for(WaitingFor::Reader, late);
-        assert_eq!(timer.overdue(late), Some(WaitingFor::Reader));
+        assert_eq!(timer.overdue(&at(late)), Some(WaitingFor::Reader));
         timer.answers_went();
         timer.wait_for(WaitingFor::Reader, late);
-        assert_eq!(timer.overdue(late), None);
+        assert_eq!(timer.overdue(&at(late)), None);
     }
 
     #[test]
@@ -109,6 +121,6 @@ mod tests {
         let start = Instant::now();
         let mut timer = Timer::new(start);
         timer.wait_for(WaitingFor::Store, start);
-        assert_eq!(timer.overdue(start + Duration::from_secs(1 << 30)), None);
+        assert_eq!(timer.overdue(&at(start + Duration::from_secs(1 << 30))), None);
     }
 }

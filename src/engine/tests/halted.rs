@@ -1,6 +1,7 @@
 //! After the last number: when the store is asked, when it is not, and what ends that.
 
 use super::*;
+use crate::api::route::Listener;
 use crate::limits::{
     BACKOFF_MAX, BATCH_LINGER, BATCHES_IN_FLIGHT_MAX, HALT_CACHE_TTL, HEARTBEAT, PROBE_TIMEOUT,
 };
@@ -34,12 +35,6 @@ impl Linked {
         linked.receive(b"-NOPERM\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n");
         linked.sent();
         linked
-    }
-
-    fn pass(&mut self, time: Duration) {
-        self.now += time;
-        self.engine.clients.turn().now = self.now;
-        self.engine.finish_turn();
     }
 
     /// Whether the store is asked for the number of one more client, who else is sent away.
@@ -274,4 +269,20 @@ fn no_more_than_the_bound_of_batches_is_in_flight() {
     assert_eq!(linked.sent(), [0; 0]);
     linked.grant(1, 1, 100, 5);
     assert_eq!(linked.sent(), [2]);
+}
+
+#[test]
+fn a_report_is_of_what_the_store_holds_now_and_not_of_the_cached_halt() {
+    let mut linked = Linked::halted();
+    assert!(!linked.is_asked());
+    let peer = Peer { listener: Listener::Admin, ..Peer::default() };
+    let token = linked.engine.clients.insert(peer);
+    let request = b"GET /counters/default HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    linked.engine.receive(token, request);
+    linked.engine.finish_turn();
+    assert_eq!(linked.sent(), [0], "it is read");
+    linked.receive(b"*4\r\n:10\r\n:0\r\n:20\r\n:5\r\n");
+    let client = linked.engine.clients.get(token).expect("it is here");
+    let answer = String::from_utf8_lossy(client.send_buffer().unsent()).into_owned();
+    assert!(answer.contains(r#""state":"open","taken":9,"limit":20"#), "{answer}");
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::counter::CounterId;
+use crate::engine::client::Peer;
 
 const SHOES: CounterId = CounterId(0);
 const HATS: CounterId = CounterId(1);
@@ -30,7 +31,7 @@ impl Two {
         let wire = Wire::Redis(Box::new(Redis::new(url, Arc::clone(&counters), None, 7)));
         let connection = Connection::new(wire, Arc::clone(&counters), timeout, 7, now);
         let store = Store::Connection(Box::new(connection));
-        let settings = Settings { halted_status: Status::Ok, store_timeout: timeout };
+        let settings = Settings { store_timeout: timeout, ..Settings::default() };
         let engine = Engine::new(store, counters, settings, Arc::new(Shared::new(2)), now);
         let mut two = Two { engine, now };
         two.engine.finish_turn();
@@ -50,7 +51,7 @@ impl Two {
     /// Clients come, each with one request for such a path, in one wake.
     fn get(&mut self, paths: &[&str]) -> Vec<Token> {
         let tokens = paths.iter().map(|path| {
-            let token = self.engine.clients.insert();
+            let token = self.engine.clients.insert(Peer::default());
             self.engine.receive(token, format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes());
             token
         });
@@ -67,7 +68,7 @@ impl Two {
 
     fn pass(&mut self, time: Duration) {
         self.now += time;
-        self.engine.clients.turn().now = self.now;
+        self.engine.clients.turn_mut().now = self.now;
         self.engine.finish_turn();
     }
 
@@ -243,7 +244,7 @@ fn readyz_is_answered_though_many_counters_are_refused() {
     let wire = Wire::Redis(Box::new(Redis::new(url, Arc::clone(&counters), None, 7)));
     let connection = Connection::new(wire, Arc::clone(&counters), timeout, 7, now);
     let store = Store::Connection(Box::new(connection));
-    let settings = Settings { halted_status: Status::Ok, store_timeout: timeout };
+    let settings = Settings { store_timeout: timeout, ..Settings::default() };
     let engine = Engine::new(store, counters, settings, Arc::new(Shared::new(400)), now);
     let mut two = Two { engine, now };
     two.engine.finish_turn();
@@ -274,7 +275,7 @@ fn readyz_is_answered_though_many_counters_are_refused() {
             };
         }
         two.now += Duration::from_millis(30);
-        two.engine.clients.turn().now = two.now;
+        two.engine.clients.turn_mut().now = two.now;
         two.receive(replies.as_bytes());
         if turn < 30 {
             continue;
@@ -296,7 +297,7 @@ fn a_held_back_take_of_a_refused_counter_is_worth_a_turn() {
     let refused = b"%0\r\n+hash\r\n+hash\r\n-NOPERM\r\n+OK\r\n\
         +found\r\n*4\r\n:1\r\n:0\r\n:100\r\n:5\r\n-WRONGTYPE no\r\n-WRONGTYPE no\r\n";
     let mut two = Two::answered(refused);
-    let token = two.engine.clients.insert();
+    let token = two.engine.clients.insert(Peer::default());
     let requests = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /take/hats HTTP/1.1\r\nHost: a\r\n\r\n";
     two.engine.receive(token, requests);
     two.engine.finish_turn();

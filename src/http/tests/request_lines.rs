@@ -137,7 +137,7 @@ pub(super) const ROWS: &[Row] = &[
     Row("one letter is a method", &[b"G /", END_11], method(Method::Unknown)),
     Row("a method in mixed case is unknown", &[b"Get /", END_11], method(Method::Unknown)),
     Row("TRACE is known", &[b"TRACE /", END_11], method(Method::Other)),
-    Row("PUT is known", &[b"PUT /", END_11], method(Method::Other)),
+    Row("PUT is known", &[b"PUT /", END_11], method(Method::Put)),
     Row("DELETE is known", &[b"DELETE /", END_11], method(Method::Other)),
     Row("PATCH is known", &[b"PATCH /", END_11], method(Method::Other)),
     // RFC 9112, section 2.3: HTTP/, a digit, a dot, a digit, and nothing else.

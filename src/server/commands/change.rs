@@ -3,7 +3,7 @@
 use std::io;
 
 use super::answer::Answer;
-use super::drive::drive;
+use super::drive::{StoreAccess, drive};
 use super::{confirm, status, text};
 use crate::config::Command;
 use crate::store::change::{Change, ChangeKind, Changed};
@@ -70,7 +70,7 @@ fn check_limit(command: &Command, verb: &str, name: &str, limit: Option<u64>) ->
     if limit.is_some() {
         return Ok(());
     }
-    let is_missing = match status::read_one(command, verb, name)? {
+    let is_missing = match status::read_one(&StoreAccess::of(command), verb, name)? {
         None => true,
         Some(Err(fault)) => fault.error == StoreError::Missing,
         Some(Ok(_)) => false,
@@ -83,7 +83,7 @@ fn ask(command: &Command, name: &str) -> io::Result<Option<u64>> {
     if !confirm::can_ask() {
         return Err(io::Error::other(text::CANNOT_ASK));
     }
-    let held = status::read_one(command, "reset", name)?;
+    let held = status::read_one(&StoreAccess::of(command), "reset", name)?;
     if !confirm::ask(&text::reset_question(name, held.as_ref()), name)? {
         return Err(io::Error::other(text::NOT_CONFIRMED));
     }
@@ -104,9 +104,10 @@ fn change(
     let token = format!("{:016x}", open::random()?);
     let change = Change { epoch_shown, ..Change::new(token, kind) };
     let counter = (name, change.limit());
-    let mut connection = drive(command, counter, Task::Change(change), |connection| {
-        connection.wire().change_progress().result().is_some()
-    })?;
+    let mut connection =
+        drive(&StoreAccess::of(command), counter, Task::Change(change), |connection| {
+            connection.wire().change_progress().result().is_some()
+        })?;
     let result = connection.wire().change_progress().result();
     result.ok_or_else(|| io::Error::other(text::failure(&mut connection, verb, name)))
 }

@@ -2,11 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token, Waker};
 
-use crate::config::{Command, Endpoint};
+use crate::config::{Command, Endpoint, StoreUrl};
 use crate::limits::{COMMAND_TIMEOUT, LIMIT_DEFAULT};
 use crate::net::store_socket::StoreSocket;
 use crate::store::connection::Connection;
@@ -17,12 +17,31 @@ use crate::store::open::{self, Task};
 const STORE: Token = Token(0);
 const WAKER: Token = Token(1);
 
+/// Which store, and how long it is waited for.
+#[derive(Clone, Debug)]
+pub struct StoreAccess {
+    /// Where the counters live.
+    pub store: StoreUrl,
+    /// How long each request may wait for the store.
+    pub request_timeout: Duration,
+    /// How long a task may wait for the store to say anything new.
+    pub patience: Duration,
+}
+
+impl StoreAccess {
+    /// That of a command.
+    pub fn of(command: &Command) -> StoreAccess {
+        let (store, request_timeout) = (command.store.clone(), command.store_timeout);
+        StoreAccess { store, request_timeout, patience: COMMAND_TIMEOUT }
+    }
+}
+
 /// A connection with its task behind it, and what came of that.
 ///
 /// # Errors
 /// The operating system is out of something. What the store does is no error here.
 pub fn drive(
-    command: &Command,
+    access: &StoreAccess,
     counter: (&str, Option<u64>),
     task: Task,
     is_done: impl Fn(&mut Connection) -> bool,
@@ -31,17 +50,18 @@ pub fn drive(
     let may_create = matches!(task, Task::Change(_));
     let limits = [(name, limit.unwrap_or(LIMIT_DEFAULT))];
     let counters = Arc::new(Counters::new(limits.into_iter(), may_create));
-    let (store, timeout) = (&command.store, command.store_timeout);
+    let (store, timeout) = (&access.store, access.request_timeout);
     let opened = open::connection(store, &counters, task, timeout, Instant::now())?;
     let (mut connection, endpoint) =
         opened.ok_or_else(|| io::Error::other("the store is in no other process"))?;
-    poll_until(&mut connection, endpoint, is_done)?;
+    poll_until(&mut connection, endpoint, access.patience, is_done)?;
     Ok(connection)
 }
 
 fn poll_until(
     connection: &mut Connection,
     endpoint: Endpoint,
+    patience: Duration,
     is_done: impl Fn(&mut Connection) -> bool,
 ) -> io::Result<()> {
     let mut poll = Poll::new()?;
@@ -49,11 +69,11 @@ fn poll_until(
     let registry = poll.registry().try_clone()?;
     let mut store_socket = StoreSocket::new(endpoint, STORE, registry, waker);
     let mut events = Events::with_capacity(8);
-    let (mut end, mut steps) = (Instant::now() + COMMAND_TIMEOUT, 0);
+    let (mut end, mut steps) = (Instant::now() + patience, 0);
     while !is_done(connection) && !is_final(connection.last_fault().error) {
         let now = Instant::now();
         if connection.survey_steps() > steps {
-            (end, steps) = (now + COMMAND_TIMEOUT, connection.survey_steps());
+            (end, steps) = (now + patience, connection.survey_steps());
         }
         if now >= end {
             break;

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::answer::Answer;
-use super::drive::drive;
+use super::drive::{StoreAccess, drive};
 use super::text;
 use crate::config::Command;
 use crate::counter::Count;
@@ -19,7 +19,7 @@ use crate::store::survey::{Held, Rows, Scope, Survey};
 /// There is no such counter, or the store did not answer.
 pub fn status(command: &Command, name: Option<&str>, is_json: bool) -> io::Result<Answer> {
     let scope = name.map_or(Scope::All, |name| Scope::One(name.to_owned()));
-    let survey = read(command, "status", scope)?;
+    let survey = read(&StoreAccess::of(command), "status", scope)?;
     let is_cut_short = survey.is_cut_short();
     let rows = survey.rows();
     if let (Some(name), true) = (name, rows.is_empty()) {
@@ -39,22 +39,22 @@ pub fn status(command: &Command, name: Option<&str>, is_json: bool) -> io::Resul
 /// # Errors
 /// The store did not answer.
 pub fn read_one(
-    command: &Command,
+    access: &StoreAccess,
     verb: &str,
     name: &str,
 ) -> io::Result<Option<Result<Held, Fault>>> {
-    let survey = read(command, verb, Scope::One(name.to_owned()))?;
-    Ok(survey.rows().remove(name))
+    let survey = read(access, verb, Scope::One(name.to_owned()))?;
+    Ok(survey.rows().pop().map(|(_, row)| row))
 }
 
-fn read(command: &Command, verb: &str, scope: Scope) -> io::Result<Survey> {
+fn read(access: &StoreAccess, verb: &str, scope: Scope) -> io::Result<Survey> {
     // A connection has a counter; that of a survey is neither read nor made.
     let name = match &scope {
         Scope::One(name) => name.clone(),
         Scope::All => "all".to_owned(),
     };
     let task = Task::Survey(scope);
-    let mut connection = drive(command, (&name, None), task, Connection::is_survey_done)?;
+    let mut connection = drive(access, (&name, None), task, Connection::is_survey_done)?;
     let survey = connection.take_survey();
     survey.ok_or_else(|| io::Error::other(text::failure(&mut connection, verb, &name)))
 }

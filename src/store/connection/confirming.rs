@@ -68,7 +68,9 @@ impl Connection {
         let link = &mut self.links[counter.index()];
         link.throttle.clear();
         link.last_error = None;
-        for _ in 0..link.in_flight.end_before(seen.epoch) {
+        let given_up = link.in_flight.end_before(seen.epoch);
+        self.metrics.in_doubt[counter.index()].add(given_up.numbers);
+        for _ in 0..given_up.requests {
             self.events.push_back(StoreEvent::Replied(counter, Reply::NotRun));
         }
         self.resend_next(counter, now);
@@ -85,6 +87,7 @@ impl Connection {
             return link.stage = Stage::Ready;
         };
         link.stage = Stage::Resending;
+        self.metrics.requests.add(1);
         self.wire.write_resent(counter, request, self.send_buffer.writer());
         self.deadlines.push_back((counter, request.sequence, now + self.timeout));
     }

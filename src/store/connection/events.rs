@@ -47,6 +47,9 @@ impl Connection {
     #[inline(never)]
     fn handshake_done(&mut self, now: Instant) {
         self.state = State::Ready;
+        self.lost_at = None;
+        self.metrics.ready.set(1);
+        self.metrics.connections_made.add(1);
         // The process may have stood still since the loss.
         self.counters.ids().for_each(|counter| self.give_up(counter, now));
         self.last_fault = Fault { error: StoreError::Timeout, detail: String::new() };
@@ -70,6 +73,8 @@ impl Connection {
         };
         let link = &mut self.links[counter.index()];
         link.in_flight.pop();
+        let duration = now.saturating_duration_since(sent.since);
+        self.metrics.request_duration.observe_time(duration, 1);
         self.events.push_back(StoreEvent::Replied(counter, reply));
         if link.stage == Stage::Resending {
             self.resend_next(counter, now);
@@ -186,9 +191,21 @@ impl Connection {
         None
     }
 
+    /// The same as far as is known without asking.
+    pub fn known_writes(&self) -> Result<(), StoreError> {
+        match (self.state, self.last_write) {
+            (State::Ready, Some((_, result))) => result,
+            (State::Ready, None) if self.confirms.is_first_round_done() => Ok(()),
+            _ => Err(self.last_fault.error),
+        }
+    }
+
     fn write_checked(&mut self, result: Result<(), Fault>, now: Instant) {
         self.write_check_deadline = None;
         let result = result.map_err(|fault| fault.error);
+        if let Err(error) = result {
+            self.metrics.errors[error.index()].add(1);
+        }
         self.last_write = Some((now, result));
         self.events.push_back(StoreEvent::Written(result));
         if result == Err(StoreError::ReadOnly) {
@@ -211,6 +228,7 @@ impl Connection {
         fault: &Fault,
         now: Instant,
     ) {
+        self.metrics.errors[fault.error.index()].add(1);
         let (name, hint) = (&self.counters.get(counter).name, self.wire.hint(fault.error));
         self.links[counter.index()].throttle.log(what, fault, hint, Some(name), now);
     }

@@ -21,7 +21,16 @@ pub struct Sent {
     /// It was sent before: that it does not run now does not say that it never did.
     pub is_again: bool,
     /// When it was sent for the first time.
-    since: Instant,
+    pub since: Instant,
+}
+
+/// Requests that are not sent again, though they may have run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GivenUp {
+    /// How many they were.
+    pub requests: usize,
+    /// The numbers that they asked for.
+    pub numbers: u64,
 }
 
 /// The requests of a link for one counter, over all its connections.
@@ -105,15 +114,15 @@ impl InFlight {
         Some(sent.request)
     }
 
-    /// Drops those of an epoch before this one, and returns how many they were: what they took, if
-    /// they ran, ended with their epoch, and they run in no other.
-    pub fn end_before(&mut self, epoch: u64) -> usize {
+    /// Drops those of an epoch before this one: what they took, if they ran, ended with their
+    /// epoch, and they run in no other.
+    pub fn end_before(&mut self, epoch: u64) -> GivenUp {
         let is_over = |sent: &mut Sent| sent.request.seen.epoch < epoch;
         self.drop_front_while(is_over)
     }
 
-    /// Drops those too old to be sent again, which may have run, and returns how many they were.
-    pub fn give_up(&mut self, now: Instant) -> usize {
+    /// Drops those too old to be sent again, which may have run.
+    pub fn give_up(&mut self, now: Instant) -> GivenUp {
         let is_too_old = |sent: &mut Sent| now.duration_since(sent.since) > RESEND_AGE_MAX;
         self.drop_front_while(is_too_old)
     }
@@ -123,12 +132,14 @@ impl InFlight {
         self.sent.iter().map(|sent| sent.request.count).sum()
     }
 
-    fn drop_front_while(&mut self, is_to_drop: impl Fn(&mut Sent) -> bool) -> usize {
-        let dropped = iter::from_fn(|| self.sent.pop_front_if(&is_to_drop));
-        let (count, numbers) = dropped
-            .fold((0, 0), |(count, numbers), sent| (count + 1, numbers + sent.request.count));
-        log_in_doubt(numbers);
-        count
+    fn drop_front_while(&mut self, is_to_drop: impl Fn(&mut Sent) -> bool) -> GivenUp {
+        let mut given_up = GivenUp::default();
+        for sent in iter::from_fn(|| self.sent.pop_front_if(&is_to_drop)) {
+            given_up.requests += 1;
+            given_up.numbers += sent.request.count;
+        }
+        log_in_doubt(given_up.numbers);
+        given_up
     }
 }
 

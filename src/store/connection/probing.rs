@@ -67,6 +67,7 @@ impl Connection {
                 });
             }
             Err(fault) => {
+                self.metrics.errors[fault.error.index()].add(1);
                 let (name, hint) = (&self.counters.get(counter).name, self.wire.hint(fault.error));
                 link.probe_throttle.log(headline(fault.error), &fault, hint, Some(name), now);
                 self.events.push_back(changed);

@@ -70,6 +70,10 @@ impl Connection {
         let request = link.in_flight.push(count, seen, has_unclaimed, now);
         self.wire.write_request(counter, request, self.send_buffer.writer());
         self.deadlines.push_back((counter, request.sequence, now + self.timeout));
+        self.metrics.requests.add(1);
+        if count > 0 {
+            self.metrics.request_takes.observe(count, 1);
+        }
     }
 
     /// All requests of this wake are made: those that go together are sent together.

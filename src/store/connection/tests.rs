@@ -431,3 +431,53 @@ fn a_dead_connection_is_found_though_all_counters_are_refused() {
     }
     assert_eq!(fixture.commands().first(), Some(&Command::Disconnect));
 }
+
+/// Refused, silent, in the handshake without an end, or with the wrong password: it is one absence.
+#[test]
+fn the_store_is_away_from_the_loss_until_the_next_handshake_is_done() {
+    let mut fixture = Fixture::new();
+    let away_at = Some(fixture.now + TIMEOUT);
+    fixture.tick();
+    fixture.connection.lost(StoreError::Unreachable, "refused", fixture.now);
+    fixture.pass(BACKOFF_MAX); // Connects, and is given up while it does.
+    fixture.pass(HANDSHAKE_TIMEOUT);
+    fixture.pass(BACKOFF_MAX);
+    fixture.connection.connected(fixture.now);
+    fixture.pass(HANDSHAKE_TIMEOUT);
+    fixture.pass(BACKOFF_MAX);
+    fixture.connection.connected(fixture.now);
+    fixture.receive(b"-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+    assert_eq!(fixture.connection.last_fault().error, StoreError::Authentication);
+    assert_eq!(fixture.connection.away_at(), away_at);
+    fixture.pass(BACKOFF_MAX);
+    fixture.connection.connected(fixture.now);
+    let (most, rest) = HANDSHAKE_DONE.split_at(20);
+    fixture.receive(most);
+    assert_eq!(fixture.connection.away_at(), away_at);
+    fixture.receive(rest);
+    assert_eq!(fixture.connection.away_at(), None);
+    fixture.pass(HEARTBEAT / 2);
+    fixture.connection.lost(StoreError::Unreachable, "closed", fixture.now);
+    assert_eq!(fixture.connection.away_at(), Some(fixture.now + TIMEOUT));
+}
+
+/// The same with PostgreSQL, whose handshake has many steps.
+#[test]
+fn postgres_is_back_when_its_last_statement_is_prepared() {
+    let mut fixture = Fixture::postgres();
+    assert_eq!(fixture.connection.away_at(), None);
+    fixture.connection.lost(StoreError::Unreachable, "closed", fixture.now);
+    let away_at = Some(fixture.now + TIMEOUT);
+    fixture.pass(BACKOFF_MAX);
+    fixture.connection.connected(fixture.now);
+    for step in [
+        &b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I"[..],
+        b"D\0\0\0\x0d\0\x01\0\0\0\x03offZ\0\0\0\x05I",
+        b"Z\0\0\0\x05I",
+    ] {
+        fixture.receive(step);
+        assert_eq!(fixture.connection.away_at(), away_at);
+    }
+    fixture.receive(b"Z\0\0\0\x05I");
+    assert_eq!(fixture.connection.away_at(), None);
+}

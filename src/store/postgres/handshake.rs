@@ -265,7 +265,7 @@ impl Postgres {
             Outcome { row: Some(row), .. } => row::taken(&row).and_then(|taken| {
                 taken.check(seen)?;
                 refused.map_or(Ok(()), Err)?;
-                self.counters.get(counter).observe(taken.grant, taken.made());
+                self.counters.observe(counter, taken.grant, taken.made());
                 Ok(())
             }),
             Outcome { row: None, .. } => {

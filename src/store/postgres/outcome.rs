@@ -4,10 +4,10 @@ use postgres_protocol::message::backend::DataRowBody;
 
 use super::error::{self, ServerError};
 use super::row;
-use crate::store::counters::Counter;
+use crate::counter::CounterId;
+use crate::store::counters::Counters;
 use crate::store::error::{Fault, StoreError};
-use crate::store::high_water::Position;
-use crate::store::request::Answer;
+use crate::store::request::{Answer, Request};
 
 /// What came since the last ReadyForQuery.
 #[derive(Default)]
@@ -26,9 +26,17 @@ impl Outcome {
         self.row.is_none() && self.error.is_none()
     }
 
-    /// The answer to a request for `count` numbers of a counter, by one who had `seen` so much; an
-    /// error if the connection must be given up.
-    pub fn answer(self, counter: &Counter, count: u64, seen: Position) -> Result<Answer, Fault> {
+    /// The answer to a request for a counter.
+    ///
+    /// # Errors
+    /// The connection must be given up.
+    pub fn answer(
+        self,
+        counters: &Counters,
+        counter: CounterId,
+        request: &Request,
+    ) -> Result<Answer, Fault> {
+        let (count, seen) = (request.count, request.seen);
         if let Some(error) = self.error {
             return error.answer();
         }
@@ -42,7 +50,7 @@ impl Outcome {
             Err(fault) => return Ok(Answer::Refused(fault)),
         };
         let grant = taken.grant;
-        counter.observe(grant, taken.made());
+        counters.observe(counter, grant, taken.made());
         let is_of_another_epoch = grant.epoch != seen.epoch;
         if count == 0 || grant.granted > 0 || grant.count().halted() || is_of_another_epoch {
             return Ok(Answer::Granted(grant));

@@ -132,7 +132,7 @@ impl Postgres {
             self.send(Due::Lost, out);
         }
         let outcome = Outcome { row: sent.row, ..Outcome::default() };
-        let answer = outcome.answer(self.counters.get(counter), request.count, request.seen)?;
+        let answer = outcome.answer(&self.counters, counter, &request)?;
         self.answered(counter, request, sent.is_again, answer, out);
         Ok(())
     }
@@ -211,7 +211,7 @@ impl Postgres {
             self.set_alone(counter);
         }
         let now = self.requests.answers_now.pop_front().filter(|_| outcome.is_empty());
-        let before = || outcome.answer(self.counters.get(counter), request.count, request.seen);
+        let before = || outcome.answer(&self.counters, counter, &request);
         let answer = now.map_or_else(before, Ok)?;
         self.events.push_back(WireEvent::Replied(counter, answer));
         Ok(())

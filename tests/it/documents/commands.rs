@@ -11,14 +11,21 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ("README.md", "./tests/run", "it runs this test"),
     ("docs/contributing.md", "cargo test --lib batcher", "it runs this test"),
     ("docs/contributing.md", "cargo +nightly fuzz run http", "it has no end"),
+    ("docs/contributing.md", "cargo build", "it takes minutes, in a browser"),
     ("docs/operating.md", POD, "tests/pod runs its commands"),
     ("docs/operating.md", "$ podman volume rm headcount-redis", "tests/pod runs it"),
+    ("docs/operating.md", RAISE, "tests/pod runs it"),
+    ("docs/operating.md", APPLY, "it needs a cluster; tests/deploy checks what it applies"),
 ];
 
 const POD: &str = "$ podman build -f Containerfile.scratch -t localhost/headcount:0.1.0 .";
 
+const RAISE: &str = "$ podman exec \"$(podman ps -q --filter name=headcount-pod)\" \
+    /headcount set default --limit 200";
+const APPLY: &str = "kubectl apply -k deploy/kubernetes/with-redis";
+
 /// What stands behind the fence of a block that has no commands.
-const NO_COMMANDS: &[&str] = &["json", "nginx", "sql", "text"];
+const NO_COMMANDS: &[&str] = &["caddy", "haproxy", "json", "nginx", "sql", "text"];
 
 #[test]
 fn every_console_block_prints_what_it_says() {

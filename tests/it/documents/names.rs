@@ -12,6 +12,7 @@ use crate::support::daemon::run;
 const OTHER_PROGRAMS: &[&str] = &[
     "--appendfsync",      // redis-server
     "--appendonly",       // redis-server
+    "--filter",           // podman
     "--lib",              // cargo
     "--maxmemory-policy", // redis-server
     "--path",             // cargo
@@ -19,6 +20,7 @@ const OTHER_PROGRAMS: &[&str] = &[
     "--release",          // cargo
     "--retry",            // curl
     "--scale",            // bench.sh
+    "--screenshots",      // tests/browser/run
     "--test",             // cargo
 ];
 
@@ -149,7 +151,7 @@ fn variables_in(text: &str) -> BTreeSet<String> {
 }
 
 /// What stands in backquotes in the first cell of each row of a table.
-fn first_cells(text: &str) -> Vec<&str> {
+pub fn first_cells(text: &str) -> Vec<&str> {
     let cells = text.lines().filter_map(|line| line.strip_prefix("| `"));
     cells.filter_map(|rest| Some(rest.split_once("` |")?.0)).collect()
 }

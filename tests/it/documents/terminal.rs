@@ -24,7 +24,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_headcount");
 const LISTEN: &str = "8080";
 const REDIS: &str = "6379";
 const POSTGRES: &str = "5432";
-const PORTS: [&str; 5] = [LISTEN, "8081", "8082", REDIS, POSTGRES];
+const PORTS: [&str; 6] = [LISTEN, "8081", "8082", "9080", REDIS, POSTGRES];
 
 /// A folder, free ports, and the servers that were started.
 pub struct Terminal {

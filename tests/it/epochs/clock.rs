@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::{numbers, on_each_store, takes};
+use super::{first_number, on_each_store};
 use crate::support::daemon::Daemon;
 use crate::support::process::Folder;
 
@@ -27,8 +27,8 @@ fn processes_with_the_same_uptime_are_not_given_each_others_numbers() {
             assert_eq!(daemon.client().get("/livez").status, 200);
         }
         fs::write(&release, "").expect("the temporary folder is writable");
-        let said = [takes(&daemons[0], 1), takes(&daemons[1], 1)].concat();
-        assert_eq!(said, numbers(1..=2));
+        // The clock has jumped: until they have connected, the store seems away for long.
+        assert_eq!([first_number(&daemons[0]), first_number(&daemons[1])], [1, 2]);
         assert_eq!(server.counter("default"), Some((2, 100)));
     });
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use headcount::engine::client::Peer;
 use headcount::engine::shared::Shared;
 use headcount::engine::{Engine, Settings};
-use headcount::http::Status;
 use headcount::limits::READ_BYTES_MAX;
 use headcount::store::Store;
 use headcount::store::counters::Counters;
@@ -33,13 +33,12 @@ pub fn run(data: &[u8]) {
 /// All that is sent to a client that sends `bytes` in pieces of `size`, but for the remarks that
 /// its body may come: whose body is there already needs none.
 fn answers(bytes: &[u8], size: usize) -> String {
-    let settings =
-        Settings { halted_status: Status::Ok, store_timeout: Duration::from_millis(500) };
-    let store = Store::Memory(Memory::new([LIMIT].into_iter()));
+    let settings = Settings { store_timeout: Duration::from_millis(500), ..Settings::default() };
+    let store = Store::Memory(Memory::new([LIMIT].into_iter(), 1));
     let counters = Arc::new(Counters::new([("default", LIMIT)].into_iter(), true));
     let shared = Arc::new(Shared::new(counters.len()));
     let mut engine = Engine::new(store, counters, settings, shared, Instant::now());
-    let token = engine.clients.insert();
+    let token = engine.clients.insert(Peer::default());
     let mut answers = Vec::new();
     for piece in bytes.chunks(size) {
         engine.receive(token, piece);

@@ -152,6 +152,11 @@ impl SimulatedClient {
         ))
     }
 
+    /// Whether the answer to this request is due next.
+    pub fn owes(&self, request: &Request) -> bool {
+        self.due.front().is_some_and(|due| due.end == request.end)
+    }
+
     /// Bytes of answers came: each whole one must be what is due next. Returns them with their
     /// requests.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) -> Vec<(Answer, Request)> {

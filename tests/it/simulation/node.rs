@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use headcount::config::{Endpoint, RedisUrl};
 use headcount::engine::shared::Shared;
 use headcount::engine::{Engine, Settings};
-use headcount::http::Status;
 use headcount::store::Store;
 use headcount::store::change::Change;
 use headcount::store::connection::{Command, Connection};
@@ -37,8 +36,8 @@ pub struct Node {
     pub up_to_date: [usize; NAMES.len()],
     /// It has closed its connection, and nobody else has.
     pub has_disconnected: bool,
-    /// The last time without a connection whose handshake was over.
-    pub disturbed_at: Instant,
+    /// Since when there is no connection whose handshake is done.
+    pub lost_at: Option<Instant>,
     /// When the engine came to know that something of a counter was refused.
     pub refused_at: [Option<Instant>; NAMES.len()],
 }
@@ -51,15 +50,20 @@ pub struct SimulatedSocket {
     /// What the store has run of it.
     pub run: Vec<u8>,
     pub tracking: Tracking,
-    /// All was answered once.
-    pub has_settled: bool,
+    /// Bytes that the connection has read.
+    read: usize,
+    /// Where the last reply of the handshake ends among all that the store says.
+    handshake_end: Option<usize>,
 }
 
 impl SimulatedSocket {
     /// The store runs what has come, and replies.
     pub fn run_by(&mut self, store: &mut ModelStore) {
         let sent = self.to_store.clone();
+        let replied = self.read + self.to_connection.len();
         self.to_connection.extend(store.run(&mut self.to_store, &mut self.tracking));
+        let end = self.tracking.handshake_end.take().map(|end| replied + end);
+        self.handshake_end = self.handshake_end.or(end);
         self.run.extend(&sent[..sent.len() - self.to_store.len()]);
     }
 
@@ -70,12 +74,22 @@ impl SimulatedSocket {
         self.run_by(store);
         self.to_store.extend(later);
     }
+
+    /// The next bytes for the connection.
+    pub fn read(&mut self, length: usize) -> Vec<u8> {
+        self.read += length;
+        self.to_connection.drain(..length).collect()
+    }
+
+    fn is_handshake_done(&self) -> bool {
+        self.handshake_end.is_some_and(|end| end <= self.read)
+    }
 }
 
 impl Node {
     pub fn new(process: usize, counters: &Arc<Counters>, id: u64, now: Instant) -> Node {
         let connection = connection(counters, None, id, now);
-        let settings = Settings { halted_status: Status::Ok, store_timeout: STORE_TIMEOUT };
+        let settings = Settings { store_timeout: STORE_TIMEOUT, ..Settings::default() };
         let store = Store::Connection(Box::new(connection));
         let shared = Arc::new(Shared::new(counters.len()));
         let engine = Engine::new(store, Arc::clone(counters), settings, shared, now);
@@ -88,7 +102,7 @@ impl Node {
             busy_since: None,
             up_to_date: [0; NAMES.len()],
             has_disconnected: false,
-            disturbed_at: now,
+            lost_at: Some(now),
             refused_at: [None; NAMES.len()],
         }
     }
@@ -101,14 +115,26 @@ impl Node {
         }
     }
 
+    /// The engine may know that something of these counters was refused.
+    pub fn note_refused(&mut self, refused: [bool; NAMES.len()], now: Instant) {
+        for (at, _) in self.refused_at.iter_mut().zip(refused).filter(|(_, it)| *it) {
+            *at = Some(now);
+        }
+    }
+
     /// What the store socket does for a connection.
     pub fn run_commands(&mut self, is_store_up: bool, now: Instant) {
         let Store::Connection(connection) = &mut self.engine.store else {
             unreachable!("every node has a connection");
         };
-        let was_connected = self.socket.is_some();
+        let refused = self.socket.as_ref().map(|socket| socket.tracking.refused);
         run_commands(connection, &mut self.socket, is_store_up, now);
-        self.has_disconnected |= was_connected && self.socket.is_none();
+        if let (Some(refused), None) = (refused, &self.socket) {
+            self.has_disconnected = true;
+            self.note_refused(refused, now);
+        }
+        let is_there = self.socket.as_ref().is_some_and(SimulatedSocket::is_handshake_done);
+        self.lost_at = self.lost_at.or(Some(now)).filter(|_| !is_there);
     }
 }
 

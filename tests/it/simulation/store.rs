@@ -48,6 +48,8 @@ pub struct Tracking {
     looked_at: [Option<u64>; NAMES.len()],
     /// The counters of which something was refused: no store remembers that, but tests must.
     pub refused: [bool; NAMES.len()],
+    /// Where the last reply of the handshake ends, if this run has given it: among its replies.
+    pub handshake_end: Option<usize>,
 }
 
 impl ModelStore {
@@ -129,6 +131,9 @@ impl ModelStore {
                 tracking.refused[counter] = true;
             }
             replies += &reply;
+            if words.starts_with(&["CLIENT", "TRACKING"]) {
+                tracking.handshake_end = Some(replies.len());
+            }
             replies += &self.word_of_change(tracking);
             done += length;
         }

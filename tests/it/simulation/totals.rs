@@ -23,6 +23,8 @@ pub struct Totals {
     pub numbers: u64,
     pub sent_away: u64,
     pub unavailable: u64,
+    /// Requests answered in their own turn because the store was away for too long.
+    pub failed_fast: u64,
     /// Resets and sets that were done.
     pub changes: u64,
     /// Takes and changes by what came of them.
@@ -34,6 +36,7 @@ impl Totals {
         self.numbers += other.numbers;
         self.sent_away += other.sent_away;
         self.unavailable += other.unavailable;
+        self.failed_fast += other.failed_fast;
         self.changes += other.changes;
         for (outcome, count) in other.calls {
             *self.calls.entry(outcome).or_default() += count;
@@ -42,7 +45,8 @@ impl Totals {
 
     /// Whether there was some of everything that may happen, and nothing else.
     pub fn is_plenty(&self) -> bool {
-        let least = self.numbers.min(self.sent_away).min(self.unavailable).min(self.changes);
+        let least = self.numbers.min(self.sent_away).min(self.changes);
+        let least = least.min(self.unavailable).min(self.failed_fast);
         let have_all_happened = OUTCOMES.iter().all(|outcome| self.calls.contains_key(*outcome));
         least > 0 && have_all_happened && self.calls.len() == OUTCOMES.len()
     }

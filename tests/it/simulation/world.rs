@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use headcount::engine::client::CloseReason;
+use headcount::engine::client::{CloseReason, Peer};
 use headcount::store::counters::Counters;
 
 use super::client::{Known, SimulatedClient};
@@ -133,7 +133,7 @@ impl World {
     // --- what may happen ------------------------------------------------------------------------
 
     fn connect(&mut self, node: usize) {
-        let token = self.nodes[node].engine.clients.insert();
+        let token = self.nodes[node].engine.clients.insert(Peer::default());
         self.clients.push(SimulatedClient::new(node, token));
     }
 
@@ -210,11 +210,13 @@ impl World {
     }
 
     fn turn(&mut self, node: usize) {
-        let now = self.now;
-        self.nodes[node].engine.clients.turn().now = now;
+        let (now, waiting) = (self.now, self.waiting_in_vain(node));
+        self.nodes[node].engine.clients.turn_mut().now = now;
+        self.nodes[node].engine.note_turn();
         self.nodes[node].engine.finish_turn();
         self.nodes[node].run_commands(self.is_store_up, now);
         self.flush(node);
+        self.assert_failed_fast(node, &waiting);
         self.turned(node);
     }
 
@@ -239,7 +241,7 @@ impl World {
             true => socket.to_connection.len(),
             false => self.random.usize(..=socket.to_connection.len()),
         };
-        let bytes: Vec<u8> = socket.to_connection.drain(..length).collect();
+        let bytes = socket.read(length);
         if bytes.is_empty() {
             return;
         }

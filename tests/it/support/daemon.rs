@@ -62,25 +62,51 @@ impl Daemon {
     /// Starts the program with a store over the network, whose timeout is long enough for a busy
     /// machine, and waits until the store answers.
     pub fn start_with_store(store_url: &str, arguments: &[&str]) -> Self {
+        let daemon = Self::start_with_any_store(store_url, arguments);
+        daemon.wait_until_ready();
+        daemon
+    }
+
+    /// The same with a store that may be away, or may not have the counter.
+    pub fn start_with_any_store(store_url: &str, arguments: &[&str]) -> Self {
         let patience = ["--store-timeout", "5000"];
         let is_patient = arguments.contains(&patience[0]);
         let patience = if is_patient { &[] } else { patience.as_slice() };
-        let daemon = Self::start(&[&["--store", store_url], patience, arguments].concat());
-        daemon.wait_until_ready();
-        daemon
+        Self::start(&[&["--store", store_url], patience, arguments].concat())
     }
 
     /// The same for a process that may have so many open files and cannot raise that; a store
     /// over the network has its patience here too.
     pub fn start_with_open_files(open_files: u64, arguments: &[&str]) -> Self {
         let arguments = [&["--listen", "127.0.0.1:0"], arguments].concat();
-        let script = format!("ulimit -n {open_files}; exec \"$0\" \"$@\"");
-        let mut command = Command::new("sh");
-        command.args(["-c", &script, PROGRAM]).args(&arguments);
+        let command = in_shell(&["sh"], &format!("ulimit -n {open_files}"), &arguments);
         let mut daemon = Self::spawn_as(command, &arguments, &[]);
         daemon.read_stdout();
         daemon.wait_until_it_listens();
         daemon
+    }
+
+    /// The same as [`Daemon::start_unread`] in the place of a shell, which first runs `setup`;
+    /// `shell` is how the shell is started.
+    pub fn start_unread_in_shell(shell: &[&str], setup: &str, arguments: &[&str]) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let listen = address.to_string();
+        let arguments = [&["--listen", &listen], arguments].concat();
+        let command = in_shell(shell, setup, &arguments);
+        let mut daemon = Self::spawn_as(command, &arguments, &[]);
+        daemon.address = address;
+        wait_for("the program to listen", || HttpClient::try_connect(address).ok());
+        daemon
+    }
+
+    /// Closes the end that stdout is read from, after [`Daemon::start_unread`].
+    pub fn close_stdout(&mut self) {
+        drop(self.child.stdout.take().expect("nobody reads stdout"));
+    }
+
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Begins to collect stdout after [`Daemon::start_unread`].
@@ -193,6 +219,14 @@ impl Daemon {
             stderr,
         }
     }
+}
+
+/// The program in the place of a shell that runs `setup` before.
+fn in_shell(shell: &[&str], setup: &str, arguments: &[&str]) -> Command {
+    let script = format!("set -e; {setup}; exec \"$0\" \"$@\"");
+    let mut command = Command::new(shell[0]);
+    command.args(&shell[1..]).args(["-c", &script, PROGRAM]).args(arguments);
+    command
 }
 
 impl Drop for Daemon {

@@ -13,7 +13,7 @@ const LICENCES: &[&str] = &["MIT", "Apache-2.0", "BSD-3-Clause", "BSL-1.0", "Uni
 const SOURCE: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 /// Crates that are in this repository.
-const OWN: &[&str] = &["headcount", "unwind"];
+const OWN: &[&str] = &["headcount", "stringprep", "unwind"];
 
 /// Crates that run code of their own when they are built. A new one is to be looked at first.
 const BUILD_SCRIPTS: &[&str] = &[

@@ -134,13 +134,13 @@ fn a_missing_row_is_created_by_the_first_confirmation_only() {
 fn a_row_that_another_reactor_creates_meanwhile_is_not_missed() {
     let mut postgres = confirming();
     let grant = Grant { first: 1, granted: 0, limit: 100, epoch: EPOCH as u64 };
-    postgres.counters.get(FIRST).observe(grant, None);
+    postgres.counters.observe(FIRST, grant, None);
     let again = sent(&mut postgres, &done());
     assert!(again.contains("\0peek\0") && !again.contains("insert"), "{again}");
     let mut missing = confirming();
     assert_eq!(read(&mut postgres, [granted(1, 0, 100).as_slice()]), Ok(vec![well()]));
     // But one that is gone by then is missing.
-    missing.counters.get(FIRST).observe(grant, None);
+    missing.counters.observe(FIRST, grant, None);
     sent(&mut missing, &done());
     let events = read(&mut missing, [done().as_slice()]);
     let Ok([WireEvent::Confirmed(FIRST, Err(fault))]) = events.as_deref() else {

@@ -9,10 +9,10 @@ impl World {
     pub(super) fn cut(&mut self, node: usize) {
         if let Some(socket) = self.nodes[node].socket.take() {
             let node = &mut self.nodes[node];
+            node.note_refused(socket.tracking.refused, self.now);
             node.connection().lost(StoreError::Unreachable, "cut", self.now);
             self.late.push(socket.to_store);
             (node.settled_since, node.busy_since) = (None, None);
-            node.disturbed_at = self.now;
             node.run_commands(self.is_store_up, self.now);
         }
     }

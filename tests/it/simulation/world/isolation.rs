@@ -1,10 +1,12 @@
 //! Counters do not harm each other: whoever waits, or is refused, has a reason in its own counter
-//! or in the connection.
+//! or in the connection. Nobody waits for a store that has been away for longer than the timeout,
+//! and nobody is refused for its absence before that.
 
 use std::time::{Duration, Instant};
 
 use headcount::limits::{REFUSED_PAUSE, RETRY_PAUSE};
 use headcount::store::error::StoreError;
+use headcount::token::Token;
 
 use super::World;
 use crate::simulation::client::{Answer, Kind, Request};
@@ -29,14 +31,34 @@ impl World {
         node.settled_since = node.settled_since.or(Some(now)).filter(|_| is_settled);
         node.busy_since = node.busy_since.or(Some(now)).filter(|_| !is_settled);
         if is_settled {
-            node.socket.iter_mut().for_each(|socket| socket.has_settled = true);
             for (moment, oracle) in node.up_to_date.iter_mut().zip(&self.store.oracles) {
                 *moment = oracle.moment();
             }
             self.assert_nobody_is_forgotten(place);
-        } else if self.nodes[place].is_disturbed() {
-            self.nodes[place].disturbed_at = now;
         }
+    }
+
+    /// Who waits in the turn that begins now, though the store is away and has been for too long.
+    pub(super) fn waiting_in_vain(&self, place: usize) -> Vec<(Token, Request)> {
+        if !self.nodes[place].is_away(self.now) {
+            return Vec::new();
+        }
+        let clients = self.clients.iter().filter(|client| client.node == place);
+        let waiting = clients.filter_map(|client| Some((client.token, *client.waits()?.0)));
+        waiting.filter(|(_, request)| request.needs_store()).collect()
+    }
+
+    /// The turn is over, and each of them has its answer, or has left.
+    pub(super) fn assert_failed_fast(&mut self, place: usize, waiting: &[(Token, Request)]) {
+        for (token, request) in waiting {
+            let mut clients = self.clients.iter();
+            let is_owed = clients.any(|client| {
+                (client.node, client.token) == (place, *token) && client.owes(request)
+            });
+            let since = self.nodes[place].lost_at;
+            assert!(!is_owed, "waits for a store that is away since {since:?}: {request:?}");
+        }
+        self.totals.failed_fast += waiting.len() as u64;
     }
 
     /// While the store has nothing more to say, nobody waits, but for a short pause, or for the
@@ -67,7 +89,7 @@ impl World {
             Answer::Unavailable if request.is_of_counter() => {
                 let is_late = request.arrived.is_none_or(|at| at + STORE_TIMEOUT <= self.now);
                 let is_excused = is_late || oracle.has_losses();
-                let has_reason = is_excused || self.nodes[place].has_reason(request);
+                let has_reason = is_excused || self.nodes[place].has_reason(request, self.now);
                 assert!(has_reason, "refused though its counter is well: {request:?}");
             }
             Answer::Number(_) | Answer::Unavailable | Answer::Other => {}
@@ -76,22 +98,20 @@ impl World {
 }
 
 impl Node {
-    /// Whether there is no connection, or none whose handshake is over.
-    fn is_disturbed(&self) -> bool {
-        self.socket.as_ref().is_none_or(|socket| !socket.has_settled)
+    /// Whether there is no connection, or none whose handshake is done, for so long that nobody is
+    /// to wait for it.
+    fn is_away(&self, now: Instant) -> bool {
+        self.lost_at.is_some_and(|at| at + STORE_TIMEOUT <= now)
     }
 
     /// Whether this request may be refused before its time is up: something of its counter was
-    /// refused a moment ago, or there was no connection.
-    fn has_reason(&self, request: &Request) -> bool {
+    /// refused a moment ago, or the store has been away for too long.
+    fn has_reason(&self, request: &Request, now: Instant) -> bool {
         let is_since = |at: Instant| request.arrived.is_some_and(|arrived| arrived <= at);
         let refused_at = self.refused_at[request.counter];
         let is_refused =
             self.socket.as_ref().is_some_and(|socket| socket.tracking.refused[request.counter]);
-        is_refused
-            || refused_at.is_some_and(|at| is_since(at + REFUSED_PAUSE))
-            || self.is_disturbed()
-            || is_since(self.disturbed_at)
+        is_refused || refused_at.is_some_and(|at| is_since(at + REFUSED_PAUSE)) || self.is_away(now)
     }
 
     /// The engine has read all that was said, refusals among it.
@@ -99,11 +119,8 @@ impl Node {
         let Some(socket) = self.socket.as_mut().filter(|it| it.to_connection.is_empty()) else {
             return;
         };
-        for (at, is_refused) in self.refused_at.iter_mut().zip(&mut socket.tracking.refused) {
-            if std::mem::take(is_refused) {
-                *at = Some(now);
-            }
-        }
+        let refused = std::mem::take(&mut socket.tracking.refused);
+        self.note_refused(refused, now);
     }
 
     /// No counter, whatever is the matter with it, ends a connection: only a store that owes an
@@ -123,5 +140,10 @@ impl Request {
     fn is_of_counter(&self) -> bool {
         use Kind::{Head, LastTake, ReadyOfOne, Status, Take};
         matches!(self.kind, Take | LastTake | Status | Head | ReadyOfOne)
+    }
+
+    /// Whether it is answered by the store.
+    fn needs_store(&self) -> bool {
+        self.is_of_counter() || self.kind == Kind::Ready
     }
 }

@@ -191,6 +191,8 @@ pub const HEALTH_PROBE_BYTES_MAX: usize = 8 * 1024;
 pub const LOG_THROTTLE_INTERVAL: Duration = Duration::from_secs(10);
 /// Bytes of one reply of a store; ours have under 1 KiB, so more is not a store talking.
 pub const REPLY_BYTES_MAX: usize = 64 * 1024;
+/// Hosts in the URL of one store.
+pub const STORE_HOSTS_MAX: usize = 16;
 /// The first wait before a store is tried again; doubled at each failure, with jitter.
 pub const BACKOFF_MIN: Duration = Duration::from_millis(50);
 /// The longest wait before a store is tried again: service must be back within 2 s of the store.

@@ -3,13 +3,13 @@
 
 mod admin_changes;
 pub mod commands;
+mod events;
 mod fd_limit;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -33,15 +33,7 @@ use crate::net::socket;
 use crate::store::counters::Counters;
 use crate::store::memory::Memory;
 use crate::store::open;
-
-/// What the first thread waits for.
-enum Event {
-    /// SIGTERM or SIGINT.
-    Stop,
-    /// SIGHUP.
-    Hangup,
-    ReactorEnded(io::Result<()>),
-}
+use events::{Event, Events};
 
 /// Serves until SIGTERM or SIGINT, and for the drain delay after it; then until every client has
 /// its answers, at most [`crate::limits::DRAIN_TIMEOUT`]. A second signal ends the process at once,
@@ -50,8 +42,8 @@ enum Event {
 /// # Errors
 /// The address cannot be listened on, or the system is out of something that cannot be waited for.
 pub fn serve(config: &Config) -> io::Result<()> {
-    let (sender, events) = channel();
-    watch_signals(sender.clone())?;
+    let events = Arc::new(Events::default());
+    watch_signals(Arc::clone(&events))?;
     let listeners = socket::listen(config.listen, config.threads)
         .map_err(|error| cannot_listen(config.listen, "--listen", &error))?;
     let address = listeners[0].local_addr()?;
@@ -74,17 +66,16 @@ pub fn serve(config: &Config) -> io::Result<()> {
         info!(address, changes; "admin listening");
     }
     for (index, reactor) in reactors.into_iter().enumerate() {
-        let sender = sender.clone();
+        let events = Arc::clone(&events);
         thread::Builder::new().name(format!("reactor-{index}")).spawn(move || {
-            // The receiver lives as long as a reactor runs.
-            let _ = sender.send(Event::ReactorEnded(reactor.run()));
+            events.push(Event::ReactorEnded(reactor.run()));
         })?;
     }
     supervise(&events, &shared, &wakers, config.drain_delay)
 }
 
 fn supervise(
-    events: &Receiver<Event>,
+    events: &Events,
     shared: &Shared,
     wakers: &[Arc<Waker>],
     drain_delay: Duration,
@@ -92,9 +83,8 @@ fn supervise(
     let mut running = wakers.len();
     let mut deadline = None;
     while running > 0 {
-        let left = deadline
-            .map_or(Duration::MAX, |at: Instant| at.saturating_duration_since(Instant::now()));
-        match events.recv_timeout(left).map_err(|_| io::Error::other("a reactor did not stop"))? {
+        let event = events.next(deadline);
+        match event.ok_or_else(|| io::Error::other("a reactor did not stop"))? {
             Event::ReactorEnded(result) => {
                 result?;
                 running -= 1;
@@ -119,13 +109,12 @@ fn supervise(
     Ok(())
 }
 
-fn watch_signals(sender: Sender<Event>) -> io::Result<()> {
+fn watch_signals(events: Arc<Events>) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             let event = if signal == SIGHUP { Event::Hangup } else { Event::Stop };
-            // The first thread may have returned, and then the process is ending.
-            let _ = sender.send(event);
+            events.push(event);
         }
     })?;
     Ok(())
@@ -152,13 +141,11 @@ fn reactors(
     let mut reactors = Vec::new();
     for listener in listeners {
         let now = Instant::now();
-        let (store, endpoint) =
-            open::store(&config.store, counters, &memory, config.store_timeout, now)?;
+        let store = open::store(&config.store, counters, &memory, config.store_timeout, now)?;
         let engine =
             Engine::new(store, Arc::clone(counters), settings.clone(), Arc::clone(shared), now);
         let shared = Arc::clone(shared);
-        let reactor =
-            EventLoop::new(listener, engine, endpoint, shared, clients_max, config.drain_delay)?;
+        let reactor = EventLoop::new(listener, engine, shared, clients_max, config.drain_delay)?;
         reactors.push(reactor);
     }
     Ok(reactors)

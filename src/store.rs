@@ -9,6 +9,7 @@ pub mod connection;
 pub mod counters;
 pub mod error;
 pub mod high_water;
+pub mod hosts;
 pub mod memory;
 pub mod open;
 pub mod postgres;

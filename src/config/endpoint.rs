@@ -65,6 +65,11 @@ impl Endpoint {
         }
     }
 
+    /// What a server has named; `None` if it is nothing to connect to.
+    pub fn of_host(host: &str, port: u16) -> Option<Endpoint> {
+        Endpoint::named(host, port).ok()
+    }
+
     /// The percent-encoded path of a Unix socket.
     pub(super) fn unix(path: &str) -> Result<Endpoint, ConfigError> {
         Endpoint::socket(decoded(path)?)

@@ -4,15 +4,15 @@
 //! difference: without a user it is `postgres`, since an image without an operating system has
 //! no user's name to take. As everywhere in a store's URL, no error repeats anything of its text.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
 use percent_encoding::utf8_percent_encode;
-use url::{Host, Url};
+use url::Url;
 
 use super::endpoint::{ENCODED, ENCODED_IN_PATH, Endpoint, HINT, Secret, decoded};
+use super::postgres_hosts::{endpoints, host, listed, port, split_hosts, with_host};
 use super::value::{ConfigError, integer, refuse};
 use crate::limits::{CONNECT_TIMEOUT_S_MAX, CONNECT_TIMEOUT_S_MIN};
 
@@ -21,6 +21,8 @@ use crate::limits::{CONNECT_TIMEOUT_S_MAX, CONNECT_TIMEOUT_S_MIN};
 pub struct PostgresUrl {
     /// Where to connect to.
     pub endpoint: Endpoint,
+    /// Hosts that are tried after it, in this order: one of all may be written to.
+    pub others: Vec<Endpoint>,
     /// The role.
     pub user: String,
     /// Needed if the server asks for one.
@@ -43,6 +45,7 @@ struct Parameters {
     database: Option<String>,
     connect_timeout: Option<String>,
     application_name: Option<String>,
+    session: Option<String>,
     tls: Option<String>,
 }
 
@@ -65,22 +68,23 @@ impl PostgresUrl {
 impl Parameters {
     /// Takes what comes before the query, and returns the query.
     fn take_parts(&mut self, text: &str) -> Result<String, ConfigError> {
-        let Ok(url) = Url::parse(text) else {
-            return refuse(format!("the user, host or port is malformed; {HINT}"));
-        };
+        let malformed = || ConfigError::new(format!("the user, host or port is malformed; {HINT}"));
+        let (first, others) = split_hosts(text);
+        let url = Url::parse(&first).map_err(|_| malformed())?;
         let query = url.query().unwrap_or_default();
         // A raw @ behind the host is what is left of a password: as a database it would be shown.
         let is_plain = text.contains("://") && url.fragment().is_none();
         if !is_plain || url.path().contains('@') || query.contains('@') {
             return refuse(format!("a postgres:// URL has no # and one @ at most; {HINT}"));
         }
-        self.host = match url.host() {
-            Some(Host::Domain(name)) => given(name.to_owned()).filter(|name| name != NO_HOST),
-            Some(Host::Ipv4(address)) => Some(address.to_string()),
-            Some(Host::Ipv6(address)) => Some(address.to_string()),
-            None => None,
-        };
-        self.port = url.port().map(|port| port.to_string());
+        let (mut hosts, mut ports) = (vec![host(&url)], vec![port(&url)]);
+        for other in others {
+            let url = Url::parse(&format!("postgres://{other}")).map_err(|_| malformed())?;
+            hosts.push(host(&url).filter(|_| url.username().is_empty()));
+            ports.push(port(&url));
+        }
+        self.host = listed(hosts);
+        self.port = listed(ports);
         self.user = given(part(url.username())?);
         self.password = given(part(url.password().unwrap_or_default())?);
         self.database = given(part(url.path().strip_prefix('/').unwrap_or_default())?);
@@ -98,12 +102,14 @@ impl Parameters {
             "dbname" => &mut self.database,
             "connect_timeout" => &mut self.connect_timeout,
             "application_name" => &mut self.application_name,
+            "target_session_attrs" => &mut self.session,
             "sslmode" => &mut self.tls,
             // Not named: it may be what follows a bare & in the password.
             _ => {
                 return refuse(format!(
                     "query parameter {number} is unknown: host, port, user, password, dbname, \
-                     connect_timeout, application_name and sslmode are allowed; {HINT}"
+                     connect_timeout, application_name, target_session_attrs and sslmode are \
+                     allowed; {HINT}"
                 ));
             }
         };
@@ -119,14 +125,24 @@ impl Parameters {
 
     fn understand(self) -> Result<PostgresUrl, ConfigError> {
         refuse_tls(self.tls.as_deref())?;
-        let endpoint = endpoint(self.host.as_deref(), self.port.as_deref())?;
+        refuse_reading(self.session.as_deref())?;
+        let mut others = endpoints(self.host.as_deref(), self.port.as_deref())?;
+        let endpoint = others.remove(0);
         let connect_timeout = self.connect_timeout.as_deref().map(connect_timeout).transpose()?;
         let user = self.user.unwrap_or_else(|| USER_DEFAULT.to_owned());
         let database = self.database.unwrap_or_else(|| user.clone());
         let password = self.password.and_then(Secret::from_text);
         let application_name = self.application_name;
         let application_name = application_name.unwrap_or_else(|| APPLICATION_NAME.to_owned());
-        Ok(PostgresUrl { endpoint, user, password, database, connect_timeout, application_name })
+        Ok(PostgresUrl {
+            endpoint,
+            others,
+            user,
+            password,
+            database,
+            connect_timeout,
+            application_name,
+        })
     }
 }
 
@@ -136,17 +152,15 @@ impl fmt::Display for PostgresUrl {
         let encoded = |text| utf8_percent_encode(text, ENCODED);
         let (user, database) = (encoded(&self.user), encoded(&self.database));
         let mut separator = '?';
-        match &self.endpoint {
-            Endpoint::Tcp { .. } => {
-                write!(formatter, "postgres://{user}@{}/{database}", self.endpoint)?
-            }
-            Endpoint::Unix(path) => {
-                let folder = path.parent().unwrap_or(Path::new("/")).to_string_lossy();
-                let folder = utf8_percent_encode(&folder, ENCODED_IN_PATH);
-                let port = path.extension().unwrap_or_default().to_string_lossy();
-                write!(formatter, "postgres:///{database}?host={folder}&port={port}&user={user}")?;
-                separator = '&';
-            }
+        let endpoints = || std::iter::once(&self.endpoint).chain(&self.others);
+        if endpoints().all(|endpoint| matches!(endpoint, Endpoint::Tcp { .. })) {
+            let hosts: Vec<String> = endpoints().map(Endpoint::to_string).collect();
+            write!(formatter, "postgres://{user}@{}/{database}", hosts.join(","))?;
+        } else {
+            let (hosts, ports): (Vec<String>, Vec<String>) = endpoints().map(host_and_port).unzip();
+            let (hosts, ports) = (hosts.join(","), ports.join(","));
+            write!(formatter, "postgres:///{database}?host={hosts}&port={ports}&user={user}")?;
+            separator = '&';
         }
         if let Some(timeout) = self.connect_timeout {
             write!(formatter, "{separator}connect_timeout={}", timeout.as_secs())?;
@@ -160,32 +174,23 @@ impl fmt::Display for PostgresUrl {
     }
 }
 
-/// `url` knows no user without a host, which is how a socket's URL has it: puts one there.
-fn with_host(text: &str) -> Cow<'_, str> {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return Cow::Borrowed(text);
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, rest) = rest.split_at(end);
-    if !authority.ends_with('@') {
-        return Cow::Borrowed(text);
+/// As they stand in the parameters of a query.
+fn host_and_port(endpoint: &Endpoint) -> (String, String) {
+    match endpoint {
+        Endpoint::Tcp { host, port } => (host.clone(), port.to_string()),
+        Endpoint::Unix(path) => {
+            let folder = path.parent().unwrap_or(Path::new("/")).to_string_lossy();
+            let folder = utf8_percent_encode(&folder, ENCODED_IN_PATH).to_string();
+            (folder, path.extension().unwrap_or_default().to_string_lossy().into_owned())
+        }
     }
-    Cow::Owned(format!("{scheme}://{authority}{NO_HOST}{rest}"))
 }
 
-fn endpoint(host: Option<&str>, port: Option<&str>) -> Result<Endpoint, ConfigError> {
-    let port = match port.map(|port| integer(port).and_then(|port| port.try_into().ok())) {
-        None => POSTGRES_PORT,
-        Some(Some(port)) if port != 0 => port,
-        Some(_) => return refuse("the port is a number from 1 to 65535"),
-    };
-    match host {
-        Some(folder) if folder.starts_with('/') => {
-            let folder = folder.trim_end_matches('/');
-            Endpoint::socket(format!("{folder}/.s.PGSQL.{port}"))
-        }
-        Some(host) => Endpoint::named(host, port),
-        None => refuse(format!("the host is missing; {HINT}")),
+/// Who takes numbers writes: a session that must not write is of no use.
+fn refuse_reading(session: Option<&str>) -> Result<(), ConfigError> {
+    match session {
+        None | Some("any" | "read-write" | "primary") => Ok(()),
+        Some(_) => refuse("target_session_attrs is read-write or primary: numbers are written"),
     }
 }
 
@@ -224,16 +229,10 @@ fn part(text: &str) -> Result<String, ConfigError> {
     Ok(text)
 }
 
-/// The port registered for PostgreSQL.
-const POSTGRES_PORT: u16 = 5432;
-
 /// The role that a new cluster has.
 const USER_DEFAULT: &str = "postgres";
 
 const APPLICATION_NAME: &str = "headcount";
-
-/// Stands where a host is missing; no host that is allowed has such a name.
-const NO_HOST: &str = "~";
 
 #[cfg(test)]
 mod tests {
@@ -252,6 +251,7 @@ mod tests {
     fn postgres(endpoint: Endpoint, user: &str, password: &str, database: &str) -> PostgresUrl {
         PostgresUrl {
             endpoint,
+            others: Vec::new(),
             user: user.to_owned(),
             password: Secret::from_text(password.to_owned()),
             database: database.to_owned(),
@@ -283,6 +283,38 @@ mod tests {
             (
                 "postgres:///?host=/a%20b&user=u&password=a=b%26&dbname=d&port=1&sslmode=allow",
                 postgres(unix("/a b/.s.PGSQL.1"), "u", "a=b&", "d"),
+            ),
+        ];
+        for (text, expected) in table {
+            assert_eq!(PostgresUrl::parse(text), Ok(expected.clone()), "{text}");
+            let shown = PostgresUrl::parse(&expected.to_string());
+            assert_eq!(shown, Ok(PostgresUrl { password: None, ..expected }), "{text}");
+        }
+    }
+
+    #[test]
+    fn several_hosts_are_tried_in_their_order() {
+        let several = |endpoints: &[Endpoint]| {
+            let others = endpoints[1..].to_vec();
+            PostgresUrl { others, ..postgres(endpoints[0].clone(), "u", "p", "d") }
+        };
+        let table = [
+            ("postgres://u:p@h1:1,h2/d", several(&[tcp("h1", 1), tcp("h2", 5432)])),
+            (
+                "postgres://u:p@h1,[::1]:7,10.0.0.1/d?target_session_attrs=primary",
+                several(&[tcp("h1", 5432), tcp("::1", 7), tcp("10.0.0.1", 5432)]),
+            ),
+            ("postgres://u:p@/d?host=h1,h2&port=9", several(&[tcp("h1", 9), tcp("h2", 9)])),
+            (
+                "postgres://u:p@/d?host=h1,/s&port=1,2&target_session_attrs=any",
+                several(&[tcp("h1", 1), unix("/s/.s.PGSQL.2")]),
+            ),
+            (
+                "postgres://u:p%2C@h1,h2/d",
+                PostgresUrl {
+                    password: Secret::from_text("p,".to_owned()),
+                    ..several(&[tcp("h1", 5432), tcp("h2", 5432)])
+                },
             ),
         ];
         for (text, expected) in table {
@@ -333,9 +365,12 @@ mod tests {
         let unknown = |number: usize| {
             format!(
                 "query parameter {number} is unknown: host, port, user, password, dbname, \
-                 connect_timeout, application_name and sslmode are allowed; {HINT}"
+                 connect_timeout, application_name, target_session_attrs and sslmode are \
+                 allowed; {HINT}"
             )
         };
+        let reading = "target_session_attrs is read-write or primary: numbers are written";
+        let many = format!("postgres://{}/d", "h,".repeat(16) + "h");
         let long = format!("postgres:///d?host=/{}", "p".repeat(107));
         let table: &[(&str, &str)] = &[
             ("postgres:h", &stray),
@@ -349,9 +384,13 @@ mod tests {
             ("postgres://u:1?password=x@h/d", &stray),
             ("postgres://u:1#x@h/d", &stray),
             ("postgres://h/d#", &stray),
-            ("postgres://h1,h2/d", host),
             ("postgres://%2Frun/d", host),
-            ("postgres:///d?host=h1,h2", host),
+            ("postgres://h1,h%20/d", host),
+            ("postgres://h1,,h2/d", &no_host),
+            ("postgres://h1,h2:0/d", port),
+            ("postgres:///d?host=h1,h2,h3&port=1,2", "there is one port, or as many as hosts"),
+            ("postgres://h1,h2/d?target_session_attrs=standby", reading),
+            (&many, "there are more than 16 hosts"),
             ("postgres://~/d", &no_host),
             ("postgres://h:0/d", port),
             ("postgres:///d?host=h&port=0", port),

@@ -1,24 +1,24 @@
 //! Where the count lives: `--store` as a value.
 //!
 //! A URL may hold a password in any part of it when it is malformed, so no error here repeats
-//! anything of its text, and what is kept of the password shows itself only to [`Secret::reveal`].
+//! anything of its text, and what is kept of the password shows itself only to
+//! [`super::Secret::reveal`].
 //! Knows nothing of how a store is spoken to.
 
 use std::fmt;
 
-use percent_encoding::utf8_percent_encode;
-use url::Url;
-
-use super::endpoint::{ENCODED, ENCODED_IN_PATH, Endpoint, HINT, Secret, decoded};
 use super::postgres_url::PostgresUrl;
-use super::value::{ConfigError, integer, refuse};
+use super::redis_url::{self, RedisUrl, UNIX_FORM};
+use super::sentinel_url;
+use super::value::{ConfigError, refuse};
 
 /// The forms of a store's URL that are built in, for `--help` and for errors.
-pub(super) const FORMS: [&str; 5] = [
+pub(super) const FORMS: [&str; 6] = [
     "memory:",
     "redis://[user:password@]host[:port][/db]",
-    "redis+unix:///path[?db=N][&user=U][&password=P]",
-    "postgres://[user[:password]@]host[:port][/db][?connect_timeout=S]",
+    UNIX_FORM,
+    "redis+sentinel://[user:password@]host[:port][,host...]/MASTER[/db]",
+    "postgres://[user[:password]@]host[:port][,host...][/db][?connect_timeout=S]",
     "postgres:///db?host=/folder[&port=N][&user=U][&password=P]",
 ];
 
@@ -31,19 +31,6 @@ pub enum StoreUrl {
     Redis(RedisUrl),
     /// PostgreSQL 12 or newer.
     Postgres(Box<PostgresUrl>),
-}
-
-/// What is needed to reach a counter in Redis.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RedisUrl {
-    /// Where to connect to.
-    pub endpoint: Endpoint,
-    /// The user of Redis 6's access lists; without one a password is the default user's.
-    pub user: Option<String>,
-    /// Never without a password if there is a user.
-    pub password: Option<Secret>,
-    /// What SELECT is given; Redis has 16 of them unless told otherwise.
-    pub database: u32,
 }
 
 impl StoreUrl {
@@ -60,8 +47,10 @@ impl StoreUrl {
         match scheme.as_deref() {
             Some("memory") if text.len() == "memory:".len() => Ok(StoreUrl::Memory),
             Some("memory") => refuse("memory: has nothing after its colon"),
-            Some("redis" | "valkey") => tcp(text).map(StoreUrl::Redis),
-            Some("redis+unix") => unix(text).map(StoreUrl::Redis),
+            Some("redis" | "valkey") => redis_url::tcp(text).map(StoreUrl::Redis),
+            Some("redis+unix") => redis_url::unix(text).map(StoreUrl::Redis),
+            Some("redis+sentinel") => sentinel_url::parse(text).map(StoreUrl::Redis),
+            Some("rediss+sentinel") => refuse("TLS to the store is not built in yet"),
             Some("rediss" | "valkeys") => refuse("TLS to the store is not built in yet"),
             Some("postgres" | "postgresql") => {
                 PostgresUrl::parse(text).map(|url| StoreUrl::Postgres(Box::new(url)))
@@ -91,116 +80,14 @@ impl fmt::Display for StoreUrl {
     }
 }
 
-impl fmt::Display for RedisUrl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let database = self.database;
-        let user = self.user.as_deref().map(|user| utf8_percent_encode(user, ENCODED));
-        match &self.endpoint {
-            Endpoint::Tcp { .. } => {
-                formatter.write_str("redis://")?;
-                if let Some(user) = user {
-                    write!(formatter, "{user}@")?;
-                }
-                write!(formatter, "{}/{database}", self.endpoint)
-            }
-            Endpoint::Unix(path) => {
-                let path = path.to_string_lossy();
-                let path = utf8_percent_encode(&path, ENCODED_IN_PATH);
-                write!(formatter, "redis+unix://{path}?db={database}")?;
-                match user {
-                    Some(user) => write!(formatter, "&user={user}"),
-                    None => Ok(()),
-                }
-            }
-        }
-    }
-}
-
 fn forms() -> String {
     FORMS.join(", ")
 }
 
-/// `redis://[user:password@]host[:port][/db]`.
-fn tcp(text: &str) -> Result<RedisUrl, ConfigError> {
-    let Ok(url) = Url::parse(text) else {
-        return refuse(format!("the user, host or port is malformed; {HINT}"));
-    };
-    if url.query().is_some() || url.fragment().is_some() {
-        return refuse(format!("a redis:// URL has no ? and no #; {HINT}"));
-    }
-    let endpoint = Endpoint::tcp(&url, REDIS_PORT)?;
-    let user = Some(url.username()).filter(|user| !user.is_empty()).map(decoded).transpose()?;
-    let password = url.password().map(decoded).transpose()?;
-    let path = url.path();
-    let database = match path.strip_prefix('/').unwrap_or(path) {
-        "" => 0,
-        digits => database(digits)?,
-    };
-    redis_url(endpoint, user, password, database)
-}
-
-/// `redis+unix:///path[?db=N][&user=U][&password=P]`: a path leaves no room for `user@`.
-fn unix(text: &str) -> Result<RedisUrl, ConfigError> {
-    // Split by hand: `url` would resolve `..` in a path, and read `+` in a query as a space.
-    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
-    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-    // An @ is what is left of `user:password@`: as a path it would be shown.
-    if !path.starts_with('/') || path.contains('@') || rest.contains('#') {
-        return refuse(format!("allowed is {}, without @ and #; {HINT}", FORMS[2]));
-    }
-    let endpoint = Endpoint::unix(path)?;
-    let [mut database_given, mut user, mut password] = [None, None, None];
-    for (index, parameter) in query.split('&').filter(|text| !text.is_empty()).enumerate() {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        let place = match name {
-            "db" => &mut database_given,
-            "user" => &mut user,
-            "password" => &mut password,
-            // Not named: it may be what follows a bare & in the password.
-            _ => {
-                let number = index + 1;
-                return refuse(format!(
-                    "query parameter {number} is unknown: db, user and password are allowed; {HINT}"
-                ));
-            }
-        };
-        if place.replace(decoded(value)?).is_some() {
-            return refuse(format!("the query parameter {name} is given twice"));
-        }
-    }
-    let database = database_given.as_deref().map_or(Ok(0), database)?;
-    redis_url(endpoint, user, password, database)
-}
-
-/// Joins the parts. An empty user or password counts as none, as a template leaves it.
-fn redis_url(
-    endpoint: Endpoint,
-    user: Option<String>,
-    password: Option<String>,
-    database: u32,
-) -> Result<RedisUrl, ConfigError> {
-    let user = user.filter(|user| !user.is_empty());
-    let password = password.and_then(Secret::from_text);
-    // redis-cli reads `redis://word@host` as a password. Taking it for a user would log it.
-    if user.is_some() && password.is_none() {
-        return refuse("a user needs a password; a password alone is written :password@host");
-    }
-    Ok(RedisUrl { endpoint, user, password, database })
-}
-
-fn database(digits: &str) -> Result<u32, ConfigError> {
-    match integer(digits).and_then(|number| u32::try_from(number).ok()) {
-        Some(number) => Ok(number),
-        None => refuse(format!("the database is a number from 0 to {}; {HINT}", u32::MAX)),
-    }
-}
-
-/// The port registered for Redis.
-const REDIS_PORT: u16 = 6379;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::endpoint::{Endpoint, HINT, Secret};
     use std::path::PathBuf;
 
     fn redis(endpoint: Endpoint, user: &str, password: &str, database: u32) -> StoreUrl {
@@ -209,6 +96,7 @@ mod tests {
             user: Some(user.to_owned()).filter(|user| !user.is_empty()),
             password: Secret::from_text(password.to_owned()),
             database,
+            sentinels: None,
         })
     }
 
@@ -289,7 +177,8 @@ mod tests {
     fn a_wrong_url_is_refused_by_its_part() {
         let forms = "memory:, redis://[user:password@]host[:port][/db], \
             redis+unix:///path[?db=N][&user=U][&password=P], \
-            postgres://[user[:password]@]host[:port][/db][?connect_timeout=S], \
+            redis+sentinel://[user:password@]host[:port][,host...]/MASTER[/db], \
+            postgres://[user[:password]@]host[:port][,host...][/db][?connect_timeout=S], \
             postgres:///db?host=/folder[&port=N][&user=U][&password=P]";
         let unknown = format!("unknown kind of store; allowed is {forms}");
         let tls = "TLS to the store is not built in yet";

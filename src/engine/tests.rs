@@ -7,7 +7,9 @@ mod many;
 use std::time::Duration;
 
 use super::*;
+use crate::api::admin::change::ChangeRequest;
 use crate::config::StoreUrl;
+use crate::engine::changes::AdminChange;
 use crate::engine::client::Peer;
 use crate::limits::DRAIN_ANSWER_TIMEOUT;
 use crate::store::connection::Connection;
@@ -269,7 +271,24 @@ fn who_waits_when_the_process_stops_is_answered_before_its_end() {
     assert!(linked.engine.is_idle());
 }
 
-/// a /readyz that was held back behind a take is looked at when the answer before it is
+#[test]
+fn a_change_that_is_not_done_is_waited_for_at_the_end_and_then_given_up() {
+    let mut linked = Linked::new();
+    let token = linked.engine.clients.insert(Peer::default());
+    let (peer, request) = (Peer::default().address, ChangeRequest::Limit(9));
+    let deadline = linked.now + Duration::from_secs(60);
+    let change = AdminChange { token, peer, counter: CounterId::FIRST, request, deadline };
+    linked.engine.changes.push(change);
+    linked.engine.disconnect(token, CloseReason::Reset);
+    linked.engine.drain();
+    assert!(!linked.engine.is_idle());
+    let due = linked.engine.deadline(linked.now).expect("it has an end");
+    assert!(due <= linked.now + DRAIN_ANSWER_TIMEOUT);
+    linked.pass(DRAIN_ANSWER_TIMEOUT);
+    assert!(linked.engine.is_idle());
+}
+
+/// A /readyz that was held back behind a take is looked at when the answer before it is
 /// sent. The next turn has work then: its write check is to be made.
 #[test]
 fn a_readyz_that_was_held_back_is_worth_a_turn() {

@@ -19,7 +19,6 @@ use mio::event::Event;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Waker};
 
-use crate::config::Endpoint;
 use crate::engine::Engine;
 use crate::engine::shared::Shared;
 use crate::http::Date;
@@ -64,15 +63,13 @@ pub struct EventLoop {
 }
 
 impl EventLoop {
-    /// A reactor that has not begun. `endpoint` is where the engine's store is, if it is not in
-    /// the process.
+    /// A reactor that has not begun.
     ///
     /// # Errors
     /// The process is out of descriptors.
     pub fn new(
         mut listener: TcpListener,
         engine: Engine,
-        endpoint: Option<Endpoint>,
         shared: Arc<Shared>,
         clients_max: usize,
         drain_delay: Duration,
@@ -81,8 +78,9 @@ impl EventLoop {
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let registry = poll.registry().try_clone()?;
+        let has_socket = matches!(engine.store, Store::Connection(_));
         let store_socket =
-            endpoint.map(|it| StoreSocket::new(it, STORE, registry, Arc::clone(&waker)));
+            has_socket.then(|| StoreSocket::new(STORE, registry, Arc::clone(&waker)));
         let now = Instant::now();
         Ok(EventLoop {
             poll,

@@ -3,8 +3,7 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use mio::Waker;
@@ -16,8 +15,8 @@ pub type Resolved = io::Result<Vec<SocketAddr>>;
 #[derive(Debug)]
 pub struct Resolver {
     waker: Arc<Waker>,
-    /// The name that is being resolved now.
-    pending: Option<Receiver<Resolved>>,
+    /// Where the addresses of the name that is being resolved now will be.
+    pending: Option<Arc<Mutex<Option<Resolved>>>>,
 }
 
 impl Resolver {
@@ -34,26 +33,24 @@ impl Resolver {
         if self.pending.is_some() {
             return Ok(());
         }
-        let (sender, receiver) = channel();
+        let pending = Arc::new(Mutex::new(None));
+        let place = Arc::clone(&pending);
         let waker = Arc::clone(&self.waker);
         thread::Builder::new().name("resolver".to_owned()).spawn(move || {
             let addresses = (host.as_str(), port).to_socket_addrs();
+            let resolved = addresses.map(Iterator::collect);
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(resolved);
             // The reactor may be gone by now, and then nobody needs the answer.
-            if sender.send(addresses.map(Iterator::collect)).is_ok() {
-                let _ = waker.wake();
-            }
+            let _ = waker.wake();
         })?;
-        self.pending = Some(receiver);
+        self.pending = Some(pending);
         Ok(())
     }
 
     /// The addresses, or why there are none, once that is known.
     pub fn poll(&mut self) -> Option<Resolved> {
-        let resolved = match self.pending.as_ref()?.try_recv() {
-            Ok(resolved) => resolved,
-            Err(TryRecvError::Empty) => return None,
-            Err(TryRecvError::Disconnected) => Err(io::Error::other("the resolver ended")),
-        };
+        let place = self.pending.as_ref()?;
+        let resolved = place.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         self.pending = None;
         Some(resolved)
     }

@@ -22,7 +22,6 @@ use crate::store::error::StoreError;
 /// The store's side of a reactor.
 #[derive(Debug)]
 pub struct StoreSocket {
-    endpoint: Endpoint,
     token: Token,
     registry: Registry,
     resolver: Resolver,
@@ -45,14 +44,8 @@ pub struct StoreSocket {
 impl StoreSocket {
     /// No connection yet. Events of the socket will carry `token`; `waker` wakes the poll of
     /// `registry`.
-    pub fn new(
-        endpoint: Endpoint,
-        token: Token,
-        registry: Registry,
-        waker: Arc<Waker>,
-    ) -> StoreSocket {
+    pub fn new(token: Token, registry: Registry, waker: Arc<Waker>) -> StoreSocket {
         StoreSocket {
-            endpoint,
             token,
             registry,
             resolver: Resolver::new(waker),
@@ -71,7 +64,7 @@ impl StoreSocket {
     pub fn run_commands(&mut self, connection: &mut Connection, now: Instant) {
         while let Some(command) = connection.command() {
             match command {
-                Command::Connect => self.connect(connection, now),
+                Command::Connect(endpoint) => self.connect(endpoint, connection, now),
                 Command::Disconnect => self.disconnect(),
             }
         }
@@ -127,14 +120,14 @@ impl StoreSocket {
         }
     }
 
-    fn connect(&mut self, connection: &mut Connection, now: Instant) {
+    fn connect(&mut self, endpoint: Endpoint, connection: &mut Connection, now: Instant) {
         self.is_wanted = true;
-        let (host, port) = match &self.endpoint {
+        let (host, port) = match endpoint {
             Endpoint::Unix(path) => {
                 let stream = UnixStream::connect(path).map(Stream::Unix);
                 return self.connecting(stream, connection, now);
             }
-            Endpoint::Tcp { host, port } => (host.clone(), *port),
+            Endpoint::Tcp { host, port } => (host, port),
         };
         if let Ok(address) = host.parse() {
             let addresses = vec![SocketAddr::new(address, port)];

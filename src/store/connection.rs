@@ -206,7 +206,7 @@ impl Connection {
         }
         match self.state {
             State::Down { .. } => {
-                self.commands.push_back(Command::Connect);
+                self.commands.push_back(Command::Connect(self.wire.endpoint().clone()));
                 let deadline = now + self.wire.handshake_timeout();
                 self.state = State::Connecting { deadline };
             }
@@ -224,6 +224,9 @@ impl Connection {
         };
         self.wire.start_handshake(self.send_buffer.writer());
         self.state = State::Handshaking { deadline };
+        if self.wire.is_asking_sentinel() {
+            return;
+        }
         let has_in_flight = |counter: &CounterId| !self.links[counter.index()].in_flight.is_empty();
         let (first, rest): (Vec<_>, Vec<_>) = self.counters.ids().partition(has_in_flight);
         self.confirms.start_first_round(self.links.len());
@@ -238,7 +241,7 @@ impl Connection {
     pub fn lost(&mut self, error: StoreError, detail: &str, now: Instant) {
         self.metrics.ready.set(0);
         self.metrics.errors[error.index()].add(1);
-        let fault = Fault { error, detail: detail.to_owned() };
+        let fault = Fault { error, detail: self.wire.located(detail) };
         let hint = self.wire.hint(error);
         self.throttle.log(headline(error), &fault, hint, None, now);
         self.last_fault = fault;
@@ -257,7 +260,12 @@ impl Connection {
         self.send_buffer.clear();
         self.commands.push_back(Command::Disconnect);
         self.lost_at.get_or_insert(now);
-        self.state = State::Down { until: now + self.backoff.next() };
+        let has_served = matches!(self.state, State::Ready);
+        let pause = match self.wire.lost(error, has_served) {
+            true => Duration::ZERO,
+            false => self.backoff.next(),
+        };
+        self.state = State::Down { until: now + pause };
     }
 
     /// Those that the store may have forgotten are not sent again.

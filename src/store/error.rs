@@ -155,6 +155,15 @@ impl StoreError {
         ) || matches!(self, Unreachable | Unresolved | Version)
     }
 
+    /// Whether another host of the store may be better, where it has several. One that served, and
+    /// was lost, is tried again first, unless it no longer takes writes.
+    pub fn is_of_host(self, has_served: bool) -> bool {
+        use StoreError::{Connections, Loading, ReadOnly, Timeout, Unreachable, Unresolved};
+        let is_of_start =
+            matches!(self, Loading | Timeout | Unreachable | Unresolved | Connections);
+        self == ReadOnly || (is_of_start && !has_served)
+    }
+
     /// What the operator can do about it, for the log.
     pub fn hint(self) -> &'static str {
         self.counter_hint().unwrap_or_else(|| self.store_hint())

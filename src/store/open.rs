@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use crate::config::{Endpoint, StoreUrl};
+use crate::config::StoreUrl;
 use crate::store::Store;
 use crate::store::change::Change;
 use crate::store::connection::Connection;
@@ -27,8 +27,7 @@ pub enum Task {
     Survey(Scope),
 }
 
-/// The store of one reactor, and where it is if it is not in the process. `timeout` bounds one
-/// request; `memory` is the store in the process.
+/// The store of one reactor. `timeout` bounds one request; `memory` is the store in the process.
 ///
 /// # Errors
 /// The operating system has no random numbers.
@@ -38,10 +37,10 @@ pub fn store(
     memory: &Memory,
     timeout: Duration,
     now: Instant,
-) -> io::Result<(Store, Option<Endpoint>)> {
+) -> io::Result<Store> {
     Ok(match connection(url, counters, Task::Serve, timeout, now)? {
-        Some((connection, endpoint)) => (Store::Connection(Box::new(connection)), Some(endpoint)),
-        None => (Store::Memory(memory.clone()), None),
+        Some(connection) => Store::Connection(Box::new(connection)),
+        None => Store::Memory(memory.clone()),
     })
 }
 
@@ -55,28 +54,28 @@ pub fn connection(
     task: Task,
     timeout: Duration,
     now: Instant,
-) -> io::Result<Option<(Connection, Endpoint)>> {
+) -> io::Result<Option<Connection>> {
     let (known, id) = (Arc::clone(counters), random()?);
     let (change, survey) = match task {
         Task::Serve => (None, None),
         Task::Change(change) => (Some(change), None),
         Task::Survey(scope) => (None, Some(Survey::new(scope))),
     };
-    let (wire, endpoint) = match url {
+    let wire = match url {
         StoreUrl::Memory => return Ok(None),
         StoreUrl::Redis(url) => {
             let mut redis = Redis::new(url.clone(), known, change, id);
             *redis.survey() = survey;
-            (Wire::Redis(Box::new(redis)), &url.endpoint)
+            Wire::Redis(Box::new(redis))
         }
         StoreUrl::Postgres(url) => {
             let mut postgres = Postgres::new((**url).clone(), known, change, timeout, id);
             *postgres.survey() = survey;
-            (Wire::Postgres(Box::new(postgres)), &url.endpoint)
+            Wire::Postgres(Box::new(postgres))
         }
     };
     let connection = Connection::new(wire, Arc::clone(counters), timeout, random()?, now);
-    Ok(Some((connection, endpoint.clone())))
+    Ok(Some(connection))
 }
 
 /// From the operating system's random source, never from a seed of time: two processes that start

@@ -37,6 +37,7 @@ use crate::limits::{HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX};
 use crate::store::change::{Change, ChangeProgress};
 use crate::store::counters::Counters;
 use crate::store::error::Fault;
+use crate::store::hosts::Hosts;
 use crate::store::request::WireEvent;
 use crate::store::survey::{Page, Survey};
 use authentication::Authentication;
@@ -50,6 +51,7 @@ use row::ReadBefore;
 /// The protocol state of one connection, used again for the next one.
 pub struct Postgres {
     url: PostgresUrl,
+    hosts: Hosts,
     counters: Arc<Counters>,
     /// Tells this link from all others, those of former processes included.
     id: u64,
@@ -93,6 +95,7 @@ impl Postgres {
         id: u64,
     ) -> Postgres {
         Postgres {
+            hosts: Hosts::new(url.endpoint.clone(), url.others.iter().cloned()),
             url,
             sessions: vec![CounterSession::default(); counters.len()],
             counters,
@@ -113,6 +116,11 @@ impl Postgres {
             page: Page::default(),
             change_progress: ChangeProgress::default(),
         }
+    }
+
+    /// Where a connection leads to.
+    pub fn hosts(&mut self) -> &mut Hosts {
+        &mut self.hosts
     }
 
     /// How long a connecting and its handshake may take.

@@ -13,18 +13,20 @@ mod durability;
 mod handshake;
 mod reply;
 mod resp;
+mod sentinel;
 mod survey;
 mod value;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::config::RedisUrl;
+use crate::config::{Endpoint, RedisUrl};
 use crate::counter::{CounterId, Grant};
 use crate::limits::BATCHES_IN_FLIGHT_MAX;
 use crate::store::change::{Change, ChangeProgress};
 use crate::store::counters::Counters;
 use crate::store::error::{Fault, StoreError};
+use crate::store::hosts::Hosts;
 use crate::store::request::{Answer, Probed, Request, WireEvent};
 use crate::store::survey::Survey;
 use command::{ReadBefore, key};
@@ -36,6 +38,8 @@ use value::Value;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
     Hello,
+    /// The address of the primary, from a sentinel.
+    Primary,
     /// A step of the handshake that has nothing to say but errors.
     Step,
     /// What it says of itself; a user who may not ask goes without.
@@ -67,6 +71,10 @@ const TAKE: &str = include_str!("redis/take.lua");
 /// The protocol state of one connection, used again for the next one.
 pub struct Redis {
     url: RedisUrl,
+    /// The sentinels, where there are some.
+    hosts: Hosts,
+    /// What a sentinel has named.
+    primary: Option<Endpoint>,
     counters: Arc<Counters>,
     /// By the counters' ids: the words of a take that are the same in each, up to the key.
     take_heads: Vec<Box<[u8]>>,
@@ -99,6 +107,8 @@ impl Redis {
         let hash = command::hash(TAKE);
         let take_head = |id| command::take_head(&hash, &key(&counters, id)).into_boxed_slice();
         Redis {
+            hosts: Hosts::new(url.endpoint.clone(), url.other_sentinels()),
+            primary: None,
             url,
             take_heads: counters.ids().map(take_head).collect(),
             reply_slots: std::array::from_fn(|slot| format!("a:{id:016x}:{slot}")),

@@ -80,6 +80,8 @@ pub enum SendState {
 pub enum WireEvent {
     /// The handshake is done.
     HandshakeDone,
+    /// This was a sentinel, and it has named the primary: connect there.
+    PrimaryNamed,
     /// The store no longer has the answer to the last grant of this link. Comes before
     /// [`WireEvent::Confirmed`].
     AnswersLost(CounterId),

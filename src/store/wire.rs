@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use crate::config::Endpoint;
 use crate::counter::CounterId;
 use crate::limits::{
     BATCHES_IN_FLIGHT_MAX, HANDSHAKE_TIMEOUT, HEARTBEAT, POSTGRES_BATCHES_IN_FLIGHT_MAX,
 };
 use crate::store::change::ChangeProgress;
 use crate::store::error::{Fault, StoreError};
+use crate::store::hosts::Hosts;
 use crate::store::postgres::{self, Postgres};
 use crate::store::redis::Redis;
 use crate::store::request::{LastGrant, Request, WireEvent};
@@ -23,6 +25,48 @@ pub enum Wire {
 }
 
 impl Wire {
+    /// Where the next connection leads to.
+    pub fn endpoint(&mut self) -> &Endpoint {
+        match self {
+            Wire::Redis(redis) => redis.endpoint(),
+            Wire::Postgres(postgres) => postgres.hosts().current(),
+        }
+    }
+
+    /// A connection is lost, or never came; `has_served`: its handshake was done. Whether the next
+    /// one is tried at once.
+    pub fn lost(&mut self, error: StoreError, has_served: bool) -> bool {
+        match self {
+            Wire::Redis(redis) => redis.lost(has_served),
+            Wire::Postgres(postgres) => error.is_of_host(has_served) && postgres.hosts().try_next(),
+        }
+    }
+
+    /// Whether the connection is to one who names the store, and is not the store itself.
+    pub fn is_asking_sentinel(&self) -> bool {
+        matches!(self, Wire::Redis(redis) if redis.is_asking_sentinel())
+    }
+
+    /// The hosts that are tried in turn.
+    pub fn hosts(&mut self) -> &mut Hosts {
+        match self {
+            Wire::Redis(redis) => redis.hosts(),
+            Wire::Postgres(postgres) => postgres.hosts(),
+        }
+    }
+
+    /// What a fault says, and of which host where there may be several.
+    pub fn located(&mut self, detail: &str) -> String {
+        match self.hosts().are_several() || self.is_to_named_primary() {
+            true => format!("{}: {detail}", self.endpoint()),
+            false => detail.to_owned(),
+        }
+    }
+
+    fn is_to_named_primary(&self) -> bool {
+        matches!(self, Wire::Redis(redis) if redis.is_to_named_primary())
+    }
+
     /// A new connection begins: writes what comes first.
     pub fn start_handshake(&mut self, out: &mut Vec<u8>) {
         match self {

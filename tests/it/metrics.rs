@@ -95,6 +95,8 @@ fn prometheus_scrapes_a_process() {
     shows("headcount_take_duration_seconds_bucket{le=\"+Inf\"}", "3");
     shows("headcount_counter_limit{counter=\"hats\"}", "100");
     shows("headcount_http_responses_total{code=\"200\"}", "3");
+    // Prometheus' own connection is none of the public listener.
+    shows("headcount_client_connections_accepted_total", "3");
 }
 
 #[test]

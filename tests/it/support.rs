@@ -17,6 +17,7 @@ pub mod prometheus;
 pub mod proxy;
 pub mod redis_server;
 pub mod resp;
+pub mod sentinels;
 pub mod small_disk;
 pub mod store_server;
 pub mod vitals;

@@ -222,6 +222,24 @@ fn takes_are_counted_by_what_became_of_them() {
 }
 
 #[test]
+fn takes_are_counted_by_their_counter_and_refused_ones_by_their_reason() {
+    let mut fixture = Fixture::memory();
+    fixture.client(b"GET /take/hats HTTP/1.1\r\nHost: a\r\n\r\n");
+    fixture.client(b"GET / HTTP/1.1\r\nHost: a\r\nSec-Purpose: prefetch\r\n\r\n");
+    fixture.client(b"POST / HTTP/1.1\r\nHost: a\r\nSec-Fetch-Site: cross-site\r\n\r\n");
+    let samples = fixture.samples();
+    for (name, expected) in [
+        ("headcount_takes_total{counter=\"hats\",outcome=\"halted\"}", "1"),
+        ("headcount_takes_total{counter=\"shoes\",outcome=\"halted\"}", "0"),
+        ("headcount_takes_refused_total{reason=\"prefetch\"}", "1"),
+        ("headcount_takes_refused_total{reason=\"origin\"}", "1"),
+        ("headcount_takes_refused_total{reason=\"method\"}", "0"),
+    ] {
+        assert_eq!(samples[name], expected, "{name}");
+    }
+}
+
+#[test]
 fn a_request_to_the_store_is_counted_with_its_takes_and_its_time() {
     let mut fixture = Fixture::redis();
     fixture.engine.clients.turn_mut().counters.set_time(1_800_000_000);

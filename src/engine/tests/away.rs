@@ -50,7 +50,7 @@ impl Linked {
     fn refuse(&mut self) -> usize {
         let (now, mut tries) = (self.now, 0);
         while let Some(command) = self.connection().command() {
-            if command == Command::Connect {
+            if let Command::Connect(_) = command {
                 tries += 1;
                 self.connection().lost(StoreError::Unreachable, "refused", now);
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token, Waker};
 
-use crate::config::{Command, Endpoint, StoreUrl};
+use crate::config::{Command, StoreUrl};
 use crate::limits::{COMMAND_TIMEOUT, LIMIT_DEFAULT};
 use crate::net::store_socket::StoreSocket;
 use crate::store::connection::Connection;
@@ -52,22 +52,21 @@ pub fn drive(
     let counters = Arc::new(Counters::new(limits.into_iter(), may_create));
     let (store, timeout) = (&access.store, access.request_timeout);
     let opened = open::connection(store, &counters, task, timeout, Instant::now())?;
-    let (mut connection, endpoint) =
+    let mut connection =
         opened.ok_or_else(|| io::Error::other("the store is in no other process"))?;
-    poll_until(&mut connection, endpoint, access.patience, is_done)?;
+    poll_until(&mut connection, access.patience, is_done)?;
     Ok(connection)
 }
 
 fn poll_until(
     connection: &mut Connection,
-    endpoint: Endpoint,
     patience: Duration,
     is_done: impl Fn(&mut Connection) -> bool,
 ) -> io::Result<()> {
     let mut poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
     let registry = poll.registry().try_clone()?;
-    let mut store_socket = StoreSocket::new(endpoint, STORE, registry, waker);
+    let mut store_socket = StoreSocket::new(STORE, registry, waker);
     let mut events = Events::with_capacity(8);
     let (mut end, mut steps) = (Instant::now() + patience, 0);
     while !is_done(connection) && !is_final(connection.last_fault().error) {

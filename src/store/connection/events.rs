@@ -6,7 +6,7 @@ use log::info;
 
 use super::counter_link::Stage;
 use super::log_throttle::{LOG_TARGET, headline};
-use super::state::State;
+use super::state::{Command, State};
 use super::{Connection, in_flight::Sent};
 use crate::counter::{CounterId, Grant};
 use crate::limits::WRITE_CHECK_INTERVAL;
@@ -32,6 +32,7 @@ impl Connection {
     fn handle(&mut self, event: WireEvent, now: Instant) {
         match event {
             WireEvent::HandshakeDone => self.handshake_done(now),
+            WireEvent::PrimaryNamed => self.go_on_to_primary(now),
             WireEvent::AnswersLost(counter) => {
                 self.events.push_back(StoreEvent::AnswersLost(counter));
             }
@@ -47,6 +48,7 @@ impl Connection {
     #[inline(never)]
     fn handshake_done(&mut self, now: Instant) {
         self.state = State::Ready;
+        self.wire.hosts().serves();
         self.lost_at = None;
         self.metrics.ready.set(1);
         self.metrics.connections_made.add(1);
@@ -56,6 +58,14 @@ impl Connection {
         self.throttle.clear();
         self.confirm_next(now);
         info!(target: LOG_TARGET, "store ready");
+    }
+
+    /// A sentinel was asked: the connection to it has done its work.
+    fn go_on_to_primary(&mut self, now: Instant) {
+        self.send_buffer.clear();
+        self.commands.push_back(Command::Disconnect);
+        self.commands.push_back(Command::Connect(self.wire.endpoint().clone()));
+        self.state = State::Connecting { deadline: now + self.wire.handshake_timeout() };
     }
 
     fn replied(&mut self, counter: CounterId, answer: Answer, now: Instant) {

@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
+use crate::config::Endpoint;
+
 /// What the owner of the socket is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Resolve the store's name anew and connect; then say `connected` or `lost`.
-    Connect,
+    /// Connect to this, whose name is resolved anew; then say `connected` or `lost`.
+    Connect(Endpoint),
     /// Close the socket, or give up the connecting that is under way.
     Disconnect,
 }

@@ -37,10 +37,23 @@ struct Fixture {
     now: Instant,
 }
 
+fn endpoint() -> Endpoint {
+    Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 }
+}
+
+fn connect() -> Command {
+    Command::Connect(endpoint())
+}
+
 impl Fixture {
     fn new() -> Fixture {
-        let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
-        let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
+        let url = RedisUrl {
+            endpoint: endpoint(),
+            user: None,
+            password: None,
+            database: 0,
+            sentinels: None,
+        };
         let now = Instant::now();
         let known = counters();
         let redis = Redis::new(url, Arc::clone(&known), None, 7);
@@ -51,7 +64,7 @@ impl Fixture {
     fn ready() -> Fixture {
         let mut fixture = Fixture::new();
         fixture.tick();
-        assert_eq!(fixture.commands(), [Command::Connect]);
+        assert_eq!(fixture.commands(), [connect()]);
         fixture.connection.connected(fixture.now);
         fixture.receive(HANDSHAKE_DONE);
         assert!(fixture.connection.is_ready(FIRST));
@@ -125,7 +138,7 @@ fn it_connects_at_the_first_tick_and_sends_only_after_the_handshake() {
     assert!(!fixture.connection.is_ready(FIRST));
     assert_eq!(fixture.connection.deadline(), Some(fixture.now));
     fixture.tick();
-    assert_eq!(fixture.commands(), [Command::Connect]);
+    assert_eq!(fixture.commands(), [connect()]);
     fixture.connection.connected(fixture.now);
     assert!(!fixture.sent().is_empty());
     assert!(!fixture.connection.is_ready(FIRST));
@@ -158,7 +171,7 @@ fn what_is_in_flight_when_the_connection_is_lost_is_asked_again_under_the_same_n
     assert_eq!(fixture.replies(), []);
     assert_eq!(fixture.commands(), [Command::Disconnect]);
     fixture.pass(BACKOFF_MAX);
-    assert_eq!(fixture.commands(), [Command::Connect]);
+    assert_eq!(fixture.commands(), [connect()]);
     fixture.connection.connected(fixture.now);
     fixture.sent();
     fixture.receive(HANDSHAKE_DONE_AGAIN);
@@ -257,7 +270,7 @@ fn a_store_that_never_answers_the_handshake_is_given_up() {
     fixture.tick();
     fixture.connection.connected(fixture.now);
     fixture.pass(HANDSHAKE_TIMEOUT);
-    assert_eq!(fixture.commands(), [Command::Connect, Command::Disconnect]);
+    assert_eq!(fixture.commands(), [connect(), Command::Disconnect]);
     assert_eq!(fixture.connection.last_error(FIRST), StoreError::Timeout);
 }
 
@@ -480,4 +493,72 @@ fn postgres_is_back_when_its_last_statement_is_prepared() {
     }
     fixture.receive(b"Z\0\0\0\x05I");
     assert_eq!(fixture.connection.away_at(), None);
+}
+
+#[test]
+fn each_host_is_tried_at_once_and_a_pause_comes_after_the_last() {
+    let Ok(StoreUrl::Postgres(url)) = StoreUrl::parse("postgres://h1,h2/d") else {
+        panic!("the URL is good");
+    };
+    let (now, known) = (Instant::now(), counters());
+    let postgres = Postgres::new(*url, Arc::clone(&known), None, TIMEOUT, 7);
+    let wire = Wire::Postgres(Box::new(postgres));
+    let mut fixture = Fixture { connection: Connection::new(wire, known, TIMEOUT, 7, now), now };
+    let connect =
+        |host: &str| Command::Connect(Endpoint::Tcp { host: host.to_owned(), port: 5432 });
+    let fail = |fixture: &mut Fixture, host: &str, error| {
+        fixture.tick();
+        assert_eq!(fixture.commands(), [connect(host)]);
+        fixture.connection.lost(error, "no", now);
+        assert_eq!(fixture.connection.last_fault().detail, format!("{host}:5432: no"));
+        assert_eq!(fixture.commands(), [Command::Disconnect]);
+        fixture.connection.deadline() == Some(now)
+    };
+    assert!(fail(&mut fixture, "h1", StoreError::Unreachable));
+    assert!(!fail(&mut fixture, "h2", StoreError::ReadOnly), "both have failed");
+    fixture.now += BACKOFF_MAX;
+    let now = fixture.now;
+    fixture.tick();
+    assert_eq!(fixture.commands(), [connect("h1")]);
+    fixture.connection.lost(StoreError::Authentication, "no", now);
+    fixture.commands();
+    fixture.now += BACKOFF_MAX;
+    fixture.tick();
+    assert_eq!(fixture.commands(), [connect("h1")], "another host would refuse it as well");
+}
+
+#[test]
+fn a_sentinel_is_asked_at_every_connect_and_then_the_primary_that_it_names() {
+    let Ok(StoreUrl::Redis(url)) = StoreUrl::parse("redis+sentinel://s1,s2/shop") else {
+        panic!("the URL is good");
+    };
+    let (now, known) = (Instant::now(), counters());
+    let wire = Wire::Redis(Box::new(Redis::new(url, Arc::clone(&known), None, 7)));
+    let mut fixture = Fixture { connection: Connection::new(wire, known, TIMEOUT, 7, now), now };
+    let connect =
+        |host: &str, port| Command::Connect(Endpoint::Tcp { host: host.to_owned(), port });
+    let ask = |fixture: &mut Fixture, host: &str, reply: &[u8]| {
+        fixture.tick();
+        assert_eq!(fixture.commands(), [connect(host, 26_379)]);
+        fixture.connection.connected(now);
+        let sent = fixture.sent();
+        assert!(sent.ends_with(b"GET-MASTER-ADDR-BY-NAME\r\n$4\r\nshop\r\n"), "{sent:?}");
+        fixture.receive(reply);
+    };
+    ask(&mut fixture, "s1", b"%0\r\n*2\r\n$4\r\nnode\r\n$4\r\n6380\r\n");
+    assert_eq!(fixture.commands(), [Command::Disconnect, connect("node", 6380)]);
+    fixture.connection.connected(now);
+    fixture.receive(HANDSHAKE_DONE);
+    assert!(fixture.connection.is_ready(FIRST));
+    fixture.connection.lost(StoreError::ReadOnly, "demoted", now);
+    assert_eq!(fixture.connection.last_fault().detail, "node:6380: demoted");
+    assert_eq!(fixture.commands(), [Command::Disconnect]);
+    assert_eq!(fixture.connection.deadline(), Some(now), "a sentinel is asked at once");
+    ask(&mut fixture, "s1", b"%0\r\n_\r\n");
+    assert_eq!(fixture.connection.last_fault().error, StoreError::Unresolved);
+    assert_eq!(fixture.commands(), [Command::Disconnect]);
+    ask(&mut fixture, "s2", b"%0\r\n*2\r\n$1\r\n/\r\n$4\r\n6380\r\n");
+    assert_eq!(fixture.connection.last_fault().error, StoreError::Protocol);
+    assert_eq!(fixture.commands(), [Command::Disconnect]);
+    assert!(fixture.connection.deadline() > Some(now), "both were asked");
 }

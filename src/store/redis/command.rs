@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::reply::{self, not_redis};
 use super::resp::{self, Command};
 use super::value::Value;
-use crate::config::RedisUrl;
+use crate::config::{RedisUrl, Secret};
 use crate::counter::CounterId;
 use crate::limits::{ANSWER_TTL, STATUS_PAGE};
 use crate::store::change::{Change, ChangeKind};
@@ -32,12 +32,23 @@ pub struct ReadBefore {
 
 /// The introduction, in RESP3.
 pub fn hello(url: &RedisUrl) -> Command {
-    let mut hello = Command::new("HELLO").number(3);
-    if let Some(password) = &url.password {
-        let user = url.user.as_deref().unwrap_or("default");
-        hello = hello.word("AUTH").word(user).word(password.reveal());
+    hello_as(url.user.as_deref(), url.password.as_ref()).word("SETNAME").word("headcount")
+}
+
+/// The same to a server for which there are other names.
+pub fn hello_as(user: Option<&str>, password: Option<&Secret>) -> Command {
+    let hello = Command::new("HELLO").number(3);
+    match password {
+        Some(password) => {
+            hello.word("AUTH").word(user.unwrap_or("default")).word(password.reveal())
+        }
+        None => hello,
     }
-    hello.word("SETNAME").word("headcount")
+}
+
+/// Asks a sentinel where the primary of this name is.
+pub fn primary_of(master: &str) -> Command {
+    words(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", master])
 }
 
 /// The database of the URL.

@@ -23,6 +23,9 @@ impl Redis {
         self.due.clear();
         (self.may_track, self.is_tracked, self.may_check) = (true, false, true);
         self.refused = None;
+        if self.is_asking_sentinel() {
+            return self.ask_sentinel(out);
+        }
         self.send(&command::hello(&self.url), Due::Hello, out);
         if self.url.database != 0 {
             self.send(&command::select(self.url.database), Due::Step, out);
@@ -64,6 +67,7 @@ impl Redis {
         }
         match due {
             Due::Hello => primary(&value)?,
+            Due::Primary => return self.primary_named(&value),
             Due::Caching => self.is_tracked = true,
             Due::Info => self.warn_of_weaknesses(&value),
             Due::Tracking => return Ok(Some(WireEvent::HandshakeDone)),

@@ -1,10 +1,14 @@
 //! The log when it cannot be written: the disk is full, or its reader is gone.
 
-use serde_json::Value;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::support::daemon::Daemon;
+use crate::support::http_client::HttpClient;
 use crate::support::load::{Load, Plan};
+use crate::support::process::free_port;
 use crate::support::small_disk::{Kind, SmallDisk};
 use crate::support::wait::wait_until;
 
@@ -17,12 +21,17 @@ const FEW_REQUESTS: u64 = 2_000;
 #[test]
 fn once_there_is_room_the_log_goes_on_and_counts_the_lines_that_it_lacks() {
     for kind in Kind::all() {
-        let mut disk = SmallDisk::start(kind, &["--limit", "1000000"]);
+        let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let arguments = ["--limit", "1000000", "--admin-listen", &admin.to_string()];
+        let mut disk = SmallDisk::start(kind, &arguments);
         take_numbers(&disk.daemon, REQUESTS);
         wait_until("the disk to be full", || disk.is_full());
         disk.free();
         wait_until("the count of dropped lines", || has_line(&disk, "log lines dropped"));
         assert_eq!(disk.daemon.client().get("/").number(), Some(REQUESTS + 1));
+        let mut client = HttpClient::connect(admin);
+        client.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let metrics = client.receive().body;
         assert!(disk.daemon.stop().success());
 
         let lines = whole_lines(&disk);
@@ -38,6 +47,9 @@ fn once_there_is_room_the_log_goes_on_and_counts_the_lines_that_it_lacks() {
         let logged = numbers(&lines);
         assert_eq!(logged.last(), Some(&(REQUESTS + 1)), "the last number has its line");
         assert!(lost > 0, "{kind:?}: the memory for waiting lines has a bound");
+        let sample = format!("headcount_log_lines_dropped_total {lost}");
+        let counted = metrics.lines().find(|line| line.starts_with("headcount_log_lines_dropped"));
+        assert_eq!(counted, Some(sample.as_str()), "{kind:?}");
         assert_eq!(logged.len() as u64 + lost, REQUESTS + 1, "{kind:?}");
         assert_eq!(lines.last().map(|line| &line["msg"]), Some(&"stopped".into()));
     }

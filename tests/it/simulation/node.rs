@@ -146,7 +146,7 @@ pub fn connection(
     now: Instant,
 ) -> Connection {
     let endpoint = Endpoint::Tcp { host: "model".to_owned(), port: 1 };
-    let url = RedisUrl { endpoint, user: None, password: None, database: 0 };
+    let url = RedisUrl { endpoint, user: None, password: None, database: 0, sentinels: None };
     let redis = Wire::Redis(Box::new(Redis::new(url, Arc::clone(counters), change, id)));
     Connection::new(redis, Arc::clone(counters), STORE_TIMEOUT, id, now)
 }
@@ -160,11 +160,11 @@ pub fn run_commands(
 ) {
     while let Some(command) = connection.command() {
         match command {
-            Command::Connect if is_store_up => {
+            Command::Connect(_) if is_store_up => {
                 *socket = Some(SimulatedSocket::default());
                 connection.connected(now);
             }
-            Command::Connect => connection.lost(StoreError::Unreachable, "refused", now),
+            Command::Connect(_) => connection.lost(StoreError::Unreachable, "refused", now),
             Command::Disconnect => *socket = None,
         }
     }

@@ -1,6 +1,7 @@
 //! A real PostgreSQL of a test's own.
 
 mod cluster;
+mod session;
 
 use std::fs;
 use std::io::Write;
@@ -10,6 +11,7 @@ use std::thread;
 
 use super::process::{Folder, children, free_port, is_running, signal, signal_those_left};
 use super::wait::{wait_for, wait_until};
+use session::{HOLDER, Session};
 
 /// How often a start is tried when another process took the port in between.
 const START_ATTEMPTS_MAX: u32 = 20;
@@ -57,6 +59,15 @@ impl PostgresServer {
         Self::try_start(port, "trust", &[]).expect(STARTS)
     }
 
+    /// Starts a standby of it, whose name is `standby`, and waits until it answers.
+    pub fn start_standby(&self) -> Self {
+        let (folder, port) = (cluster::copy_of(self.port), free_port());
+        let postmaster = spawn(port, &folder, &self.settings);
+        let mut server = Self { postmaster, port, folder, settings: self.settings.clone() };
+        assert!(server.wait_until_it_answers(), "{STARTS}");
+        server
+    }
+
     /// Where the program finds it over TCP.
     pub fn url(&self) -> String {
         format!("postgres://127.0.0.1:{}", self.port)
@@ -99,7 +110,7 @@ impl PostgresServer {
     pub fn hold(&self, statements: &str) -> Session<'_> {
         let statements = format!("set application_name = 'holder'; {statements}");
         let psql = self.spawn_psql("postgres", &statements, Stdio::null);
-        let session = Session { server: self, psql };
+        let session = Session::new(self, psql);
         wait_until("the session to sleep", || {
             self.sql(&format!("select count(*) {HOLDER} and wait_event = 'PgSleep'")) == "1"
         });
@@ -174,7 +185,8 @@ impl PostgresServer {
     fn try_start(port: u16, method: &str, settings: &[&str]) -> Option<Self> {
         let folder = cluster::create();
         let access = format!(
-            "local all postgres trust\nlocal all all {method}\nhost all all 127.0.0.1/32 {method}\n"
+            "local all postgres trust\nlocal all all {method}\nhost all all 127.0.0.1/32 {method}\n\
+             host replication postgres 127.0.0.1/32 trust\n"
         );
         let access_path = cluster::data(&folder).join("pg_hba.conf");
         fs::write(access_path, access).expect("the cluster's folder is writable");
@@ -193,7 +205,8 @@ impl PostgresServer {
             }
             // As pg_ctl does it: an old file has another id.
             let lines = self.lock_file();
-            let is_ready = lines.last().is_some_and(|status| status.trim() == "ready");
+            let is_ready =
+                lines.last().is_some_and(|status| ["ready", "standby"].contains(&status.trim()));
             (is_ready && lines.first() == Some(&id)).then_some(true)
         });
         if !answers {
@@ -260,26 +273,6 @@ impl Drop for PostgresServer {
         self.remove_shared_memory();
     }
 }
-
-/// A session of somebody else's. Ended when it is dropped.
-pub struct Session<'a> {
-    server: &'a PostgresServer,
-    psql: Child,
-}
-
-impl Drop for Session<'_> {
-    fn drop(&mut self) {
-        // Psql's end alone would be seen by the server only when the statement ends.
-        let end = format!("select pg_terminate_backend(pid) {HOLDER}");
-        let ended = self.server.try_sql("postgres", &end);
-        let _ = self.psql.kill();
-        let _ = self.psql.wait();
-        assert!(thread::panicking() || ended.is_ok(), "{ended:?}");
-    }
-}
-
-/// The session of [`PostgresServer::hold`].
-const HOLDER: &str = "from pg_stat_activity where application_name = 'holder'";
 
 const STARTS: &str = "postgres starts; see its log above";
 

@@ -36,7 +36,7 @@ impl Link {
         let counters = Arc::new(Counters::new(names.iter().map(|name| (*name, LIMIT)), true));
         let timeout = Duration::from_millis(500);
         let opened = open::connection(&url, &counters, Task::Serve, timeout, Instant::now());
-        let Ok(Some((connection, _))) = opened else { panic!("a store behind a connection") };
+        let Ok(Some(connection)) = opened else { panic!("a store behind a connection") };
         let mut link = Link { connection, stream: None, port: server.port() };
         for counter in counters.ids() {
             link.wait_until_ready(counter);
@@ -94,7 +94,7 @@ impl Link {
         self.connection.tick(Instant::now());
         while let Some(command) = self.connection.command() {
             self.stream = None;
-            if command == Command::Connect {
+            if let Command::Connect(_) = command {
                 self.open();
             }
         }

@@ -74,6 +74,21 @@ pub fn create() -> Folder {
     folder
 }
 
+/// The same with a copy of the cluster that a server on this port has, which follows that server.
+pub fn copy_of(port: u16) -> Folder {
+    let folder = Folder::create();
+    give_away(folder.path());
+    let primary = format!("host=127.0.0.1 port={port} user=postgres application_name=standby");
+    let backup = command("pg_basebackup")
+        .args(["--dbname", &primary, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
+        .arg("--pgdata")
+        .arg(data(&folder))
+        .current_dir(folder.path())
+        .output();
+    succeeded("pg_basebackup", &backup.expect("pg_basebackup runs"));
+    folder
+}
+
 /// The cluster in a folder that [`create`] made.
 pub fn data(folder: &Folder) -> PathBuf {
     folder.path().join("data")

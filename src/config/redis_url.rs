@@ -1,0 +1,177 @@
+//! Redis as the store: `redis://` and `redis+unix://` as a value, and what Sentinel adds to it.
+//!
+//! As everywhere in a store's URL, no error repeats anything of its text.
+
+use std::fmt;
+
+use percent_encoding::utf8_percent_encode;
+use url::Url;
+
+use super::endpoint::{ENCODED, ENCODED_IN_PATH, Endpoint, HINT, Secret, decoded};
+use super::value::{ConfigError, integer, refuse};
+
+/// The form of a URL with a Unix socket.
+pub(super) const UNIX_FORM: &str = "redis+unix:///path[?db=N][&user=U][&password=P]";
+
+/// What is needed to reach a counter in Redis.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RedisUrl {
+    /// Where to connect to.
+    pub endpoint: Endpoint,
+    /// The user of Redis 6's access lists; without one a password is the default user's.
+    pub user: Option<String>,
+    /// Never without a password if there is a user.
+    pub password: Option<Secret>,
+    /// What SELECT is given; Redis has 16 of them unless told otherwise.
+    pub database: u32,
+    /// The endpoint is a sentinel, and these are with it.
+    pub sentinels: Option<Box<Sentinels>>,
+}
+
+/// The sentinels who know where the primary is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sentinels {
+    /// Those beside the first.
+    pub others: Vec<Endpoint>,
+    /// The name by which they know the primary.
+    pub master: String,
+    /// Their own user, if not the default one.
+    pub user: Option<String>,
+    /// Their own password.
+    pub password: Option<Secret>,
+}
+
+impl RedisUrl {
+    /// The sentinels beside the first, if there are any.
+    pub fn other_sentinels(&self) -> impl Iterator<Item = Endpoint> {
+        self.sentinels.iter().flat_map(|sentinels| sentinels.others.clone())
+    }
+}
+
+impl fmt::Display for RedisUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(sentinels) = &self.sentinels {
+            return show_sentinels(self, sentinels, formatter);
+        }
+        let database = self.database;
+        let user = self.user.as_deref().map(|user| utf8_percent_encode(user, ENCODED));
+        match &self.endpoint {
+            Endpoint::Tcp { .. } => {
+                formatter.write_str("redis://")?;
+                if let Some(user) = user {
+                    write!(formatter, "{user}@")?;
+                }
+                write!(formatter, "{}/{database}", self.endpoint)
+            }
+            Endpoint::Unix(path) => {
+                let path = path.to_string_lossy();
+                let path = utf8_percent_encode(&path, ENCODED_IN_PATH);
+                write!(formatter, "redis+unix://{path}?db={database}")?;
+                match user {
+                    Some(user) => write!(formatter, "&user={user}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// The URL without its passwords, and with every default filled in.
+fn show_sentinels(
+    url: &RedisUrl,
+    sentinels: &Sentinels,
+    formatter: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let encoded = |text| utf8_percent_encode(text, ENCODED);
+    formatter.write_str("redis+sentinel://")?;
+    if let Some(user) = &url.user {
+        write!(formatter, "{}@", encoded(user))?;
+    }
+    write!(formatter, "{}", url.endpoint)?;
+    for other in &sentinels.others {
+        write!(formatter, ",{other}")?;
+    }
+    write!(formatter, "/{}/{}", encoded(&sentinels.master), url.database)?;
+    match &sentinels.user {
+        Some(user) => write!(formatter, "?sentinel_user={}", encoded(user)),
+        None => Ok(()),
+    }
+}
+
+/// `redis://[user:password@]host[:port][/db]`.
+pub(super) fn tcp(text: &str) -> Result<RedisUrl, ConfigError> {
+    let Ok(url) = Url::parse(text) else {
+        return refuse(format!("the user, host or port is malformed; {HINT}"));
+    };
+    if url.query().is_some() || url.fragment().is_some() {
+        return refuse(format!("a redis:// URL has no ? and no #; {HINT}"));
+    }
+    let endpoint = Endpoint::tcp(&url, REDIS_PORT)?;
+    let user = Some(url.username()).filter(|user| !user.is_empty()).map(decoded).transpose()?;
+    let password = url.password().map(decoded).transpose()?;
+    let path = url.path();
+    let database = match path.strip_prefix('/').unwrap_or(path) {
+        "" => 0,
+        digits => database(digits)?,
+    };
+    redis_url(endpoint, user, password, database)
+}
+
+/// `redis+unix:///path[?db=N][&user=U][&password=P]`: a path leaves no room for `user@`.
+pub(super) fn unix(text: &str) -> Result<RedisUrl, ConfigError> {
+    // Split by hand: `url` would resolve `..` in a path, and read `+` in a query as a space.
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    // An @ is what is left of `user:password@`: as a path it would be shown.
+    if !path.starts_with('/') || path.contains('@') || rest.contains('#') {
+        return refuse(format!("allowed is {}, without @ and #; {HINT}", UNIX_FORM));
+    }
+    let endpoint = Endpoint::unix(path)?;
+    let [mut database_given, mut user, mut password] = [None, None, None];
+    for (index, parameter) in query.split('&').filter(|text| !text.is_empty()).enumerate() {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let place = match name {
+            "db" => &mut database_given,
+            "user" => &mut user,
+            "password" => &mut password,
+            // Not named: it may be what follows a bare & in the password.
+            _ => {
+                let number = index + 1;
+                return refuse(format!(
+                    "query parameter {number} is unknown: db, user and password are allowed; {HINT}"
+                ));
+            }
+        };
+        if place.replace(decoded(value)?).is_some() {
+            return refuse(format!("the query parameter {name} is given twice"));
+        }
+    }
+    let database = database_given.as_deref().map_or(Ok(0), database)?;
+    redis_url(endpoint, user, password, database)
+}
+
+/// Joins the parts. An empty user or password counts as none, as a template leaves it.
+pub(super) fn redis_url(
+    endpoint: Endpoint,
+    user: Option<String>,
+    password: Option<String>,
+    database: u32,
+) -> Result<RedisUrl, ConfigError> {
+    let user = user.filter(|user| !user.is_empty());
+    let password = password.and_then(Secret::from_text);
+    // redis-cli reads `redis://word@host` as a password. Taking it for a user would log it.
+    if user.is_some() && password.is_none() {
+        return refuse("a user needs a password; a password alone is written :password@host");
+    }
+    Ok(RedisUrl { endpoint, user, password, database, sentinels: None })
+}
+
+pub(super) fn database(digits: &str) -> Result<u32, ConfigError> {
+    match integer(digits).and_then(|number| u32::try_from(number).ok()) {
+        Some(number) => Ok(number),
+        None => refuse(format!("the database is a number from 0 to {}; {HINT}", u32::MAX)),
+    }
+}
+
+/// The port registered for Redis.
+const REDIS_PORT: u16 = 6379;

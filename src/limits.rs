@@ -209,7 +209,7 @@ pub const ADMIN_CLIENTS_MAX: usize = 64;
 pub const ADMIN_BODY_BYTES_MAX: usize = 1_024;
 /// A token that is shorter may be guessed (128 bits).
 pub const ADMIN_TOKEN_BYTES_MIN: usize = 16;
-/// A token fits a field of a request with room to spare.
+/// A token fits a field of a request with room left.
 pub const ADMIN_TOKEN_BYTES_MAX: usize = 4_096;
 /// Changes that wait for the store at once: each takes two or three connections, one after the
 /// other.

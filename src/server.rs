@@ -1,5 +1,5 @@
-//! The threads of the process: one a reactor, one for signals, and the first, which waits for
-//! both.
+//! The threads of the process: one a reactor, one for signals, those for changes of the admin
+//! listener, and the first, which waits for reactors and signals.
 
 mod admin_changes;
 pub mod commands;
@@ -40,7 +40,7 @@ use events::{Event, Events};
 /// with status 1.
 ///
 /// # Errors
-/// The address cannot be listened on, or the system is out of something that cannot be waited for.
+/// An address cannot be listened on, or the system is out of something that cannot be waited for.
 pub fn serve(config: &Config) -> io::Result<()> {
     let events = Arc::new(Events::default());
     watch_signals(Arc::clone(&events))?;

@@ -1,4 +1,4 @@
-//! AdminChanges on their way from the admin listener to the thread that carries them out, and back.
+//! AdminChanges on their way from the admin listener to the threads that carry them out, and back.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

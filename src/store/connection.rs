@@ -261,7 +261,8 @@ impl Connection {
         self.commands.push_back(Command::Disconnect);
         self.lost_at.get_or_insert(now);
         let has_served = matches!(self.state, State::Ready);
-        let pause = match self.wire.lost(error, has_served) {
+        // One that serves and is lost, again and again, must not be tried without a pause.
+        let pause = match self.wire.lost(error, has_served) && !has_served {
             true => Duration::ZERO,
             false => self.backoff.next(),
         };

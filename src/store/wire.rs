@@ -33,8 +33,8 @@ impl Wire {
         }
     }
 
-    /// A connection is lost, or never came; `has_served`: its handshake was done. Whether the next
-    /// one is tried at once.
+    /// A connection is lost, or never came; `has_served`: its handshake was done. Whether there
+    /// is another one to try before a pause.
     pub fn lost(&mut self, error: StoreError, has_served: bool) -> bool {
         match self {
             Wire::Redis(redis) => redis.lost(has_served),

@@ -29,7 +29,7 @@ impl EventLoop {
         }
     }
 
-    /// Answers scrapes, exchanges changes with the thread that carries them out, and accepts admin
+    /// Answers scrapes, exchanges changes with the threads that carry them out, and accepts admin
     /// clients. Before [`Engine::finish_turn`], so that it happens in this wake.
     #[inline(never)]
     pub(super) fn run_admin(&mut self) {

@@ -92,7 +92,7 @@ impl RemoteChange {
     /// The store, for the time that is left.
     ///
     /// # Errors
-    /// None is.
+    /// There is none left.
     fn access(&self) -> io::Result<StoreAccess> {
         let patience = self.deadline.saturating_duration_since(Instant::now());
         if patience.is_zero() {

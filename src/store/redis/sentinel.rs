@@ -41,15 +41,15 @@ impl Redis {
         self.primary.as_ref().unwrap_or(self.hosts.current())
     }
 
-    /// A connection is lost, or never came; `has_served`: its handshake was done. Whether the next
-    /// one is tried at once.
+    /// A connection is lost, or never came; `has_served`: its handshake was done. Whether there
+    /// is another sentinel to ask before a pause.
     pub fn lost(&mut self, has_served: bool) -> bool {
         if self.url.sentinels.is_none() {
             return false;
         }
-        let was_to_primary = self.primary.take().is_some();
+        self.primary = None;
         // The sentinel that named a primary who served knows of the next one as soon as the others.
-        (was_to_primary && has_served) || self.hosts.try_next()
+        !has_served && self.hosts.try_next()
     }
 
     /// Asks a sentinel for the primary.

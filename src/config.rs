@@ -23,6 +23,7 @@ mod store_choice;
 mod store_url;
 mod suggestion;
 mod take_rules;
+mod tls;
 mod value;
 mod variables;
 
@@ -49,6 +50,7 @@ pub use postgres_url::PostgresUrl;
 pub use redis_url::RedisUrl;
 pub use store_url::StoreUrl;
 pub use take_rules::TakeMethods;
+pub use tls::{ClientIdentity, HAS_TLS, PemFile, Roots, TlsConfig, TlsDemand, Verification};
 pub use value::ConfigError;
 
 /// What a process that serves is to do, every value within its bounds.
@@ -102,8 +104,8 @@ impl Config {
     /// Reads the arguments that follow the program's name, and the variables of those settings
     /// that the arguments do not give. `cores` is how many of them the process may use.
     ///
-    /// `read_file` is asked for the files that flags name. It need not read more than one byte
-    /// past [`crate::limits::CONFIG_FILE_BYTES_MAX`].
+    /// `read_file` is asked for the files that flags and the store's URL name. It need not read
+    /// more than one byte past [`crate::limits::TLS_FILE_BYTES_MAX`].
     ///
     /// # Errors
     /// The first thing that is wrong and what is allowed, in one line.

@@ -41,7 +41,8 @@
 //!   `memory:` the counts, and the log. Each writes its own [`metrics`], and the one that is
 //!   asked reads all.
 //! - What thinks is sans-IO: bytes and values in, bytes and values out, `now` passed in. Only
-//!   [`net`] and [`server`] know mio and sockets; beside these only [`logging`] reads a clock.
+//!   [`net`] and [`server`] know mio and sockets; beside these only [`logging`] reads a clock, and
+//!   rustls, for the dates of a certificate.
 //! - Batches in flight, the cached halt, unclaimed numbers and what was seen belong to one counter:
 //!   one that is halted, locked or broken slows, halts or fails no other.
 //! - A store request runs in one epoch of its counter. One that may have run is sent again under
@@ -65,8 +66,8 @@
 //! - [`api`]: which request does what, who may take, and what is answered; `api/admin.rs` and
 //!   `api/page.html` are those of the admin listener. [`http`]: requests and answers as bytes.
 //! - [`store`]: `memory`, or a `connection`, which confirms each counter, sends requests and sends
-//!   them again. Its `wire` speaks `redis`, with the scripts `redis/*.lua`, or `postgres`, with the
-//!   statements `postgres/*.sql`.
+//!   them again. Its `transport` is TLS, or nothing; its `wire` speaks `redis`, with the scripts
+//!   `redis/*.lua`, or `postgres`, with the statements `postgres/*.sql`.
 //! - Leaves, which may be used by all: [`counter`] is the rule, [`token`] names a client,
 //!   [`send_buffer`] holds what is to be sent, [`metrics`] has what each reactor counts, [`limits`]
 //!   has the bounds.

@@ -223,6 +223,8 @@ pub const DESCRIPTORS_OF_ADMIN: usize = 1 + ADMIN_CLIENTS_MAX + 4 * ADMIN_CHANGE
 
 /// Bytes of a file that a flag names: what is longer is some other file.
 pub const CONFIG_FILE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a file with certificates or a key: Debian's list of all public authorities has 220 KB.
+pub const TLS_FILE_BYTES_MAX: usize = 1024 * 1024;
 
 // --- the log -----------------------------------------------------------------------------------
 
@@ -241,6 +243,7 @@ const _: () = assert!(8_000 <= TARGET_BYTES_MAX && TARGET_BYTES_MAX < HEAD_BYTES
 const _: () = assert!(TRAILER_BYTES_MAX <= HEAD_BYTES_MAX, "a client holds so many unread bytes");
 const _: () = assert!(HEAD_BYTES_MAX <= READ_BYTES_MAX);
 const _: () = assert!(PIPELINED_MAX <= BATCH_MAX);
+const _: () = assert!(CONFIG_FILE_BYTES_MAX <= TLS_FILE_BYTES_MAX, "files are read so far");
 const _: () = assert!(LIVE_TURN_INTERVAL.as_millis() * 2 < LIVE_TURN_AGE_MAX.as_millis());
 const _: () = assert!(
     DRAIN_TIMEOUT.as_millis() + DRAIN_GRACE.as_millis() + LOG_FLUSH_TIMEOUT.as_millis() < 5_000

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use headcount::config::{Config, Invocation};
-use headcount::limits::{CONFIG_FILE_BYTES_MAX, LOG_FLUSH_TIMEOUT};
+use headcount::limits::{LOG_FLUSH_TIMEOUT, TLS_FILE_BYTES_MAX};
 use headcount::server::commands::{self, Answer};
 use headcount::{logging, server};
 use log::warn;
@@ -48,10 +48,10 @@ fn serve(config: &Config) -> ExitCode {
     finish(result.map(|()| Answer::default()))
 }
 
-/// Reads a file, and one byte more than is allowed of one that is too long.
+/// Reads a file, and one byte more than is allowed of any of one that is too long.
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(CONFIG_FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    File::open(path)?.take(TLS_FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -22,7 +22,7 @@ const PAGE: &str = include_str!("page.html");
 /// Its own fields. A test compares the hashes with the page, and says what they are where it was
 /// edited.
 const FIELDS: &str = "Content-Security-Policy: default-src 'none'; \
-    script-src 'sha256-eOEEcSOmsI9E9B91a4LgweKVB4yteg2MdC8qor3Uvsg='; \
+    script-src 'sha256-8V/Jqd1WeSNCtz+jxVaJnAPtkbQ7ZwP+r+E/KRSHdO4='; \
     style-src 'sha256-ywlmGx5kCME4c/rZ472BN79Pt52c87VKmIuPPrDnEK4='; \
     connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'\r\n\

@@ -89,11 +89,11 @@ impl Command {
     pub(super) fn read(
         sources: &Sources,
         verb: StoreVerb,
-        read_file: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
+        read_file: impl Fn(&Path) -> io::Result<Vec<u8>>,
     ) -> Result<Command, ConfigError> {
         let action = Action::read(sources, verb)?;
         let StoreChoice { url, has_password_on_command_line } =
-            StoreChoice::find(sources, read_file)?;
+            StoreChoice::find(sources, &read_file)?;
         let store_timeout = store_timeout(sources)?;
         Ok(Command { store: url, has_password_on_command_line, store_timeout, action })
     }

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::endpoint::{ENCODED, ENCODED_IN_PATH, Endpoint, HINT, Secret, decoded};
 use super::postgres_hosts::{endpoints, host, listed, port, split_hosts, with_host};
+use super::tls::{TlsConfig, TlsParameters};
 use super::value::{ConfigError, integer, refuse};
 use crate::limits::{CONNECT_TIMEOUT_S_MAX, CONNECT_TIMEOUT_S_MIN};
 
@@ -33,6 +34,8 @@ pub struct PostgresUrl {
     pub connect_timeout: Option<Duration>,
     /// What `pg_stat_activity` shows.
     pub application_name: String,
+    /// How it is encrypted, if it is; a Unix socket never is.
+    pub tls: Option<Box<TlsConfig>>,
 }
 
 /// What the parts of the URL say, not yet understood.
@@ -46,7 +49,7 @@ struct Parameters {
     connect_timeout: Option<String>,
     application_name: Option<String>,
     session: Option<String>,
-    tls: Option<String>,
+    tls: TlsParameters,
 }
 
 impl PostgresUrl {
@@ -103,15 +106,17 @@ impl Parameters {
             "connect_timeout" => &mut self.connect_timeout,
             "application_name" => &mut self.application_name,
             "target_session_attrs" => &mut self.session,
-            "sslmode" => &mut self.tls,
-            // Not named: it may be what follows a bare & in the password.
-            _ => {
-                return refuse(format!(
-                    "query parameter {number} is unknown: host, port, user, password, dbname, \
-                     connect_timeout, application_name, target_session_attrs and sslmode are \
-                     allowed; {HINT}"
-                ));
-            }
+            name => match self.tls.place(name) {
+                Some(place) => place,
+                // Not named: it may be what follows a bare & in the password.
+                None => {
+                    return refuse(format!(
+                        "query parameter {number} is unknown: host, port, user, password, dbname, \
+                         connect_timeout, application_name, target_session_attrs, sslmode, \
+                         sslrootcert, sslcert, sslkey and channel_binding are allowed; {HINT}"
+                    ));
+                }
+            },
         };
         match given(part(value)?) {
             Some(_) if place.is_some() => refuse(format!("{name} is given twice")),
@@ -124,7 +129,7 @@ impl Parameters {
     }
 
     fn understand(self) -> Result<PostgresUrl, ConfigError> {
-        refuse_tls(self.tls.as_deref())?;
+        let tls = self.tls.understand()?;
         refuse_reading(self.session.as_deref())?;
         let mut others = endpoints(self.host.as_deref(), self.port.as_deref())?;
         let endpoint = others.remove(0);
@@ -134,6 +139,10 @@ impl Parameters {
         let password = self.password.and_then(Secret::from_text);
         let application_name = self.application_name;
         let application_name = application_name.unwrap_or_else(|| APPLICATION_NAME.to_owned());
+        // As libpq has it: nobody reads what goes over a Unix socket.
+        let is_tcp = |endpoint: &Endpoint| matches!(endpoint, Endpoint::Tcp { .. });
+        let has_network = is_tcp(&endpoint) || others.iter().any(is_tcp);
+        let tls = tls.filter(|_| has_network).map(Box::new);
         Ok(PostgresUrl {
             endpoint,
             others,
@@ -142,6 +151,7 @@ impl Parameters {
             database,
             connect_timeout,
             application_name,
+            tls,
         })
     }
 }
@@ -169,6 +179,13 @@ impl fmt::Display for PostgresUrl {
         if self.application_name != APPLICATION_NAME {
             let name = encoded(&self.application_name);
             write!(formatter, "{separator}application_name={name}")?;
+            separator = '&';
+        }
+        if matches!(self.endpoint, Endpoint::Tcp { .. }) {
+            for parameter in TlsConfig::postgres_parameters(self.tls.as_deref()) {
+                write!(formatter, "{separator}{parameter}")?;
+                separator = '&';
+            }
         }
         Ok(())
     }
@@ -191,17 +208,6 @@ fn refuse_reading(session: Option<&str>) -> Result<(), ConfigError> {
     match session {
         None | Some("any" | "read-write" | "primary") => Ok(()),
         Some(_) => refuse("target_session_attrs is read-write or primary: numbers are written"),
-    }
-}
-
-/// What would be a plain connection against the operator's word is refused.
-fn refuse_tls(mode: Option<&str>) -> Result<(), ConfigError> {
-    match mode {
-        None | Some("disable" | "allow" | "prefer") => Ok(()),
-        Some("require" | "verify-ca" | "verify-full") => {
-            refuse("TLS to the store is not built in yet")
-        }
-        Some(_) => refuse("sslmode is disable, allow or prefer"),
     }
 }
 
@@ -249,7 +255,12 @@ mod tests {
     }
 
     fn postgres(endpoint: Endpoint, user: &str, password: &str, database: &str) -> PostgresUrl {
+        let tls = match &endpoint {
+            Endpoint::Tcp { .. } => TlsParameters::default().understand().unwrap().map(Box::new),
+            Endpoint::Unix(_) => None,
+        };
         PostgresUrl {
+            tls,
             endpoint,
             others: Vec::new(),
             user: user.to_owned(),
@@ -270,7 +281,10 @@ mod tests {
             ("POSTGRES://u@h", postgres(local(), "u", "", "u")),
             ("postgres://u:p@h:1/d", postgres(tcp("h", 1), "u", "p", "d")),
             ("postgres://u:@h/d?", postgres(local(), "u", "", "d")),
-            ("postgres://:p@h/d?sslmode=disable", postgres(local(), "postgres", "p", "d")),
+            (
+                "postgres://:p@h/d?sslmode=disable",
+                PostgresUrl { tls: None, ..postgres(local(), "postgres", "p", "d") },
+            ),
             ("postgres://[::1]:7/d", postgres(tcp("::1", 7), "postgres", "", "d")),
             ("postgres://10.0.0.1", postgres(tcp("10.0.0.1", 5432), "postgres", "", "postgres")),
             ("postgres:///?host=::1", postgres(tcp("::1", 5432), "postgres", "", "postgres")),
@@ -357,16 +371,15 @@ mod tests {
         let stray = format!("a postgres:// URL has no # and one @ at most; {HINT}");
         let host = "the host is an address, or a name of letters, digits, '.', '-' and '_'";
         let port = "the port is a number from 1 to 65535";
-        let tls = "TLS to the store is not built in yet";
-        let mode = "sslmode is disable, allow or prefer";
+        let mode = "sslmode is disable, allow, prefer, require, verify-ca or verify-full";
         let timeout = "connect_timeout is a number of seconds from 1 to 60";
         let nul = "a NUL (%00) can be in no part of the URL";
         let path = "a socket's path has 2 to 107 bytes and no control characters";
         let unknown = |number: usize| {
             format!(
                 "query parameter {number} is unknown: host, port, user, password, dbname, \
-                 connect_timeout, application_name, target_session_attrs and sslmode are \
-                 allowed; {HINT}"
+                 connect_timeout, application_name, target_session_attrs, sslmode, sslrootcert, \
+                 sslcert, sslkey and channel_binding are allowed; {HINT}"
             )
         };
         let reading = "target_session_attrs is read-write or primary: numbers are written";
@@ -396,9 +409,6 @@ mod tests {
             ("postgres:///d?host=h&port=0", port),
             ("postgres:///d?host=h&port=+1", port),
             ("postgres:///d?host=h&port=65536", port),
-            ("postgres://h/d?sslmode=require", tls),
-            ("postgres://h/d?sslmode=verify-ca", tls),
-            ("postgres://h/d?sslmode=verify-full", tls),
             ("postgres://h/d?sslmode=REQUIRE", mode),
             ("postgres://h/d?connect_timeout=0", timeout),
             ("postgres://h/d?connect_timeout=61", timeout),
@@ -414,7 +424,7 @@ mod tests {
             ("postgres://h/d?dbname=d", "dbname is given twice"),
             ("postgres://h:1/d?port=1", "port is given twice"),
             ("postgres://h/d?sslmode=disable&sslmode=disable", "sslmode is given twice"),
-            ("postgres://h/d?sslrootcert=x", &unknown(1)),
+            ("postgres://h/d?sslcrl=x", &unknown(1)),
             ("postgres://h/d?user=u&PASSWORD=p", &unknown(2)),
             ("postgres:///d?host=/s%0a", path),
             (&long, path),

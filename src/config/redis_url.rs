@@ -8,6 +8,7 @@ use percent_encoding::utf8_percent_encode;
 use url::Url;
 
 use super::endpoint::{ENCODED, ENCODED_IN_PATH, Endpoint, HINT, Secret, decoded};
+use super::tls::TlsConfig;
 use super::value::{ConfigError, integer, refuse};
 
 /// The form of a URL with a Unix socket.
@@ -24,6 +25,8 @@ pub struct RedisUrl {
     pub password: Option<Secret>,
     /// What SELECT is given; Redis has 16 of them unless told otherwise.
     pub database: u32,
+    /// How it is encrypted, if it is.
+    pub tls: Option<Box<TlsConfig>>,
     /// The endpoint is a sentinel, and these are with it.
     pub sentinels: Option<Box<Sentinels>>,
 }
@@ -57,11 +60,13 @@ impl fmt::Display for RedisUrl {
         let user = self.user.as_deref().map(|user| utf8_percent_encode(user, ENCODED));
         match &self.endpoint {
             Endpoint::Tcp { .. } => {
-                formatter.write_str("redis://")?;
+                let scheme = if self.tls.is_some() { "rediss" } else { "redis" };
+                write!(formatter, "{scheme}://")?;
                 if let Some(user) = user {
                     write!(formatter, "{user}@")?;
                 }
-                write!(formatter, "{}/{database}", self.endpoint)
+                let query = self.tls.as_ref().map(|tls| tls.redis_query()).unwrap_or_default();
+                write!(formatter, "{}/{database}{query}", self.endpoint)
             }
             Endpoint::Unix(path) => {
                 let path = path.to_string_lossy();
@@ -98,14 +103,19 @@ fn show_sentinels(
     }
 }
 
-/// `redis://[user:password@]host[:port][/db]`.
-pub(super) fn tcp(text: &str) -> Result<RedisUrl, ConfigError> {
+/// `redis://[user:password@]host[:port][/db]`, and the same of TLS with its parameters.
+pub(super) fn tcp(text: &str, is_tls: bool) -> Result<RedisUrl, ConfigError> {
     let Ok(url) = Url::parse(text) else {
         return refuse(format!("the user, host or port is malformed; {HINT}"));
     };
-    if url.query().is_some() || url.fragment().is_some() {
-        return refuse(format!("a redis:// URL has no ? and no #; {HINT}"));
-    }
+    let tls = match url.query() {
+        _ if is_tls && url.fragment().is_some() => {
+            return refuse(format!("a rediss:// URL has no #; {HINT}"));
+        }
+        query if is_tls => Some(Box::new(TlsConfig::of_redis(query.unwrap_or_default())?)),
+        None if url.fragment().is_none() => None,
+        _ => return refuse(format!("a redis:// URL has no ? and no #; {HINT}")),
+    };
     let endpoint = Endpoint::tcp(&url, REDIS_PORT)?;
     let user = Some(url.username()).filter(|user| !user.is_empty()).map(decoded).transpose()?;
     let password = url.password().map(decoded).transpose()?;
@@ -114,7 +124,7 @@ pub(super) fn tcp(text: &str) -> Result<RedisUrl, ConfigError> {
         "" => 0,
         digits => database(digits)?,
     };
-    redis_url(endpoint, user, password, database)
+    Ok(RedisUrl { tls, ..redis_url(endpoint, user, password, database)? })
 }
 
 /// `redis+unix:///path[?db=N][&user=U][&password=P]`: a path leaves no room for `user@`.
@@ -163,7 +173,7 @@ pub(super) fn redis_url(
     if user.is_some() && password.is_none() {
         return refuse("a user needs a password; a password alone is written :password@host");
     }
-    Ok(RedisUrl { endpoint, user, password, database, sentinels: None })
+    Ok(RedisUrl { endpoint, user, password, database, tls: None, sentinels: None })
 }
 
 pub(super) fn database(digits: &str) -> Result<u32, ConfigError> {

@@ -21,7 +21,7 @@ impl StoreChoice {
     /// An argument wins over both variables; two of the same kind contradict each other.
     pub(super) fn find(
         sources: &Sources,
-        read_file: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
+        read_file: &impl Fn(&Path) -> io::Result<Vec<u8>>,
     ) -> Result<StoreChoice, ConfigError> {
         let url = sources.find(&STORE)?;
         match (url, sources.find(&STORE_URL_FILE)?) {
@@ -32,20 +32,23 @@ impl StoreChoice {
                 StoreChoice::in_file(&file, read_file)
             }
             (None, Some(file)) => StoreChoice::in_file(&file, read_file),
-            (Some(url), _) => StoreChoice::in_setting(&url),
-            (None, None) => StoreChoice::in_setting(&sources.find_or_default(&STORE)?),
+            (Some(url), _) => StoreChoice::in_setting(&url, read_file),
+            (None, None) => StoreChoice::in_setting(&sources.find_or_default(&STORE)?, read_file),
         }
     }
 
-    fn in_setting(setting: &Setting) -> Result<StoreChoice, ConfigError> {
-        let url = StoreUrl::parse(setting.text()).map_err(|error| setting.refusal(error))?;
+    fn in_setting(
+        setting: &Setting,
+        read_file: &impl Fn(&Path) -> io::Result<Vec<u8>>,
+    ) -> Result<StoreChoice, ConfigError> {
+        let url = store_url(setting.text(), read_file).map_err(|error| setting.refusal(error))?;
         let is_seen = setting.source() == Source::Argument && url.has_password();
         Ok(StoreChoice { url, has_password_on_command_line: is_seen })
     }
 
     fn in_file(
         setting: &Setting,
-        read_file: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
+        read_file: &impl Fn(&Path) -> io::Result<Vec<u8>>,
     ) -> Result<StoreChoice, ConfigError> {
         let path = quoted(setting.text());
         let bytes = read_file(Path::new(setting.text()))
@@ -60,7 +63,19 @@ impl StoreChoice {
         if text.is_empty() {
             return Err(setting.refusal(format!("{path} is empty: expected a store URL")));
         }
-        let url = StoreUrl::parse(text).map_err(|error| setting.refusal(error))?;
+        let url = store_url(text, read_file).map_err(|error| setting.refusal(error))?;
         Ok(StoreChoice { url, has_password_on_command_line: false })
     }
+}
+
+/// The URL with the files that it names.
+fn store_url(
+    text: &str,
+    read_file: &impl Fn(&Path) -> io::Result<Vec<u8>>,
+) -> Result<StoreUrl, ConfigError> {
+    let mut url = StoreUrl::parse(text)?;
+    if let Some(tls) = url.tls_mut() {
+        tls.read_files(read_file)?;
+    }
+    Ok(url)
 }

@@ -10,15 +10,17 @@ use std::fmt;
 use super::postgres_url::PostgresUrl;
 use super::redis_url::{self, RedisUrl, UNIX_FORM};
 use super::sentinel_url;
+use super::tls::{HAS_TLS, NOT_BUILT_IN, TlsConfig};
 use super::value::{ConfigError, refuse};
 
 /// The forms of a store's URL that are built in, for `--help` and for errors.
-pub(super) const FORMS: [&str; 6] = [
+pub(super) const FORMS: [&str; 7] = [
     "memory:",
     "redis://[user:password@]host[:port][/db]",
+    "rediss://[user:password@]host[:port][/db][?ca=FILE][&cert=FILE&key=FILE]",
     UNIX_FORM,
     "redis+sentinel://[user:password@]host[:port][,host...]/MASTER[/db]",
-    "postgres://[user[:password]@]host[:port][,host...][/db][?connect_timeout=S]",
+    "postgres://[user[:password]@]host[:port][,host...][/db][?sslmode=MODE...]",
     "postgres:///db?host=/folder[&port=N][&user=U][&password=P]",
 ];
 
@@ -47,15 +49,33 @@ impl StoreUrl {
         match scheme.as_deref() {
             Some("memory") if text.len() == "memory:".len() => Ok(StoreUrl::Memory),
             Some("memory") => refuse("memory: has nothing after its colon"),
-            Some("redis" | "valkey") => redis_url::tcp(text).map(StoreUrl::Redis),
+            Some("redis" | "valkey") => redis_url::tcp(text, false).map(StoreUrl::Redis),
             Some("redis+unix") => redis_url::unix(text).map(StoreUrl::Redis),
             Some("redis+sentinel") => sentinel_url::parse(text).map(StoreUrl::Redis),
-            Some("rediss+sentinel") => refuse("TLS to the store is not built in yet"),
-            Some("rediss" | "valkeys") => refuse("TLS to the store is not built in yet"),
+            Some("rediss+sentinel") => refuse("TLS to what Sentinel names is not built in yet"),
+            Some("rediss" | "valkeys") if !HAS_TLS => refuse(NOT_BUILT_IN),
+            Some("rediss" | "valkeys") => redis_url::tcp(text, true).map(StoreUrl::Redis),
             Some("postgres" | "postgresql") => {
                 PostgresUrl::parse(text).map(|url| StoreUrl::Postgres(Box::new(url)))
             }
             _ => refuse(format!("unknown kind of store; allowed is {}", forms())),
+        }
+    }
+
+    /// How the connection is encrypted, if it is.
+    pub fn tls(&self) -> Option<&TlsConfig> {
+        match self {
+            StoreUrl::Memory => None,
+            StoreUrl::Redis(redis) => redis.tls.as_deref(),
+            StoreUrl::Postgres(postgres) => postgres.tls.as_deref(),
+        }
+    }
+
+    pub(super) fn tls_mut(&mut self) -> Option<&mut TlsConfig> {
+        match self {
+            StoreUrl::Memory => None,
+            StoreUrl::Redis(redis) => redis.tls.as_deref_mut(),
+            StoreUrl::Postgres(postgres) => postgres.tls.as_deref_mut(),
         }
     }
 
@@ -96,6 +116,7 @@ mod tests {
             user: Some(user.to_owned()).filter(|user| !user.is_empty()),
             password: Secret::from_text(password.to_owned()),
             database,
+            tls: None,
             sentinels: None,
         })
     }
@@ -176,12 +197,12 @@ mod tests {
     #[test]
     fn a_wrong_url_is_refused_by_its_part() {
         let forms = "memory:, redis://[user:password@]host[:port][/db], \
+            rediss://[user:password@]host[:port][/db][?ca=FILE][&cert=FILE&key=FILE], \
             redis+unix:///path[?db=N][&user=U][&password=P], \
             redis+sentinel://[user:password@]host[:port][,host...]/MASTER[/db], \
-            postgres://[user[:password]@]host[:port][,host...][/db][?connect_timeout=S], \
+            postgres://[user[:password]@]host[:port][,host...][/db][?sslmode=MODE...], \
             postgres:///db?host=/folder[&port=N][&user=U][&password=P]";
         let unknown = format!("unknown kind of store; allowed is {forms}");
-        let tls = "TLS to the store is not built in yet";
         let malformed = format!("the user, host or port is malformed; {HINT}");
         let no_host = format!("the host is missing; {HINT}");
         let host = "the host is an address, or a name of letters, digits, '.', '-' and '_'";
@@ -210,8 +231,6 @@ mod tests {
             ("redis+tcp://h", &unknown),
             ("memory:x", "memory: has nothing after its colon"),
             ("memory://", "memory: has nothing after its colon"),
-            ("rediss://h", tls),
-            ("valkeys://h", tls),
             ("redis://", &no_host),
             ("redis:", &no_host),
             ("redis:h", &no_host),

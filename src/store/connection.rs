@@ -25,10 +25,16 @@ mod events;
 mod heartbeat;
 mod in_flight;
 mod log_throttle;
+#[cfg(not(feature = "tls"))]
+mod no_tls;
 mod probing;
 mod sending;
 mod state;
 mod survey;
+#[cfg(feature = "tls")]
+mod tls;
+mod tls_fault;
+mod transport;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -39,7 +45,7 @@ use crate::metrics::store_metrics::StoreMetrics;
 use crate::send_buffer::SendBuffer;
 use crate::store::counters::Counters;
 use crate::store::error::{Fault, StoreError};
-use crate::store::request::{Reply, StoreEvent};
+use crate::store::request::StoreEvent;
 use crate::store::wire::Wire;
 use backoff::Backoff;
 use confirms::Confirms;
@@ -48,6 +54,9 @@ use heartbeat::Heartbeat;
 use log_throttle::{LogThrottle, headline};
 pub use state::Command;
 use state::State;
+pub use tls_fault::Dialect;
+pub use transport::Encryption;
+use transport::Transport;
 
 /// One reactor's connection to the store.
 #[derive(Debug)]
@@ -56,7 +65,7 @@ pub struct Connection {
     counters: Arc<Counters>,
     state: State,
     commands: VecDeque<Command>,
-    send_buffer: SendBuffer,
+    transport: Transport,
     /// By the counters' ids.
     links: Vec<CounterLink>,
     confirms: Confirms,
@@ -91,12 +100,12 @@ impl Connection {
         let metrics = Arc::new(StoreMetrics::new(counters.len(), StoreError::ALL.len()));
         Connection {
             heartbeat: Heartbeat::new(wire.heartbeat()),
+            transport: Transport::plain(Dialect::of(&wire)),
             wire,
             links: counters.ids().map(|_| CounterLink::new(now)).collect(),
             counters,
             state: State::Down { until: now },
             commands: VecDeque::new(),
-            send_buffer: SendBuffer::default(),
             confirms: Confirms::default(),
             deadlines: VecDeque::new(),
             events: VecDeque::new(),
@@ -109,6 +118,11 @@ impl Connection {
             throttle: LogThrottle::default(),
             metrics,
         }
+    }
+
+    /// Encrypts the connections that are made from now on.
+    pub fn encrypt(&mut self, encryption: Encryption) {
+        self.transport.encrypt(encryption);
     }
 
     /// What it counts.
@@ -140,7 +154,7 @@ impl Connection {
 
     /// The bytes to send.
     pub fn send_buffer(&mut self) -> &mut SendBuffer {
-        &mut self.send_buffer
+        self.transport.send_buffer()
     }
 
     /// Why a request for this counter has no answer.
@@ -222,8 +236,11 @@ impl Connection {
         let State::Connecting { deadline } = self.state else {
             return; // A connecting that was given up in the meantime.
         };
-        self.wire.start_handshake(self.send_buffer.writer());
         self.state = State::Handshaking { deadline };
+        if let Err(fault) = self.transport.begin(self.wire.endpoint()) {
+            return self.lost(fault.error, &fault.detail, now);
+        }
+        self.wire.start_handshake(self.transport.writer());
         if self.wire.is_asking_sentinel() {
             return;
         }
@@ -241,7 +258,8 @@ impl Connection {
     pub fn lost(&mut self, error: StoreError, detail: &str, now: Instant) {
         self.metrics.ready.set(0);
         self.metrics.errors[error.index()].add(1);
-        let fault = Fault { error, detail: self.wire.located(detail) };
+        let explained = self.transport.explain(error, detail);
+        let fault = Fault { error, detail: self.wire.located(&explained) };
         let hint = self.wire.hint(error);
         self.throttle.log(headline(error), &fault, hint, None, now);
         self.last_fault = fault;
@@ -257,7 +275,7 @@ impl Connection {
             self.events.push_back(StoreEvent::Written(Err(error)));
         }
         self.last_write = None;
-        self.send_buffer.clear();
+        self.transport.end(error);
         self.commands.push_back(Command::Disconnect);
         self.lost_at.get_or_insert(now);
         let has_served = matches!(self.state, State::Ready);
@@ -267,16 +285,6 @@ impl Connection {
             false => self.backoff.next(),
         };
         self.state = State::Down { until: now + pause };
-    }
-
-    /// Those that the store may have forgotten are not sent again.
-    pub(super) fn give_up(&mut self, counter: CounterId, now: Instant) {
-        let error = self.last_fault.error;
-        let given_up = self.links[counter.index()].in_flight.give_up(now);
-        self.metrics.in_doubt[counter.index()].add(given_up.numbers);
-        for _ in 0..given_up.requests {
-            self.events.push_back(StoreEvent::Replied(counter, Reply::Failed(error)));
-        }
     }
 
     /// Whether nothing that was sent is without an answer, but perhaps a probe.

@@ -58,6 +58,8 @@ pub enum StoreError {
     Locked,
     /// The store could not put transactions in order, and undid ours (40001, 40P01).
     Conflict,
+    /// TLS with the store fails: its certificate, ours, or a port that speaks none.
+    Tls,
     /// The bytes that came are not the store's protocol: another service's port, most often.
     Protocol,
     /// The server refused for a reason that is not known here; the log has its detail.
@@ -66,7 +68,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// All of them, in the order of their places.
-    pub const ALL: [StoreError; 24] = [
+    pub const ALL: [StoreError; 25] = [
         StoreError::Connecting,
         StoreError::Unresolved,
         StoreError::Unreachable,
@@ -89,6 +91,7 @@ impl StoreError {
         StoreError::Database,
         StoreError::Locked,
         StoreError::Conflict,
+        StoreError::Tls,
         StoreError::Protocol,
         StoreError::Refused,
     ];
@@ -128,6 +131,7 @@ impl StoreError {
             StoreError::Database => "database",
             StoreError::Locked => "locked",
             StoreError::Conflict => "conflict",
+            StoreError::Tls => "tls",
             StoreError::Protocol => "protocol",
             StoreError::Refused => "refused",
         }
@@ -148,11 +152,11 @@ impl StoreError {
     /// Whether it ends a connection to the store, rather than one request.
     pub fn is_of_connection(self) -> bool {
         use StoreError::{Authentication, Connecting, Database, Loading, Protocol, ReadOnly};
-        use StoreError::{Timeout, Unreachable, Unresolved, Version};
+        use StoreError::{Timeout, Tls, Unreachable, Unresolved, Version};
         matches!(
             self,
             Authentication | Connecting | Database | Loading | Protocol | ReadOnly | Timeout
-        ) || matches!(self, Unreachable | Unresolved | Version)
+        ) || matches!(self, Tls | Unreachable | Unresolved | Version)
     }
 
     /// Whether another host of the store may be better, where it has several. One that served, and
@@ -220,6 +224,7 @@ impl StoreError {
                 "see in pg_locks who holds the counter's row, or why the server's commits are slow"
             }
             StoreError::Conflict => "see who else writes the counter's row, and how",
+            StoreError::Tls => "do what detail says, to the certificates or to --store",
             StoreError::Protocol => "check that host and port in --store are the store's",
             _ => "see the store's own detail and log",
         }

@@ -9,7 +9,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use crate::config::StoreUrl;
 use crate::store::Store;
 use crate::store::change::Change;
-use crate::store::connection::Connection;
+use crate::store::connection::{Connection, Dialect, Encryption};
 use crate::store::counters::Counters;
 use crate::store::memory::Memory;
 use crate::store::postgres::Postgres;
@@ -30,7 +30,7 @@ pub enum Task {
 /// The store of one reactor. `timeout` bounds one request; `memory` is the store in the process.
 ///
 /// # Errors
-/// The operating system has no random numbers.
+/// The operating system has no random numbers, or a file of the URL is not what it should be.
 pub fn store(
     url: &StoreUrl,
     counters: &Arc<Counters>,
@@ -47,7 +47,7 @@ pub fn store(
 /// A connection to the store, unless it is in the process.
 ///
 /// # Errors
-/// The operating system has no random numbers.
+/// The operating system has no random numbers, or a file of the URL is not what it should be.
 pub fn connection(
     url: &StoreUrl,
     counters: &Arc<Counters>,
@@ -74,7 +74,11 @@ pub fn connection(
             Wire::Postgres(Box::new(postgres))
         }
     };
-    let connection = Connection::new(wire, Arc::clone(counters), timeout, random()?, now);
+    let encryption = url.tls().map(|tls| Encryption::new(tls, Dialect::of(&wire))).transpose()?;
+    let mut connection = Connection::new(wire, Arc::clone(counters), timeout, random()?, now);
+    if let Some(encryption) = encryption {
+        connection.encrypt(encryption);
+    }
     Ok(Some(connection))
 }
 

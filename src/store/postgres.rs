@@ -21,6 +21,7 @@ mod outcome;
 mod remedy;
 mod requests;
 mod row;
+mod statement;
 mod survey;
 mod transaction;
 
@@ -47,6 +48,7 @@ use error::{ServerError, not_postgres};
 use outcome::Outcome;
 use requests::{CounterSession, Requests};
 use row::ReadBefore;
+use statement::Session;
 
 /// The protocol state of one connection, used again for the next one.
 pub struct Postgres {
@@ -62,6 +64,9 @@ pub struct Postgres {
     due: VecDeque<Due>,
     outcome: Outcome,
     requests: Requests,
+    /// The process of the server that serves this connection, as it says itself.
+    process_id: Option<i32>,
+    session: Session,
     /// By the counters' ids.
     sessions: Vec<CounterSession>,
     /// What became of the requests of a transaction that has ended.
@@ -97,6 +102,8 @@ impl Postgres {
         Postgres {
             hosts: Hosts::new(url.endpoint.clone(), url.others.iter().cloned()),
             url,
+            process_id: None,
+            session: Session::Own,
             sessions: vec![CounterSession::default(); counters.len()],
             counters,
             id,
@@ -140,6 +147,7 @@ impl Postgres {
         self.events.clear();
         self.sessions.iter_mut().for_each(|session| session.has_entered = false);
         (self.is_creating_tables, self.refused) = (false, None);
+        (self.process_id, self.session) = (None, Session::Own);
         message::startup(&self.url, &mut self.unsent);
         self.send(Due::Startup, out);
     }
@@ -200,12 +208,12 @@ impl Postgres {
                 }
                 _ => {}
             },
+            Message::BackendKeyData(body) => self.process_id = Some(body.process_id()),
             Message::ParseComplete
             | Message::BindComplete
             | Message::RowDescription(_)
             // Out of band, or nothing that is needed.
             | Message::ParameterStatus(_)
-            | Message::BackendKeyData(_)
             | Message::NotificationResponse(_) => {}
             message if self.due.front() == Some(&Due::Startup) => {
                 self.authentication.respond(message, &self.url, &mut self.unsent)?;

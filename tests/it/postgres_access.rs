@@ -1,6 +1,6 @@
 //! The ways into PostgreSQL: TCP and Unix socket, passwords and rights, databases and counters.
 
-use crate::support::daemon::{Daemon, is_warning, run};
+use crate::support::daemon::{Daemon, is_warning};
 use crate::support::postgres_server::PostgresServer;
 use crate::support::wait::wait_until;
 
@@ -222,18 +222,6 @@ fn a_count_outlives_the_program() {
         let mut daemon = Daemon::start_with_store(&postgres.url(), &[]);
         assert_eq!(daemon.client().get("/").number(), Some(number));
         assert!(daemon.stop().success());
-    }
-}
-
-#[test]
-fn tls_that_is_asked_for_and_cannot_be_had_is_one_clear_line_and_exit_code_2() {
-    for mode in ["require", "verify-ca", "verify-full"] {
-        let url = format!("postgres://me:hunter2@localhost/shop?sslmode={mode}");
-        let finished = run(&["--store", &url], &[]);
-        assert_eq!((finished.code, finished.stderr.len()), (Some(2), 1), "{finished:?}");
-        let line = &finished.stderr[0];
-        assert!(line.contains("TLS") && !line.contains("hunter2"), "{line}");
-        assert_eq!(finished.stdout, [""; 0]);
     }
 }
 

@@ -2,6 +2,7 @@
 //! a load. Every server listens on loopback on a port of its own, so that tests run side by side;
 //! every wait is for a condition, and [`wait::PATIENCE`] only turns a hang into a failure.
 
+pub mod certificates;
 pub mod daemon;
 pub mod front;
 pub mod http_client;
@@ -9,6 +10,7 @@ pub mod lines;
 pub mod load;
 pub mod nginx;
 pub mod path_load;
+pub mod pgbouncer;
 pub mod postgres_server;
 pub mod postgres_wire;
 pub mod probe;

@@ -29,9 +29,9 @@ fn store(parsed: Result<Invocation, ConfigError>) -> (StoreUrl, bool) {
 
 #[test]
 fn a_wrong_store_names_its_source_and_not_itself() {
-    let line = "TLS to the store is not built in yet";
-    assert_eq!(error(&["--store", "rediss://h"], &[]), format!("--store: {line}"));
-    let variables = [("HEADCOUNT_STORE", "rediss://h")];
+    let line = "memory: has nothing after its colon";
+    assert_eq!(error(&["--store", "memory:x"], &[]), format!("--store: {line}"));
+    let variables = [("HEADCOUNT_STORE", "memory:x")];
     assert_eq!(error(&[], &variables), format!("HEADCOUNT_STORE: {line}"));
 }
 
@@ -79,7 +79,7 @@ fn a_file_without_a_store_url_is_refused_in_one_line() {
         (b" \n\t", "\"/run/secrets/store\" is empty: expected a store URL"),
         (&long, "\"/run/secrets/store\" has more than 65536 bytes"),
         (b"redis://\xff", "\"/run/secrets/store\" is not UTF-8"),
-        (b"rediss://s3cret@h", "TLS to the store is not built in yet"),
+        (b"memory:s3cret", "memory: has nothing after its colon"),
         (
             b"redis://h\nredis://s3cret",
             "the URL has a space or a control character: write it as %20 and so on",
@@ -119,4 +119,22 @@ fn a_password_is_seen_on_the_command_line_and_nowhere_else() {
         }
         assert!(!config(&[], &[("HEADCOUNT_STORE", url)]).has_password_on_command_line, "{url}");
     }
+}
+
+#[test]
+fn the_files_of_a_url_are_read_and_shown_by_their_path_alone() {
+    let parse = |contents: &[u8]| {
+        let url = format!("rediss://h?ca={FILE}");
+        parse_with_file(&["--store", &url], &[], contents)
+    };
+    let (url, _) = store(parse(b"s3cret"));
+    let Some(crate::config::Roots::File(file)) = url.tls().map(|tls| &tls.roots) else {
+        panic!("{url:?}")
+    };
+    assert_eq!(file.bytes(), b"s3cret");
+    assert!(format!("{url:?}").contains(FILE) && !format!("{url:?}").contains("s3cret"), "{url:?}");
+    let long = parse(&vec![b'x'; 1024 * 1024 + 1]).unwrap_err().to_string();
+    assert_eq!(long, format!("--store: \"{FILE}\" has more than 1048576 bytes"));
+    let absent = error(&["--store", "postgres://h?sslrootcert=/absent"], &[]);
+    assert_eq!(absent, "--store: cannot read \"/absent\": entity not found");
 }

@@ -59,7 +59,8 @@ impl MetricsText<'_> {
     }
 
     pub(super) fn build(&mut self) {
-        let labels = [("version", VERSION), ("revision", REVISION), ("tls", "false")];
+        let tls = if cfg!(feature = "tls") { "true" } else { "false" };
+        let labels = [("version", VERSION), ("revision", REVISION), ("tls", tls)];
         self.text.sample(&labels, 1);
     }
 

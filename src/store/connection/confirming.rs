@@ -30,7 +30,7 @@ impl Connection {
             link.stage = Stage::Confirming;
             let last = link.in_flight.last_grant();
             self.confirms.started(timeout, now);
-            self.wire.write_confirm(counter, last, self.send_buffer.writer());
+            self.wire.write_confirm(counter, last, self.transport.writer());
         }
     }
 
@@ -88,7 +88,7 @@ impl Connection {
         };
         link.stage = Stage::Resending;
         self.metrics.requests.add(1);
-        self.wire.write_resent(counter, request, self.send_buffer.writer());
+        self.wire.write_resent(counter, request, self.transport.writer());
         self.deadlines.push_back((counter, request.sequence, now + self.timeout));
     }
 

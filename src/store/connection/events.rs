@@ -16,9 +16,12 @@ use crate::store::request::{Answer, Reply, StoreEvent, WireEvent};
 impl Connection {
     /// Bytes came from the store.
     pub fn received(&mut self, bytes: &[u8], now: Instant) {
-        self.wire.receive(bytes);
+        match self.transport.receive(bytes) {
+            Ok(bytes) => self.wire.receive(bytes),
+            Err(fault) => return self.lost(fault.error, &fault.detail, now),
+        }
         while !matches!(self.state, State::Down { .. }) {
-            match self.wire.next(self.send_buffer.writer()) {
+            match self.wire.next(self.transport.writer()) {
                 Ok(Some(event)) => {
                     self.heartbeat.store_spoke(now);
                     self.handle(event, now);
@@ -57,12 +60,19 @@ impl Connection {
         self.last_fault = Fault { error: StoreError::Timeout, detail: String::new() };
         self.throttle.clear();
         self.confirm_next(now);
-        info!(target: LOG_TARGET, "store ready");
+        match self.transport.outcome() {
+            Some(tls) => {
+                info!(target: LOG_TARGET, tls; "store ready");
+            }
+            None => {
+                info!(target: LOG_TARGET, "store ready");
+            }
+        }
     }
 
     /// A sentinel was asked: the connection to it has done its work.
     fn go_on_to_primary(&mut self, now: Instant) {
-        self.send_buffer.clear();
+        self.transport.end(StoreError::Connecting);
         self.commands.push_back(Command::Disconnect);
         self.commands.push_back(Command::Connect(self.wire.endpoint().clone()));
         self.state = State::Connecting { deadline: now + self.wire.handshake_timeout() };
@@ -195,7 +205,7 @@ impl Connection {
             return Some(result);
         }
         if matches!(self.state, State::Ready) && self.write_check_deadline.is_none() {
-            self.wire.write_check(self.send_buffer.writer());
+            self.wire.write_check(self.transport.writer());
             self.write_check_deadline = Some(now + self.timeout);
         }
         None

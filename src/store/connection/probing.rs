@@ -26,7 +26,7 @@ impl Connection {
 
     /// Reads the counter, and has the store tell of its next change if it can.
     pub(super) fn probe(&mut self, counter: CounterId, now: Instant) {
-        self.wire.write_probe(counter, self.send_buffer.writer());
+        self.wire.write_probe(counter, self.transport.writer());
         self.links[counter.index()].is_probing = true;
         self.heartbeat.sent(now);
     }

@@ -1,4 +1,4 @@
-//! Whether a request for a counter can be sent now, and sending it.
+//! Whether a request for a counter can be sent now, sending it, and giving it up.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use super::counter_link::Stage;
 use super::state::State;
 use crate::counter::CounterId;
 use crate::limits::REFUSED_PAUSE;
-use crate::store::request::SendState;
+use crate::store::request::{Reply, SendState, StoreEvent};
 
 impl Connection {
     /// Whether a request for this counter would be sent now. One that is not confirmed yet is
@@ -68,7 +68,7 @@ impl Connection {
         let seen = self.counters.get(counter).high_water.position();
         let link = &mut self.links[counter.index()];
         let request = link.in_flight.push(count, seen, has_unclaimed, now);
-        self.wire.write_request(counter, request, self.send_buffer.writer());
+        self.wire.write_request(counter, request, self.transport.writer());
         self.deadlines.push_back((counter, request.sequence, now + self.timeout));
         self.metrics.requests.add(1);
         if count > 0 {
@@ -78,6 +78,16 @@ impl Connection {
 
     /// All requests of this wake are made: those that go together are sent together.
     pub fn finish_requests(&mut self) {
-        self.wire.finish_requests(self.send_buffer.writer());
+        self.wire.finish_requests(self.transport.writer());
+    }
+
+    /// Those that the store may have forgotten are not sent again.
+    pub(super) fn give_up(&mut self, counter: CounterId, now: Instant) {
+        let error = self.last_fault.error;
+        let given_up = self.links[counter.index()].in_flight.give_up(now);
+        self.metrics.in_doubt[counter.index()].add(given_up.numbers);
+        for _ in 0..given_up.requests {
+            self.events.push_back(StoreEvent::Replied(counter, Reply::Failed(error)));
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::limits::{
 use crate::store::counters::Counters;
 use crate::store::postgres::Postgres;
 use crate::store::redis::Redis;
+use crate::store::request::Reply;
 
 const FIRST: CounterId = CounterId::FIRST;
 const TIMEOUT: Duration = Duration::from_millis(500);
@@ -16,6 +17,10 @@ const HANDSHAKE_DONE: &[u8] = b"%0\r\n+hash\r\n+hash\r\n-NOPERM\r\n+OK\r\n+found
     *4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
 const HANDSHAKE_DONE_AGAIN: &[u8] =
     b"%0\r\n+hash\r\n+hash\r\n+OK\r\n+found\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
+
+/// It may be written to, and no pooler is in between; four settings.
+const POSTGRES_SETTLED: &[u8] = b"D\0\0\0\x26\0\x06\0\0\0\x03off\0\0\0\x01f\
+    \0\0\0\x01x\0\0\0\x01x\0\0\0\x01x\0\0\0\x01xZ\0\0\0\x05I";
 
 /// One row (1, 0, 9, 5, 1, 2, 0, 0, 0), and the end of its transaction.
 const POSTGRES_GRANTED: &[u8] = b"D\0\0\0\x72\0\x09\0\0\0\x08\0\0\0\0\0\0\0\x01\
@@ -52,6 +57,7 @@ impl Fixture {
             user: None,
             password: None,
             database: 0,
+            tls: None,
             sentinels: None,
         };
         let now = Instant::now();
@@ -85,7 +91,7 @@ impl Fixture {
         fixture.tick();
         fixture.connection.connected(fixture.now);
         fixture.receive(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I");
-        fixture.receive(b"D\0\0\0\x0d\0\x01\0\0\0\x03offZ\0\0\0\x05I");
+        fixture.receive(POSTGRES_SETTLED);
         for _step in ["clean", "prepare"] {
             fixture.receive(b"Z\0\0\0\x05I");
         }
@@ -483,11 +489,7 @@ fn postgres_is_back_when_its_last_statement_is_prepared() {
     let away_at = Some(fixture.now + TIMEOUT);
     fixture.pass(BACKOFF_MAX);
     fixture.connection.connected(fixture.now);
-    for step in [
-        &b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I"[..],
-        b"D\0\0\0\x0d\0\x01\0\0\0\x03offZ\0\0\0\x05I",
-        b"Z\0\0\0\x05I",
-    ] {
+    for step in [&b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I"[..], POSTGRES_SETTLED, b"Z\0\0\0\x05I"] {
         fixture.receive(step);
         assert_eq!(fixture.connection.away_at(), away_at);
     }

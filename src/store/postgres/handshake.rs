@@ -1,10 +1,10 @@
 //! What comes before the first request on a connection, and the confirming of counters.
 //!
 //! ```text
-//!   Startup --authenticated--> Settings, Clean, Prepare --> the handshake is done
-//!                                                  |
-//!                                        no table: Create, Clean, Prepare
-//!                                     one of 0.1: Migrate, Create, Clean, Prepare
+//!   Startup --authenticated--> Settings --> Clean, Prepare --> the handshake is done
+//!                                                     |
+//!                                           no table: Create, Clean, Prepare
+//!                                        one of 0.1: Migrate, Create, Clean, Prepare
 //!
 //!   to confirm a counter: (Enter,) Confirm --a row--> it is confirmed
 //!                                    |
@@ -22,13 +22,14 @@
 //! seen a counter creates it: later a missing one was lost, and must not begin at 1 again; and only
 //! one that has seen none creates the tables.
 
-use std::time::Duration;
+use log::debug;
 
 use super::Postgres;
 use super::due::Due;
 use super::error::{self, ServerError, not_postgres};
 use super::outcome::Outcome;
 use super::row;
+use super::statement::{self, Session, TimeLimits};
 use super::{message, remedy};
 use crate::counter::CounterId;
 use crate::limits::POSTGRES_LOCK_TIMEOUT_SHARED;
@@ -62,8 +63,7 @@ impl Postgres {
         match due {
             Due::Startup => self.introduced(out)?,
             Due::Settings if outcome.error.is_none() => {
-                message::may_write(outcome.row.as_ref())?;
-                return Ok(self.survey.is_some().then_some(WireEvent::HandshakeDone));
+                return self.settled(outcome, out);
             }
             Due::Prepare => return self.prepared(outcome, out),
             Due::Migrate => self.migrated(outcome.error)?,
@@ -97,26 +97,37 @@ impl Postgres {
         if !self.authentication.is_done() {
             return Err(not_postgres("a handshake without authentication"));
         }
-        message::settings(self.statement_timeout, self.lock_timeout(), &mut self.unsent);
+        message::settings(self.process_id, self.time_limits(), &mut self.unsent);
         self.send(Due::Settings, out);
-        if self.survey.is_none() {
-            self.prepare(out);
-        }
         Ok(())
+    }
+
+    fn settled(&mut self, outcome: Outcome, out: &mut Vec<u8>) -> Result<Option<WireEvent>, Fault> {
+        if message::is_pooled(outcome.row.as_ref())? {
+            self.session = Session::Pooled(self.time_limits());
+            debug!("a pooler is in between: settings end with each transaction");
+        }
+        if self.survey.is_some() {
+            return Ok(Some(WireEvent::HandshakeDone));
+        }
+        self.prepare(out);
+        Ok(None)
     }
 
     fn prepare(&mut self, out: &mut Vec<u8>) {
         message::clean(self.id, &mut self.unsent);
         self.send(Due::Clean, out);
-        message::prepare(self.counters.len() > 1, &mut self.unsent);
+        statement::prepare(self.session, self.counters.len() > 1, &mut self.unsent);
         self.send(Due::Prepare, out);
     }
 
     /// Where others wait behind it, a wait for a lock is short.
-    fn lock_timeout(&self) -> Duration {
+    fn time_limits(&self) -> TimeLimits {
         // It ends before the statement does, so that the error says what was waited for.
         let longest = self.statement_timeout - self.statement_timeout / 10;
-        if self.counters.len() > 1 { longest.min(POSTGRES_LOCK_TIMEOUT_SHARED) } else { longest }
+        let is_shared = self.counters.len() > 1;
+        let lock = if is_shared { longest.min(POSTGRES_LOCK_TIMEOUT_SHARED) } else { longest };
+        TimeLimits::new(self.statement_timeout, lock)
     }
 
     fn prepared(
@@ -195,7 +206,8 @@ impl Postgres {
     // --- confirming a counter -------------------------------------------------------------------
 
     fn enter(&mut self, counter: CounterId, last: LastGrant, out: &mut Vec<u8>) {
-        message::enter(&self.counters.get(counter).name, self.id, last, &mut self.unsent);
+        let name = &self.counters.get(counter).name;
+        message::enter(name, self.id, last, self.session, &mut self.unsent);
         message::sync(&mut self.unsent);
         self.send(Due::Enter(counter, last), out);
     }
@@ -218,9 +230,8 @@ impl Postgres {
     }
 
     fn write_peek(&mut self, counter: CounterId, seen: Position, due: Due, out: &mut Vec<u8>) {
-        let (name, locks) =
-            (&self.counters.get(counter).name, self.sessions[counter.index()].locks());
-        message::peek(name, seen, locks, &mut self.unsent);
+        let (name, mode) = (&self.counters.get(counter).name, self.mode(counter));
+        message::peek(name, seen, mode, &mut self.unsent);
         message::sync(&mut self.unsent);
         self.send(due, out);
     }

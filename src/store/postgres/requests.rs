@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use postgres_protocol::message::backend::DataRowBody;
 
 use super::error::not_postgres;
-use super::message::Locks;
+use super::statement::Locks;
 use crate::counter::CounterId;
 use crate::store::error::Fault;
 use crate::store::request::{Answer, Request};

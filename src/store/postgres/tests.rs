@@ -81,7 +81,13 @@ fn welcome() -> Vec<u8> {
 }
 
 fn settled_with(read_only: &[u8]) -> Vec<u8> {
-    [message(b'C', b"SET\0"), columns(&[read_only]), done()].concat()
+    settled_in(b"f", read_only)
+}
+
+fn settled_in(is_pooled: &[u8], read_only: &[u8]) -> Vec<u8> {
+    let set = [b"250ms".as_slice(), b"225ms", b"read committed", b"force_generic_plan"];
+    let [one, two, three, four] = set;
+    [columns(&[read_only, is_pooled, one, two, three, four]), done()].concat()
 }
 
 fn postgres_of(url: &str) -> Postgres {

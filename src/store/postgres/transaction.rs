@@ -27,6 +27,7 @@ use super::error::{ServerError, not_postgres};
 use super::message;
 use super::outcome::Outcome;
 use super::requests::Sent;
+use super::statement::Mode;
 use crate::counter::{CounterId, Grant};
 use crate::limits::POSTGRES_TRANSACTION_REQUESTS_MAX;
 use crate::store::error::Fault;
@@ -76,17 +77,16 @@ impl Postgres {
     }
 
     fn write(&mut self, counter: CounterId, request: Request, is_again: bool) {
-        let session = self.sessions[counter.index()];
-        let (name, locks) = (&self.counters.get(counter).name, session.locks());
-        let is_entering = request.count > 0 && !session.has_entered;
+        let (name, mode) = (&self.counters.get(counter).name, self.mode(counter));
+        let is_entering = request.count > 0 && !self.sessions[counter.index()].has_entered;
         if is_entering {
-            message::enter(name, self.id, LastGrant::default(), &mut self.unsent);
+            message::enter(name, self.id, LastGrant::default(), mode.session, &mut self.unsent);
         }
         match request.count {
-            0 => message::peek(name, request.seen, locks, &mut self.unsent),
-            _ => message::take(name, self.id, request, locks, &mut self.unsent),
+            0 => message::peek(name, request.seen, mode, &mut self.unsent),
+            _ => message::take(name, self.id, request, mode, &mut self.unsent),
         }
-        let statements_left = 1 + u32::from(is_entering);
+        let statements_left = mode.session.statements(1 + u32::from(is_entering));
         let sent = Sent { counter, request, is_again, is_entering, statements_left, row: None };
         self.requests.push(sent);
     }
@@ -148,7 +148,9 @@ impl Postgres {
         // Whose it is nobody knows, or it is of all: the next try will show.
         let is_of_all = (executed >= requests || error.is_of_the_server()) && requests > 1;
         let failed = executed.min(requests - 1);
-        let is_entering = |sent: &Sent| sent.is_entering && sent.statements_left > 1;
+        let statements_of_take = self.session.statements(1);
+        let is_entering =
+            |sent: &Sent| sent.is_entering && sent.statements_left > statements_of_take;
         let is_locked = error.is_lock();
         let answer = match self.requests.get(failed) {
             Some(sent) if is_entering(sent) && error.is_missing_right() => {
@@ -193,9 +195,9 @@ impl Postgres {
         if !is_again || request.count == 0 || is_granted {
             return self.events.push_back(WireEvent::Replied(counter, answer));
         }
-        let (name, locks) = (&self.counters.get(counter).name, session.locks());
+        let (name, mode) = (&self.counters.get(counter).name, self.mode(counter));
         self.requests.answers_now.push_back(answer);
-        message::answer(name, self.id, request, locks, &mut self.unsent);
+        message::answer(name, self.id, request, mode, &mut self.unsent);
         message::sync(&mut self.unsent);
         self.send(Due::Answer(counter, request), out);
     }
@@ -215,6 +217,11 @@ impl Postgres {
         let answer = now.map_or_else(before, Ok)?;
         self.events.push_back(WireEvent::Replied(counter, answer));
         Ok(())
+    }
+
+    /// How the statements of this counter run.
+    pub(super) fn mode(&self, counter: CounterId) -> Mode {
+        Mode { session: self.session, locks: self.sessions[counter.index()].locks() }
     }
 
     /// The counter has failed, and is to make no other one fail.

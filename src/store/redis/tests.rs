@@ -21,7 +21,8 @@ fn counters() -> Arc<Counters> {
 
 fn redis() -> Redis {
     let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
-    let url = RedisUrl { endpoint, user: None, password: None, database: 0, sentinels: None };
+    let (user, password, tls, sentinels) = (None, None, None, None);
+    let url = RedisUrl { endpoint, user, password, database: 0, tls, sentinels };
     Redis::new(url, counters(), None, 7)
 }
 
@@ -296,7 +297,8 @@ fn each_answer_is_for_the_counter_that_was_asked_for() {
     let counters = Counters::new([("shoes", 100), ("hats", 9)].into_iter(), true);
     let hats = CounterId(1);
     let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
-    let url = RedisUrl { endpoint, user: None, password: None, database: 0, sentinels: None };
+    let (user, password, tls, sentinels) = (None, None, None, None);
+    let url = RedisUrl { endpoint, user, password, database: 0, tls, sentinels };
     let mut redis = Redis::new(url, Arc::new(counters), None, 7);
     let mut out = Vec::new();
     let request = Request { sequence: 1, count: 3, seen: SEEN, confirm: 0 };

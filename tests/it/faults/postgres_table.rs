@@ -51,7 +51,8 @@ fn a_table_that_is_dropped_is_never_begun_anew() {
     let (taken, limit) = ((last + 1_000).to_string(), LIMIT.to_string());
     let set = ["set", "default", "--taken", &taken, "--limit", &limit];
     let store = ["--store", &postgres.url()];
-    assert_eq!(run(&[set.as_slice(), &store].concat(), &[]).code, Some(0));
+    let finished = run(&[set.as_slice(), &store].concat(), &[]);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
     load.wait_for_numbers(50);
     assert_sound(&load.stop());
 }

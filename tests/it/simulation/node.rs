@@ -146,7 +146,8 @@ pub fn connection(
     now: Instant,
 ) -> Connection {
     let endpoint = Endpoint::Tcp { host: "model".to_owned(), port: 1 };
-    let url = RedisUrl { endpoint, user: None, password: None, database: 0, sentinels: None };
+    let (user, password, tls, sentinels) = (None, None, None, None);
+    let url = RedisUrl { endpoint, user, password, database: 0, tls, sentinels };
     let redis = Wire::Redis(Box::new(Redis::new(url, Arc::clone(counters), change, id)));
     Connection::new(redis, Arc::clone(counters), STORE_TIMEOUT, id, now)
 }

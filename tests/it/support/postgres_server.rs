@@ -9,23 +9,14 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+pub use cluster::{command as server_command, give_away, give_key_away};
+
 use super::process::{Folder, children, free_port, is_running, signal, signal_those_left};
 use super::wait::{wait_for, wait_until};
 use session::{HOLDER, Session};
 
 /// How often a start is tried when another process took the port in between.
 const START_ATTEMPTS_MAX: u32 = 20;
-
-/// How every server runs: each commit is on disk before it is acknowledged, and what is in
-/// shared memory is small, for many run side by side.
-const SETTINGS: &[&str] = &[
-    "listen_addresses=127.0.0.1",
-    "fsync=on",
-    "synchronous_commit=on",
-    "shared_buffers=8MB",
-    "dynamic_shared_memory_type=mmap",
-    "logging_collector=off",
-];
 
 /// A `postgres` on a free port of loopback and on a Unix socket, with a cluster of its own.
 /// Killed, and its folder removed, when it is dropped.
@@ -45,24 +36,29 @@ impl PostgresServer {
     /// The same with settings ("max_connections=5"), and with this method of authentication for
     /// everyone but the user `postgres` on the Unix socket.
     pub fn start_with(method: &str, settings: &[&str]) -> Self {
+        Self::start_for(&cluster::access(method), settings)
+    }
+
+    /// The same for those whom these lines of `pg_hba.conf` let in over TCP.
+    pub fn start_for(access: &str, settings: &[&str]) -> Self {
         for _ in 1..START_ATTEMPTS_MAX {
-            if let Some(server) = Self::try_start(free_port(), method, settings) {
+            if let Some(server) = Self::try_start(free_port(), access, settings) {
                 return server;
             }
         }
-        Self::try_start(free_port(), method, settings).expect(STARTS)
+        Self::try_start(free_port(), access, settings).expect(STARTS)
     }
 
     /// Starts a server that trusts everyone on this port: for a test that gave the port away
     /// before.
     pub fn start_on(port: u16) -> Self {
-        Self::try_start(port, "trust", &[]).expect(STARTS)
+        Self::try_start(port, &cluster::access("trust"), &[]).expect(STARTS)
     }
 
     /// Starts a standby of it, whose name is `standby`, and waits until it answers.
     pub fn start_standby(&self) -> Self {
         let (folder, port) = (cluster::copy_of(self.port), free_port());
-        let postmaster = spawn(port, &folder, &self.settings);
+        let postmaster = cluster::spawn(port, &folder, &self.settings);
         let mut server = Self { postmaster, port, folder, settings: self.settings.clone() };
         assert!(server.wait_until_it_answers(), "{STARTS}");
         server
@@ -178,20 +174,17 @@ impl PostgresServer {
 
     /// Starts it again after a [`PostgresServer::kill`]: the same port, folder and settings.
     pub fn restart(&mut self) {
-        self.postmaster = spawn(self.port, &self.folder, &self.settings);
+        self.postmaster = cluster::spawn(self.port, &self.folder, &self.settings);
         assert!(self.wait_until_it_answers(), "{STARTS}");
     }
 
-    fn try_start(port: u16, method: &str, settings: &[&str]) -> Option<Self> {
+    fn try_start(port: u16, access: &str, settings: &[&str]) -> Option<Self> {
         let folder = cluster::create();
-        let access = format!(
-            "local all postgres trust\nlocal all all {method}\nhost all all 127.0.0.1/32 {method}\n\
-             host replication postgres 127.0.0.1/32 trust\n"
-        );
+        let access = format!("local all postgres trust\n{access}\n");
         let access_path = cluster::data(&folder).join("pg_hba.conf");
         fs::write(access_path, access).expect("the cluster's folder is writable");
         let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
-        let postmaster = spawn(port, &folder, &settings);
+        let postmaster = cluster::spawn(port, &folder, &settings);
         let mut server = Self { postmaster, port, folder, settings };
         server.wait_until_it_answers().then_some(server)
     }
@@ -275,16 +268,3 @@ impl Drop for PostgresServer {
 }
 
 const STARTS: &str = "postgres starts; see its log above";
-
-fn spawn(port: u16, folder: &Folder, settings: &[String]) -> Child {
-    let log = fs::OpenOptions::new().create(true).append(true).open(folder.path().join("log"));
-    let log = log.expect("the temporary folder is writable");
-    let mut command = cluster::command("postgres");
-    command.arg("-D").arg(cluster::data(folder)).args(["-p", &port.to_string()]);
-    command.arg("-c").arg(format!("unix_socket_directories={}", folder.path().display()));
-    for setting in SETTINGS.iter().copied().chain(settings.iter().map(String::as_str)) {
-        command.args(["-c", setting]);
-    }
-    command.current_dir(folder.path()).stdout(Stdio::null()).stderr(log);
-    command.spawn().expect("postgres runs; as root, these tests need setpriv (util-linux)")
-}

@@ -102,9 +102,13 @@ impl Proxy {
         Self { kind, address, shared }
     }
 
-    /// Where the program finds it.
+    /// Where the program finds it. What is encrypted would tell it nothing, so nothing is.
     pub fn url(&self) -> String {
-        self.kind.url(&self.address.to_string())
+        let url = self.kind.url(&self.address.to_string());
+        match self.kind {
+            Kind::Redis => url,
+            Kind::Postgres => format!("{url}?sslmode=disable"),
+        }
     }
 
     /// Changes what becomes of requests from now on.

@@ -48,17 +48,19 @@ fn what_is_sent_is_for_one_server_and_one_counter() {
     let expected = b"\0\x03\0\0user\0ann\0database\0db\0application_name\0gate\0\
         client_encoding\0UTF8\0\0";
     assert_eq!(&out[4..], expected);
-    let mut sent = sent(&mut postgres, &welcome());
-    let rest = [settled_with(b"off"), done(), done()].concat();
+    let mut sent = sent(&mut postgres, &[welcome(), settled_with(b"off")].concat());
+    let rest = [done(), done()].concat();
     assert_eq!(read(&mut postgres, [rest.as_slice()]), Ok(vec![WireEvent::HandshakeDone]));
     let mut out = Vec::new();
     postgres.write_confirm(FIRST, LastGrant::default(), &mut out);
     sent += &String::from_utf8_lossy(&out);
     for detail in [
-        "set statement_timeout = 250;",
-        "set lock_timeout = 225;",
-        "set default_transaction_isolation = 'read committed';",
-        "show transaction_read_only\0",
+        "select current_setting('transaction_read_only'), is_pooled, ",
+        "set_config('statement_timeout', '250', is_pooled)",
+        "set_config('lock_timeout', '225', is_pooled)",
+        "set_config('default_transaction_isolation', 'read committed', is_pooled)",
+        // The process of `welcome`.
+        "(select pg_backend_pid() <> 117901063 as is_pooled)",
         "take\0-- Takes",
         "peek\0-- Says",
         "answer\0-- The answer",

@@ -339,7 +339,7 @@ fn where_others_wait_a_lock_is_not_waited_for_long() {
         let mut postgres = Postgres::new((*url).clone(), Arc::new(counters), None, timeout, 7);
         postgres.start_handshake(&mut Vec::new());
         let sent = sent(&mut postgres, &welcome());
-        let setting = format!("set lock_timeout = {expected};");
+        let setting = format!("set_config('lock_timeout', '{expected}', is_pooled)");
         assert!(sent.contains(&setting), "{setting} in {sent}");
     }
 }
@@ -348,7 +348,7 @@ fn where_others_wait_a_lock_is_not_waited_for_long() {
 #[test]
 fn no_lock_of_a_row_is_waited_for_by_a_counter_that_is_alone() {
     let mut out = BytesMut::new();
-    message::prepare(true, &mut out);
+    statement::prepare(Session::Own, true, &mut out);
     let out = String::from_utf8_lossy(&out);
     let statements: Vec<&str> =
         out.split('\0').filter(|part| part.contains("for no key update")).collect();

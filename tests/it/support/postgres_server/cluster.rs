@@ -7,10 +7,21 @@ use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use crate::support::process::Folder;
+
+/// How every server runs: each commit is on disk before it is acknowledged, and what is in
+/// shared memory is small, for many run side by side.
+const SETTINGS: &[&str] = &[
+    "listen_addresses=127.0.0.1",
+    "fsync=on",
+    "synchronous_commit=on",
+    "shared_buffers=8MB",
+    "dynamic_shared_memory_type=mmap",
+    "logging_collector=off",
+];
 
 /// Who the server runs as, since it refuses to run as root: user and group.
 #[derive(Clone, Copy)]
@@ -19,7 +30,7 @@ struct Owner {
     group: u32,
 }
 
-/// One of PostgreSQL's own programs: `postgres`, `initdb`, `psql`.
+/// One of PostgreSQL's own programs (`postgres`, `initdb`, `psql`), or `pgbouncer`.
 ///
 /// # Panics
 /// When PostgreSQL is not installed.
@@ -35,8 +46,8 @@ pub fn program(name: &str) -> PathBuf {
     let mut places = debian.chain(std::env::split_paths(&path)).map(|folder| folder.join(name));
     places.find(|place| place.is_file()).unwrap_or_else(|| {
         panic!(
-            "these tests need {name} of PostgreSQL under /usr/lib/postgresql/*/bin or in the PATH \
-             (Debian: apt-get install postgresql postgresql-client)"
+            "these tests need {name} under /usr/lib/postgresql/*/bin or in the PATH \
+             (Debian: apt-get install postgresql postgresql-client pgbouncer)"
         )
     })
 }
@@ -94,6 +105,28 @@ pub fn data(folder: &Folder) -> PathBuf {
     folder.path().join("data")
 }
 
+/// The lines of `pg_hba.conf` that have one method for everybody.
+pub fn access(method: &str) -> String {
+    format!(
+        "local all all {method}\nhost all all 127.0.0.1/32 {method}\n\
+         host replication postgres 127.0.0.1/32 trust"
+    )
+}
+
+/// Starts the server of a folder.
+pub fn spawn(port: u16, folder: &Folder, settings: &[String]) -> Child {
+    let log = fs::OpenOptions::new().create(true).append(true).open(folder.path().join("log"));
+    let log = log.expect("the temporary folder is writable");
+    let mut command = command("postgres");
+    command.arg("-D").arg(data(folder)).args(["-p", &port.to_string()]);
+    command.arg("-c").arg(format!("unix_socket_directories={}", folder.path().display()));
+    for setting in SETTINGS.iter().copied().chain(settings.iter().map(String::as_str)) {
+        command.args(["-c", setting]);
+    }
+    command.current_dir(folder.path()).stdout(Stdio::null()).stderr(log);
+    command.spawn().expect("postgres runs; as root, these tests need setpriv (util-linux)")
+}
+
 fn template() -> &'static [u8] {
     static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
@@ -131,10 +164,18 @@ fn owner() -> Option<Owner> {
 }
 
 /// Makes a folder the server's own; others may pass through it to the socket.
-fn give_away(path: &Path) {
+pub fn give_away(path: &Path) {
     fs::set_permissions(path, Permissions::from_mode(0o755)).expect("the folder is ours");
     if let Some(Owner { user, group }) = owner() {
         chown(path, Some(user), Some(group)).expect("root may give a folder away");
+    }
+}
+
+/// Makes a private key the server's own, which refuses one that others may read.
+pub fn give_key_away(path: &str) {
+    fs::set_permissions(path, Permissions::from_mode(0o600)).expect("the key is ours");
+    if let Some(Owner { user, group }) = owner() {
+        chown(path, Some(user), Some(group)).expect("root may give a key away");
     }
 }
 

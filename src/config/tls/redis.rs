@@ -1,0 +1,91 @@
+//! The parameters of a `rediss://` URL: `ca`, `cert` and `key`.
+
+use super::{ClientIdentity, PemFile, Roots, TlsConfig, TlsDemand, Verification};
+use crate::config::endpoint::{HINT, decoded};
+use crate::config::value::{ConfigError, refuse};
+
+impl TlsConfig {
+    /// From what stands behind the `?`. The server's certificate is always verified in full.
+    pub(in crate::config) fn of_redis(query: &str) -> Result<TlsConfig, ConfigError> {
+        // A raw @ is what is left of a password: as a path it would be shown.
+        if query.contains('@') {
+            return refuse(format!("a rediss:// URL has one @ at most, before its host; {HINT}"));
+        }
+        let [mut ca, mut cert, mut key] = [None, None, None];
+        for (index, parameter) in query.split('&').filter(|text| !text.is_empty()).enumerate() {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let place = match name {
+                "ca" => &mut ca,
+                "cert" => &mut cert,
+                "key" => &mut key,
+                // Not named: it may be what follows a bare & in the password.
+                _ => {
+                    let number = index + 1;
+                    return refuse(format!(
+                        "query parameter {number} is unknown: ca, cert and key are allowed; {HINT}"
+                    ));
+                }
+            };
+            let value = decoded(value)?;
+            if value.is_empty() {
+                continue; // As a template with nothing to fill in leaves it.
+            }
+            if place.replace(value).is_some() {
+                return refuse(format!("the query parameter {name} is given twice"));
+            }
+        }
+        Ok(TlsConfig {
+            demand: TlsDemand::Require,
+            verification: Verification::IssuerAndName,
+            roots: ca.map_or(Roots::Public, |path| Roots::File(PemFile::at(path))),
+            client: ClientIdentity::from_paths(cert, key, ["cert", "key"])?,
+        })
+    }
+
+    /// The same as it stands in a URL.
+    pub(in crate::config) fn redis_query(&self) -> String {
+        let mut parameters = Vec::new();
+        if let Roots::File(ca) = &self.roots {
+            parameters.push(format!("ca={ca}"));
+        }
+        if let Some(ClientIdentity { certificate, key }) = &self.client {
+            parameters.push(format!("cert={certificate}&key={key}"));
+        }
+        let separator = if parameters.is_empty() { "" } else { "?" };
+        format!("{separator}{}", parameters.join("&"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::StoreUrl;
+
+    #[test]
+    fn a_url_is_shown_as_it_is_read_and_a_wrong_one_is_refused_by_its_part() {
+        let table = [
+            ("rediss://h", "rediss://h:6379/0"),
+            ("valkeys://u:zq@h:7/2?", "rediss://u@h:7/2"),
+            ("rediss://:zq@h?ca=/a%20b.pem", "rediss://h:6379/0?ca=/a%20b.pem"),
+            ("rediss://[::1]?key=k&ca=&cert=c", "rediss://[::1]:6379/0?cert=c&key=k"),
+        ];
+        for (text, shown) in table {
+            let url = StoreUrl::parse(text).unwrap();
+            assert_eq!(url.to_string(), shown);
+            assert!(!format!("{url:?}").contains("zq"), "{url:?}");
+            if !shown.contains('@') {
+                let again = StoreUrl::parse(shown).unwrap();
+                assert_eq!(again.to_string(), shown);
+            }
+        }
+        for (text, part) in [
+            ("rediss://h?cert=c", "cert and key go together: one of them is missing"),
+            ("rediss://h?ca=a&ca=b", "the query parameter ca is given twice"),
+            ("rediss://h?x=zq", "query parameter 1 is unknown: ca, cert and key are allowed"),
+            ("rediss://u:1?ca=zq@h", "a rediss:// URL has one @ at most"),
+            ("rediss://h#zq", "a rediss:// URL has no #"),
+        ] {
+            let error = StoreUrl::parse(text).expect_err(text).to_string();
+            assert!(error.starts_with(part) && !error.contains("zq"), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! What is between the socket's bytes and the store's protocol: nothing, or TLS.
+//!
+//! ```text
+//!   Plain                            the bytes as they are
+//!   Asking --'S'--> Tls              PostgreSQL is asked first whether it has TLS
+//!      +-----'N'--> Plain            where that will do
+//!   Tls                              handshake, then records
+//! ```
+//!
+//! What the protocol writes before the TLS handshake is done waits for its end: a password goes to
+//! nobody whose certificate was not verified as the URL wants it. Invariant: `unsealed` is empty
+//! in `Plain`.
+
+#[cfg(not(feature = "tls"))]
+use super::no_tls::{TlsClient, TlsSession};
+#[cfg(feature = "tls")]
+use super::tls::{TlsClient, TlsSession};
+use super::tls_fault::{Dialect, tls_fault};
+use crate::config::{Endpoint, TlsConfig, TlsDemand};
+use crate::send_buffer::SendBuffer;
+use crate::store::error::{Fault, StoreError};
+
+/// How the connections to a store are encrypted.
+#[derive(Debug)]
+pub struct Encryption {
+    client: TlsClient,
+    demand: TlsDemand,
+}
+
+impl Encryption {
+    /// As the URL wants it, for a store that speaks like this.
+    ///
+    /// # Errors
+    /// A file of `config` does not hold what it should.
+    pub fn new(config: &TlsConfig, dialect: Dialect) -> std::io::Result<Encryption> {
+        Ok(Encryption { client: TlsClient::new(config, dialect)?, demand: config.demand })
+    }
+}
+
+/// The transport of one connection, used again for the next one.
+#[derive(Debug)]
+pub struct Transport {
+    dialect: Dialect,
+    encryption: Option<Encryption>,
+    stage: Stage,
+    send_buffer: SendBuffer,
+    /// What the protocol wrote, and TLS is to encrypt.
+    unsealed: Vec<u8>,
+    /// What TLS decrypted of the last bytes.
+    opened: Vec<u8>,
+    /// The socket is connected.
+    has_begun: bool,
+    /// Anything came on this connection.
+    has_received: bool,
+    /// The last try was ended by what the other way, with TLS or without, may do without.
+    is_second_way: bool,
+}
+
+#[derive(Debug, Default)]
+enum Stage {
+    #[default]
+    Plain,
+    /// The server has not said yet whether it has TLS.
+    Asking(TlsSession),
+    Tls(TlsSession),
+}
+
+impl Transport {
+    /// One that encrypts nothing.
+    pub fn plain(dialect: Dialect) -> Transport {
+        Transport {
+            dialect,
+            encryption: None,
+            stage: Stage::Plain,
+            send_buffer: SendBuffer::default(),
+            unsealed: Vec::new(),
+            opened: Vec::new(),
+            has_begun: false,
+            has_received: false,
+            is_second_way: false,
+        }
+    }
+
+    /// Encrypts the connections from now on.
+    pub fn encrypt(&mut self, encryption: Encryption) {
+        self.encryption = Some(encryption);
+    }
+
+    /// The socket is connected to `endpoint`.
+    ///
+    /// # Errors
+    /// No certificate can be for such a host.
+    pub fn begin(&mut self, endpoint: &Endpoint) -> Result<(), Fault> {
+        (self.has_begun, self.has_received) = (true, false);
+        let (Some(encryption), Endpoint::Tcp { host, .. }) = (&self.encryption, endpoint) else {
+            return Ok(());
+        };
+        let is_tls_first = encryption.demand != TlsDemand::Allow;
+        if is_tls_first == self.is_second_way {
+            return Ok(());
+        }
+        let session = encryption.client.session(host)?;
+        self.stage = match self.dialect {
+            Dialect::Redis => Stage::Tls(session),
+            Dialect::Postgres => {
+                self.send_buffer.writer().extend_from_slice(&SSL_REQUEST);
+                Stage::Asking(session)
+            }
+        };
+        Ok(())
+    }
+
+    /// Where the protocol writes.
+    pub fn writer(&mut self) -> &mut Vec<u8> {
+        match self.stage {
+            Stage::Plain => self.send_buffer.writer(),
+            Stage::Asking(_) | Stage::Tls(_) => &mut self.unsealed,
+        }
+    }
+
+    /// What the socket is to send.
+    pub fn send_buffer(&mut self) -> &mut SendBuffer {
+        if let Stage::Tls(session) = &mut self.stage {
+            session.seal(&mut self.unsealed, self.send_buffer.writer());
+        }
+        &mut self.send_buffer
+    }
+
+    /// Bytes came from the socket: those that the protocol is to have.
+    ///
+    /// # Errors
+    /// The connection must be given up.
+    pub fn receive<'a>(&'a mut self, bytes: &'a [u8]) -> Result<&'a [u8], Fault> {
+        let is_first = !std::mem::replace(&mut self.has_received, true);
+        let bytes = match &self.stage {
+            Stage::Asking(_) if bytes.is_empty() => bytes,
+            Stage::Asking(_) => self.answered(bytes)?,
+            Stage::Plain if is_first && bytes.first() == Some(&TLS_ALERT) => {
+                return Err(tls_fault(self.dialect.plain_to_tls()));
+            }
+            Stage::Plain | Stage::Tls(_) => bytes,
+        };
+        let Stage::Tls(session) = &mut self.stage else {
+            return Ok(bytes);
+        };
+        self.opened.clear();
+        session.open(bytes, &mut self.opened)?;
+        Ok(&self.opened)
+    }
+
+    /// What is to be said of the encryption once the store is ready; `None` where none was asked
+    /// for.
+    pub fn outcome(&self) -> Option<String> {
+        self.encryption.as_ref()?;
+        Some(match &self.stage {
+            Stage::Tls(session) => session.outcome(),
+            Stage::Plain | Stage::Asking(_) => "none: the connection is not encrypted".to_owned(),
+        })
+    }
+
+    /// The detail of a loss, with what it is likely to mean.
+    pub fn explain(&self, error: StoreError, detail: &str) -> String {
+        match self.suspicion(error) {
+            Some(suspicion) => format!("{detail}; {suspicion}"),
+            None => detail.to_owned(),
+        }
+    }
+
+    /// What a loss at this point is likely to mean, if it may be about TLS.
+    fn suspicion(&self, error: StoreError) -> Option<&'static str> {
+        let is_silent = self.has_begun && !self.has_received;
+        match (&self.stage, error) {
+            (_, StoreError::Tls) => None,
+            (Stage::Plain, StoreError::Unreachable) if is_silent => self.dialect.closed_plain(),
+            (Stage::Tls(_), _) if is_silent => Some(self.dialect.silence()),
+            (Stage::Tls(session), _) if !session.is_handshaking() && !session.has_received() => {
+                Some(self.dialect.closed_after_handshake())
+            }
+            _ => None,
+        }
+    }
+
+    /// The connection is gone, for this reason. Where TLS is allowed or preferred, the next one
+    /// tries the other way if that may help, once.
+    pub fn end(&mut self, error: StoreError) {
+        let may_help = matches!(error, StoreError::Tls | StoreError::Authentication);
+        let is_optional = self
+            .encryption
+            .as_ref()
+            .is_some_and(|it| matches!(it.demand, TlsDemand::Allow | TlsDemand::Prefer));
+        self.is_second_way = is_optional && may_help && !self.is_second_way;
+        (self.stage, self.has_begun) = (Stage::Plain, false);
+        self.send_buffer.clear();
+        self.unsealed.clear();
+        self.opened.clear();
+    }
+
+    /// The server has said whether it has TLS: what follows that.
+    fn answered<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Fault> {
+        let Stage::Asking(session) = std::mem::take(&mut self.stage) else {
+            return Ok(bytes);
+        };
+        let is_required = self.encryption.as_ref().is_none_or(|it| it.demand == TlsDemand::Require);
+        match bytes {
+            [b'S'] => {
+                self.stage = Stage::Tls(session);
+                Ok(&[])
+            }
+            // Somebody in between may have put them there, to be taken for encrypted ones.
+            [b'S', ..] => Err(tls_fault(MORE_THAN_AN_ANSWER)),
+            [b'N', ..] if is_required => Err(tls_fault(NO_TLS)),
+            [b'N', rest @ ..] => {
+                self.send_buffer.writer().append(&mut self.unsealed);
+                Ok(rest)
+            }
+            _ => {
+                let detail = "an answer to SSLRequest that is neither S nor N".to_owned();
+                Err(Fault { error: StoreError::Protocol, detail })
+            }
+        }
+    }
+}
+
+/// PostgreSQL's manual, "Message Formats": the length, and 1234 and 5679.
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+
+/// The first byte of an alert (RFC 8446, section 5.1). No reply of a store begins so.
+const TLS_ALERT: u8 = 0x15;
+
+const MORE_THAN_AN_ANSWER: &str = "the server sent more than its answer before TLS began: \
+    somebody may stand in between";
+
+const NO_TLS: &str = "the server has no TLS: set ssl=on there, or sslmode=prefer in --store";
+
+#[cfg(test)]
+#[cfg(feature = "tls")]
+mod tests;

@@ -1,0 +1,141 @@
+//! `postgres://` with libpq's `sslmode` and what goes with it.
+
+use super::{detail, outcome};
+use crate::support::certificates::{Authority, Certificate};
+use crate::support::daemon::Daemon;
+use crate::support::postgres_server::{PostgresServer, give_key_away};
+
+/// Who is let in where nobody is refused.
+const EVERYBODY: &str = "host all all 127.0.0.1/32 trust";
+
+fn start(
+    authority: &Authority,
+    certificate: &Certificate,
+    access: &str,
+    settings: &[&str],
+) -> PostgresServer {
+    give_key_away(&certificate.key);
+    let tls = [
+        "ssl=on".to_owned(),
+        format!("ssl_ca_file={}", authority.file()),
+        format!("ssl_cert_file={}", certificate.certificate),
+        format!("ssl_key_file={}", certificate.key),
+    ];
+    let tls = tls.each_ref().map(String::as_str);
+    PostgresServer::start_for(access, &[&tls[..], settings].concat())
+}
+
+/// The URL with these parameters.
+fn url(server: &PostgresServer, host: &str, query: &str) -> String {
+    format!("postgres://postgres@{host}:{}/postgres?{query}", server.port())
+}
+
+/// Whether the program's sessions are encrypted, as the server sees it.
+fn is_encrypted(server: &PostgresServer) -> bool {
+    let sessions = "pg_stat_ssl join pg_stat_activity using (pid)";
+    let those = "application_name = 'headcount'";
+    server.sql(&format!("select bool_and(ssl) from {sessions} where {those}")) == "t"
+}
+
+#[test]
+fn each_sslmode_is_what_it_is_in_libpq() {
+    let authority = Authority::create();
+    let certificate = authority.issue("server", "DNS:localhost", 1);
+    let ca = authority.file();
+    for (protocol, version) in [("TLSv1.3", "TLS 1.3"), ("TLSv1.2", "TLS 1.2")] {
+        let setting = format!("ssl_max_protocol_version={protocol}");
+        let server = start(&authority, &certificate, EVERYBODY, &[&setting]);
+        for (host, query, expected) in [
+            ("localhost", "sslmode=disable".to_owned(), "not said"),
+            ("localhost", "sslmode=allow".to_owned(), "none: the connection is not encrypted"),
+            ("127.0.0.1", String::new(), "certificate is not verified"),
+            ("127.0.0.1", "sslmode=require".to_owned(), "certificate is not verified"),
+            ("127.0.0.1", format!("sslmode=require&sslrootcert={ca}"), "issuer of the server's"),
+            ("127.0.0.1", format!("sslmode=verify-ca&sslrootcert={ca}"), "issuer of the server's"),
+            (
+                "localhost",
+                format!("sslmode=verify-full&sslrootcert={ca}"),
+                "server's certificate is",
+            ),
+        ] {
+            let url = url(&server, host, &query);
+            let tls = outcome(&url);
+            assert!(tls.contains(expected), "{url}: {tls}");
+            let daemon = Daemon::start_with_store(&url, &["--threads=1"]);
+            assert_eq!(is_encrypted(&server), tls.starts_with(version), "{url}: {tls}");
+            drop(daemon);
+        }
+    }
+}
+
+#[test]
+fn a_server_without_tls_is_told_from_one_with_it() {
+    let server = PostgresServer::start();
+    for mode in ["allow", "prefer"] {
+        let tls = outcome(&url(&server, "localhost", &format!("sslmode={mode}")));
+        assert_eq!(tls, "none: the connection is not encrypted");
+    }
+    let words = detail(&url(&server, "localhost", "sslmode=require"), "tls");
+    assert!(words.contains("set ssl=on there, or sslmode=prefer"), "{words}");
+}
+
+#[test]
+fn each_wrong_certificate_has_words_of_its_own() {
+    let [authority, other] = [Authority::create(), Authority::create()];
+    let expired = authority.issue("expired", "DNS:localhost", -1);
+    let server = start(&authority, &expired, EVERYBODY, &[]);
+    let query = format!("sslmode=verify-ca&sslrootcert={}", authority.file());
+    let words = detail(&url(&server, "localhost", &query), "tls");
+    assert!(words.contains("has expired"), "{words}");
+    let good = authority.issue("server", "DNS:localhost", 1);
+    let server = start(&authority, &good, EVERYBODY, &[]);
+    for (root, expected) in [
+        (authority.file(), "is not for 127.0.0.1, but for localhost"),
+        (other.file(), "sslrootcert=FILE in --store"),
+    ] {
+        let query = format!("sslmode=verify-full&sslrootcert={root}");
+        let words = detail(&url(&server, "127.0.0.1", &query), "tls");
+        assert!(words.contains(expected), "{words}");
+    }
+}
+
+#[test]
+fn allow_and_prefer_go_the_other_way_where_the_server_wants_that() {
+    let authority = Authority::create();
+    let certificate = authority.issue("server", "DNS:localhost", 1);
+    let encrypted = "hostssl all all 127.0.0.1/32 trust";
+    let server = start(&authority, &certificate, encrypted, &[]);
+    let tls = outcome(&url(&server, "localhost", "sslmode=allow"));
+    assert!(tls.contains("certificate is not verified"), "{tls}");
+    let words = detail(&url(&server, "localhost", "sslmode=disable"), "authentication");
+    assert!(words.contains("no encryption"), "{words}");
+    let plain = "hostnossl all all 127.0.0.1/32 trust";
+    let server = start(&authority, &certificate, plain, &[]);
+    let tls = outcome(&url(&server, "localhost", "sslmode=prefer"));
+    assert_eq!(tls, "none: the connection is not encrypted");
+}
+
+#[test]
+fn a_client_certificate_that_is_wanted_is_given_and_asked_for() {
+    let authority = Authority::create();
+    let certificate = authority.issue("server", "DNS:localhost", 1);
+    let client = authority.issue("postgres", "DNS:client", 1);
+    let server = start(&authority, &certificate, "hostssl all all 127.0.0.1/32 cert", &[]);
+    let query = format!("sslmode=verify-full&sslrootcert={}", authority.file());
+    let keys = format!("&sslcert={}&sslkey={}", client.certificate, client.key);
+    let tls = outcome(&url(&server, "localhost", &format!("{query}{keys}")));
+    assert!(tls.ends_with("is verified"), "{tls}");
+    let words = detail(&url(&server, "localhost", &query), "authentication");
+    assert!(words.contains("client certificate"), "{words}");
+}
+
+#[test]
+fn a_password_is_proved_over_tls() {
+    let authority = Authority::create();
+    let certificate = authority.issue("server", "DNS:localhost", 1);
+    let access = "host all all 127.0.0.1/32 scram-sha-256";
+    let server = start(&authority, &certificate, access, &[]);
+    server.sql("alter role postgres password 'zq'");
+    let url = format!("postgres://postgres:zq@localhost:{}?sslmode=require", server.port());
+    assert!(outcome(&url).contains("not verified"));
+}

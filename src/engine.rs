@@ -191,7 +191,7 @@ impl Engine {
         if !self.write_checks.is_empty() {
             self.check_writes(now);
         }
-        self.store.finish_requests();
+        self.store.finish_requests(now);
         let mut expire_at = self.write_checks.deadline();
         self.active.retain(|counter| {
             let state = &mut self.counters[counter.index()];

@@ -16,6 +16,8 @@
 //!    many, idle it finds one. Nothing waits for a batch to fill, but for a millisecond in which
 //!    those who were just answered, or half of them, may send their next request. While the halt of
 //!    a counter is cached ([`engine::halt_cache`]), it costs the store nothing.
+//!    Reactors that share a connection to PostgreSQL hand their batches to [`store::shared`], which
+//!    makes one request of them.
 //! 4. The reply is a grant ([`counter`]): so many numbers from `first` on. Each waiter gets its
 //!    own, in order; past the last number they are sent away. What is granted for a client who
 //!    left is [`engine::unclaimed`], and goes to the next with the next reply.
@@ -27,10 +29,12 @@
 //!
 //! # Words
 //!
-//! - A **reactor** is one thread with its event loop, clients and store connection. A **wake**, or
-//!   **turn**, is one pass of its loop; the type `Turn` is what its clients share in it.
-//! - A **link** is a reactor as its store knows it, by a random id: the answers that the store
-//!   keeps belong to a link, over all its connections.
+//! - A **reactor** is one thread with its event loop and clients, and its store connections or its
+//!   way to the one that all share. A **source** is a reactor as a shared connection knows it. A
+//!   **wake**, or **turn**, is one pass of its loop; the type `Turn` is what its clients share in
+//!   it.
+//! - A **link** is a reactor, or all that share a connection, as the store knows it, by a random
+//!   id: the answers that the store keeps belong to a link, over all its connections.
 //! - An **epoch** is one life of a counter; a reset or a set of the count begins the next one. A
 //!   **sale** is the epochs between two resets.
 //! - To **confirm** a counter is to make sure, on a new connection, that it is there.
@@ -38,8 +42,9 @@
 //! # Invariants
 //!
 //! - Reactors share [`engine::shared`], what was seen of the counters ([`store::counters`]), with
-//!   `memory:` the counts, and the log. Each writes its own [`metrics`], and the one that is
-//!   asked reads all.
+//!   `memory:` the counts, with PostgreSQL the connection, and the log. The lock of the connection
+//!   is not held while bytes are read or written. The reactor with its socket is the last to
+//!   stop. Each writes its own [`metrics`], and the one that is asked reads all.
 //! - What thinks is sans-IO: bytes and values in, bytes and values out, `now` passed in. Only
 //!   [`net`] and [`server`] know mio and sockets; beside these only [`logging`] reads a clock, and
 //!   rustls, for the dates of a certificate.
@@ -66,7 +71,8 @@
 //! - [`api`]: which request does what, who may take, and what is answered; `api/admin.rs` and
 //!   `api/page.html` are those of the admin listener. [`http`]: requests and answers as bytes.
 //! - [`store`]: `memory`, or a `connection`, which confirms each counter, sends requests and sends
-//!   them again. Its `transport` is TLS, or nothing; its `wire` speaks `redis`, with the scripts
+//!   them again: one a reactor, one that all have `shared`, or `nodes`, one to each node of a Redis
+//!   Cluster. Its `transport` is TLS, or nothing; its `wire` speaks `redis`, with the scripts
 //!   `redis/*.lua`, or `postgres`, with the statements `postgres/*.sql`.
 //! - Leaves, which may be used by all: [`counter`] is the rule, [`token`] names a client,
 //!   [`send_buffer`] holds what is to be sent, [`metrics`] has what each reactor counts, [`limits`]

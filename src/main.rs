@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 
-use headcount::config::{Config, Invocation};
+use headcount::config::{Config, Invocation, TlsConfig};
 use headcount::limits::{LOG_FLUSH_TIMEOUT, TLS_FILE_BYTES_MAX};
 use headcount::server::commands::{self, Answer};
 use headcount::{logging, server};
@@ -41,6 +41,9 @@ fn serve(config: &Config) -> ExitCode {
     let result = logging::start().and_then(|()| {
         if config.has_password_on_command_line {
             warn!(hint = PASSWORD_HINT; "{PASSWORD_SEEN}");
+        }
+        if config.store.tls().is_some_and(TlsConfig::may_ignore_certificates) {
+            warn!(hint = CERTIFICATES_HINT; "{CERTIFICATES_IGNORED}");
         }
         server::serve(config)
     });
@@ -83,3 +86,7 @@ fn print_error(message: &str) {
 
 const PASSWORD_SEEN: &str = "password on the command line: others can see it in the process list";
 const PASSWORD_HINT: &str = "use --store-url-file or HEADCOUNT_STORE";
+
+const CERTIFICATES_IGNORED: &str = "sslmode is prefer or allow: where TLS fails, or a login is \
+    refused, the store is reached in plain text, whatever the certificates";
+const CERTIFICATES_HINT: &str = "use sslmode=verify-full";

@@ -8,5 +8,7 @@ pub mod event_loop;
 pub mod probe;
 pub mod process_stats;
 pub mod resolver;
+pub mod shared_socket;
 pub mod socket;
 pub mod store_socket;
+pub mod store_sockets;

@@ -53,7 +53,8 @@ pub fn serve(config: &Config) -> io::Result<()> {
     let clients_max = fd_limit::clients_max(config);
     let mut reactors = reactors(config, listeners, clients_max, &counters, &shared)?;
     let admin_address = serve_admin(config, &mut reactors[0], &counters)?;
-    let wakers: Vec<Arc<Waker>> = reactors.iter().map(EventLoop::waker).collect();
+    let wakers: Arc<[Arc<Waker>]> = reactors.iter().map(EventLoop::waker).collect();
+    reactors.iter_mut().for_each(|reactor| reactor.meet(Arc::clone(&wakers)));
     let (address, store) = (address.to_string(), config.store.to_string());
     let (threads, first) = (config.threads, counters.get(CounterId::FIRST));
     let (counter, limit) = (first.name.as_str(), first.limit);
@@ -138,10 +139,10 @@ fn reactors(
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let epoch = since_epoch.as_micros() as u64;
     let memory = Memory::new(counters.ids().map(|id| counters.get(id).limit), epoch);
+    let (timeout, now) = (config.store_timeout, Instant::now());
+    let stores = open::stores(&config.store, counters, &memory, timeout, listeners.len(), now)?;
     let mut reactors = Vec::new();
-    for listener in listeners {
-        let now = Instant::now();
-        let store = open::store(&config.store, counters, &memory, config.store_timeout, now)?;
+    for (listener, store) in listeners.into_iter().zip(stores) {
         let engine =
             Engine::new(store, Arc::clone(counters), settings.clone(), Arc::clone(shared), now);
         let shared = Arc::clone(shared);

@@ -11,10 +11,12 @@ pub mod error;
 pub mod high_water;
 pub mod hosts;
 pub mod memory;
+pub mod nodes;
 pub mod open;
 pub mod postgres;
 pub mod redis;
 pub mod request;
+pub mod shared;
 pub mod survey;
 pub mod wire;
 
@@ -26,7 +28,13 @@ use crate::metrics::store_metrics::StoreMetrics;
 use connection::Connection;
 use error::StoreError;
 use memory::Memory;
+use nodes::Nodes;
 use request::{SendState, StoreEvent};
+use shared::SharedStore;
+
+/// Batches of one counter that a reactor may have handed over to the shared connection: the next
+/// one is merged with those of the others all the same.
+const SHARED_BATCHES_MAX: usize = 1;
 
 /// The counts behind one reactor.
 #[derive(Debug)]
@@ -35,14 +43,30 @@ pub enum Store {
     Memory(Memory),
     /// Behind a connection.
     Connection(Box<Connection>),
+    /// Behind a connection to each node of a Redis Cluster that is needed, or to the one Redis.
+    Nodes(Box<Nodes>),
+    /// Behind the one connection of all reactors.
+    Shared(SharedStore),
 }
 
 impl Store {
+    /// The connections that need sockets. More may be added, and each keeps its place.
+    pub fn connections(&mut self) -> &mut [Connection] {
+        match self {
+            // The shared one is its owner's, and under a lock.
+            Store::Memory(_) | Store::Shared(_) => &mut [],
+            Store::Connection(connection) => std::slice::from_mut(connection),
+            Store::Nodes(nodes) => nodes.connections(),
+        }
+    }
+
     /// Whether a request for this counter would be sent now.
     pub fn send_state(&mut self, counter: CounterId, now: Instant) -> SendState {
         match self {
             Store::Memory(_) => SendState::Ready,
             Store::Connection(connection) => connection.send_state(counter, now),
+            Store::Nodes(nodes) => nodes.send_state(counter, now),
+            Store::Shared(shared) => shared.send_state(counter, now),
         }
     }
 
@@ -51,6 +75,8 @@ impl Store {
         match self {
             Store::Memory(_) => true,
             Store::Connection(connection) => connection.is_ready(counter),
+            Store::Nodes(nodes) => nodes.of(counter).is_ready(counter),
+            Store::Shared(shared) => shared.is_ready(counter),
         }
     }
 
@@ -59,6 +85,8 @@ impl Store {
         match self {
             Store::Memory(_) => false,
             Store::Connection(connection) => connection.is_busy(counter),
+            Store::Nodes(nodes) => nodes.of(counter).is_busy(counter),
+            Store::Shared(shared) => shared.is_busy(counter),
         }
     }
 
@@ -78,13 +106,24 @@ impl Store {
                 connection.send(counter, count, has_unclaimed, now);
                 None
             }
+            Store::Nodes(nodes) => {
+                nodes.of_mut(counter).send(counter, count, has_unclaimed, now);
+                None
+            }
+            Store::Shared(shared) => {
+                shared.send(counter, count, has_unclaimed);
+                None
+            }
         }
     }
 
     /// All requests of this wake are made: those that go together are sent together.
-    pub fn finish_requests(&mut self) {
-        if let Store::Connection(connection) = self {
-            connection.finish_requests();
+    pub fn finish_requests(&mut self, now: Instant) {
+        match self {
+            Store::Memory(_) => {}
+            Store::Connection(connection) => connection.finish_requests(),
+            Store::Nodes(nodes) => nodes.finish_requests(),
+            Store::Shared(shared) => shared.finish_requests(now),
         }
     }
 
@@ -94,6 +133,8 @@ impl Store {
         match self {
             Store::Memory(_) => usize::MAX,
             Store::Connection(connection) => connection.wire().batches_in_flight_max(),
+            Store::Nodes(nodes) => nodes.of(CounterId::FIRST).wire().batches_in_flight_max(),
+            Store::Shared(_) => SHARED_BATCHES_MAX,
         }
     }
 
@@ -102,14 +143,18 @@ impl Store {
         match self {
             Store::Memory(_) => false,
             Store::Connection(connection) => connection.is_awaiting_reply(),
+            Store::Nodes(nodes) => nodes.is_awaiting_reply(),
+            Store::Shared(shared) => shared.is_awaiting_reply(),
         }
     }
 
-    /// The process ends: logs how many numbers are in doubt.
+    /// The reactor ends: logs how many numbers are in doubt, unless others go on with them.
     pub fn log_unfinished(&self) {
         match self {
             Store::Memory(_) => {}
             Store::Connection(connection) => connection.log_unfinished(),
+            Store::Nodes(nodes) => nodes.log_unfinished(),
+            Store::Shared(shared) => shared.leave(),
         }
     }
 
@@ -118,6 +163,8 @@ impl Store {
         match self {
             Store::Memory(_) => Arc::new(StoreMetrics::new(0, 0)),
             Store::Connection(connection) => connection.metrics(),
+            Store::Nodes(nodes) => nodes.metrics(),
+            Store::Shared(shared) => shared.metrics(),
         }
     }
 
@@ -126,6 +173,8 @@ impl Store {
         match self {
             Store::Memory(_) => Ok(()),
             Store::Connection(connection) => connection.known_writes(),
+            Store::Nodes(nodes) => nodes.known_writes(),
+            Store::Shared(shared) => shared.known_writes(),
         }
     }
 
@@ -134,6 +183,8 @@ impl Store {
         match self {
             Store::Memory(_) => false,
             Store::Connection(connection) => connection.has_events(),
+            Store::Nodes(nodes) => nodes.has_events(),
+            Store::Shared(shared) => shared.has_events(),
         }
     }
 
@@ -142,6 +193,8 @@ impl Store {
         match self {
             Store::Memory(_) => None,
             Store::Connection(connection) => connection.poll(),
+            Store::Nodes(nodes) => nodes.poll(),
+            Store::Shared(shared) => shared.poll(),
         }
     }
 
@@ -151,6 +204,8 @@ impl Store {
         match self {
             Store::Memory(_) => Some(Ok(())),
             Store::Connection(connection) => connection.check_writes(now),
+            Store::Nodes(nodes) => nodes.check_writes(now),
+            Store::Shared(shared) => shared.check_writes(now),
         }
     }
 
@@ -159,6 +214,8 @@ impl Store {
         match self {
             Store::Memory(_) => None,
             Store::Connection(connection) => connection.refusal(counter),
+            Store::Nodes(nodes) => nodes.refusal(counter),
+            Store::Shared(shared) => shared.refusal(counter),
         }
     }
 
@@ -167,13 +224,18 @@ impl Store {
         match self {
             Store::Memory(_) => None,
             Store::Connection(connection) => connection.absence(),
+            Store::Nodes(nodes) => nodes.absence(),
+            Store::Shared(shared) => shared.absence(),
         }
     }
 
     /// Has a counter that was refused tried again, so that [`Store::refusal`] is true soon.
     pub fn recheck(&mut self, counter: CounterId, now: Instant) {
-        if let Store::Connection(connection) = self {
-            connection.recheck(counter, now);
+        match self {
+            Store::Memory(_) => {}
+            Store::Connection(connection) => connection.recheck(counter, now),
+            Store::Nodes(nodes) => nodes.of_mut(counter).recheck(counter, now),
+            Store::Shared(shared) => shared.recheck(counter, now),
         }
     }
 
@@ -182,13 +244,18 @@ impl Store {
         match self {
             Store::Memory(_) => 0,
             Store::Connection(connection) => connection.wire().expected_returning(answered),
+            Store::Nodes(nodes) => nodes.of(CounterId::FIRST).wire().expected_returning(answered),
+            Store::Shared(shared) => shared.expected_returning(answered),
         }
     }
 
     /// Lets the time pass: deadlines of a connection.
     pub fn tick(&mut self, now: Instant) {
-        if let Store::Connection(connection) = self {
-            connection.tick(now);
+        match self {
+            Store::Memory(_) => {}
+            Store::Connection(connection) => connection.tick(now),
+            Store::Nodes(nodes) => nodes.tick(now),
+            Store::Shared(shared) => shared.tick(now),
         }
     }
 
@@ -197,6 +264,8 @@ impl Store {
         match self {
             Store::Memory(_) => None,
             Store::Connection(connection) => connection.deadline(),
+            Store::Nodes(nodes) => nodes.deadline(),
+            Store::Shared(shared) => shared.deadline(),
         }
     }
 
@@ -205,6 +274,8 @@ impl Store {
         match self {
             Store::Memory(_) => None,
             Store::Connection(connection) => connection.away_at(),
+            Store::Nodes(nodes) => nodes.away_at(),
+            Store::Shared(shared) => shared.away_at(),
         }
     }
 
@@ -213,6 +284,8 @@ impl Store {
         match self {
             Store::Memory(_) => StoreError::Timeout,
             Store::Connection(connection) => connection.last_error(counter),
+            Store::Nodes(nodes) => nodes.of(counter).last_error(counter),
+            Store::Shared(shared) => shared.last_error(counter),
         }
     }
 }

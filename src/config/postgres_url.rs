@@ -49,6 +49,8 @@ struct Parameters {
     connect_timeout: Option<String>,
     application_name: Option<String>,
     session: Option<String>,
+    options: Option<String>,
+    pooler: Option<String>,
     tls: TlsParameters,
 }
 
@@ -106,14 +108,17 @@ impl Parameters {
             "connect_timeout" => &mut self.connect_timeout,
             "application_name" => &mut self.application_name,
             "target_session_attrs" => &mut self.session,
+            "options" => &mut self.options,
+            "pgbouncer" => &mut self.pooler,
             name => match self.tls.place(name) {
                 Some(place) => place,
                 // Not named: it may be what follows a bare & in the password.
                 None => {
                     return refuse(format!(
                         "query parameter {number} is unknown: host, port, user, password, dbname, \
-                         connect_timeout, application_name, target_session_attrs, sslmode, \
-                         sslrootcert, sslcert, sslkey and channel_binding are allowed; {HINT}"
+                         connect_timeout, application_name, target_session_attrs, sslmode, ssl, \
+                         sslrootcert, sslcert, sslkey, channel_binding, options and pgbouncer are \
+                         allowed; {HINT}"
                     ));
                 }
             },
@@ -131,6 +136,7 @@ impl Parameters {
     fn understand(self) -> Result<PostgresUrl, ConfigError> {
         let tls = self.tls.understand()?;
         refuse_reading(self.session.as_deref())?;
+        refuse_options(self.options.as_deref(), self.pooler.as_deref())?;
         let mut others = endpoints(self.host.as_deref(), self.port.as_deref())?;
         let endpoint = others.remove(0);
         let connect_timeout = self.connect_timeout.as_deref().map(connect_timeout).transpose()?;
@@ -208,6 +214,23 @@ fn refuse_reading(session: Option<&str>) -> Result<(), ConfigError> {
     match session {
         None | Some("any" | "read-write" | "primary") => Ok(()),
         Some(_) => refuse("target_session_attrs is read-write or primary: numbers are written"),
+    }
+}
+
+/// What the consoles of providers add, and what needs nothing of us: Neon takes the endpoint from
+/// the name that TLS names, and a pooler is seen by itself.
+fn refuse_options(options: Option<&str>, pooler: Option<&str>) -> Result<(), ConfigError> {
+    let is_endpoint = |options: &str| {
+        let name = options.strip_prefix("endpoint=").unwrap_or_default();
+        let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        !name.is_empty() && name.bytes().all(is_of_name)
+    };
+    if options.is_some_and(|options| !is_endpoint(options)) {
+        return refuse("options is endpoint=NAME, which needs nothing; no other option is set");
+    }
+    match pooler {
+        None | Some("true") => Ok(()),
+        Some(_) => refuse("pgbouncer is true: a pooler is seen without it"),
     }
 }
 
@@ -307,6 +330,20 @@ mod tests {
     }
 
     #[test]
+    fn what_the_consoles_of_providers_add_needs_nothing_of_us() {
+        let expected = PostgresUrl::parse("postgres://u:p@h/d?sslmode=require").unwrap();
+        for query in [
+            "sslmode=require&options=endpoint%3Dep-cool-darkness-123456",
+            "options=endpoint=ep-cool-darkness-123456&ssl=true",
+            "sslmode=require&pgbouncer=true",
+            "ssl=true&pgbouncer=true&options=&pgbouncer=",
+        ] {
+            let url = PostgresUrl::parse(&format!("postgres://u:p@h/d?{query}"));
+            assert_eq!(url.as_ref(), Ok(&expected), "{query}");
+        }
+    }
+
+    #[test]
     fn several_hosts_are_tried_in_their_order() {
         let several = |endpoints: &[Endpoint]| {
             let others = endpoints[1..].to_vec();
@@ -378,10 +415,12 @@ mod tests {
         let unknown = |number: usize| {
             format!(
                 "query parameter {number} is unknown: host, port, user, password, dbname, \
-                 connect_timeout, application_name, target_session_attrs, sslmode, sslrootcert, \
-                 sslcert, sslkey and channel_binding are allowed; {HINT}"
+                 connect_timeout, application_name, target_session_attrs, sslmode, ssl, \
+                 sslrootcert, sslcert, sslkey, channel_binding, options and pgbouncer are \
+                 allowed; {HINT}"
             )
         };
+        let options = "options is endpoint=NAME, which needs nothing; no other option is set";
         let reading = "target_session_attrs is read-write or primary: numbers are written";
         let many = format!("postgres://{}/d", "h,".repeat(16) + "h");
         let long = format!("postgres:///d?host=/{}", "p".repeat(107));
@@ -424,6 +463,11 @@ mod tests {
             ("postgres://h/d?dbname=d", "dbname is given twice"),
             ("postgres://h:1/d?port=1", "port is given twice"),
             ("postgres://h/d?sslmode=disable&sslmode=disable", "sslmode is given twice"),
+            ("postgres://h/d?options=-c%20search_path%3Dx", options),
+            ("postgres://h/d?options=endpoint%3D", options),
+            ("postgres://h/d?options=endpoint%3Da%20-c%20search_path%3Dx", options),
+            ("postgres://h/d?options=endpoint%3Da&options=endpoint%3Da", "options is given twice"),
+            ("postgres://h/d?pgbouncer=false", "pgbouncer is true: a pooler is seen without it"),
             ("postgres://h/d?sslcrl=x", &unknown(1)),
             ("postgres://h/d?user=u&PASSWORD=p", &unknown(2)),
             ("postgres:///d?host=/s%0a", path),

@@ -8,11 +8,13 @@ use percent_encoding::utf8_percent_encode;
 use url::Url;
 
 use super::endpoint::{ENCODED, ENCODED_IN_PATH, Endpoint, HINT, Secret, decoded};
+use super::postgres_hosts::split_hosts;
 use super::tls::TlsConfig;
 use super::value::{ConfigError, integer, refuse};
+use crate::limits::{REPLICAS_MAX, STORE_HOSTS_MAX};
 
 /// The form of a URL with a Unix socket.
-pub(super) const UNIX_FORM: &str = "redis+unix:///path[?db=N][&user=U][&password=P]";
+pub(super) const UNIX_FORM: &str = "redis+unix:///path[?db=N][&user=U][&password=P][&wait=N]";
 
 /// What is needed to reach a counter in Redis.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +31,10 @@ pub struct RedisUrl {
     pub tls: Option<Box<TlsConfig>>,
     /// The endpoint is a sentinel, and these are with it.
     pub sentinels: Option<Box<Sentinels>>,
+    /// More nodes of the Cluster that the endpoint is one of.
+    pub seeds: Vec<Endpoint>,
+    /// How many replicas are to have a write before it counts; 0: none is asked.
+    pub wait: u8,
 }
 
 /// The sentinels who know where the primary is.
@@ -45,6 +51,11 @@ pub struct Sentinels {
 }
 
 impl RedisUrl {
+    /// Whether what it names may be nodes of a Cluster.
+    pub fn may_be_cluster(&self) -> bool {
+        matches!(self.endpoint, Endpoint::Tcp { .. }) && self.sentinels.is_none()
+    }
+
     /// The sentinels beside the first, if there are any.
     pub fn other_sentinels(&self) -> impl Iterator<Item = Endpoint> {
         self.sentinels.iter().flat_map(|sentinels| sentinels.others.clone())
@@ -65,17 +76,22 @@ impl fmt::Display for RedisUrl {
                 if let Some(user) = user {
                     write!(formatter, "{user}@")?;
                 }
+                write!(formatter, "{}", self.endpoint)?;
+                for seed in &self.seeds {
+                    write!(formatter, ",{seed}")?;
+                }
                 let query = self.tls.as_ref().map(|tls| tls.redis_query()).unwrap_or_default();
-                write!(formatter, "{}/{database}{query}", self.endpoint)
+                write!(formatter, "/{database}{query}")?;
+                show_wait(self.wait, query.is_empty(), formatter)
             }
             Endpoint::Unix(path) => {
                 let path = path.to_string_lossy();
                 let path = utf8_percent_encode(&path, ENCODED_IN_PATH);
                 write!(formatter, "redis+unix://{path}?db={database}")?;
-                match user {
-                    Some(user) => write!(formatter, "&user={user}"),
-                    None => Ok(()),
+                if let Some(user) = user {
+                    write!(formatter, "&user={user}")?;
                 }
+                show_wait(self.wait, false, formatter)
             }
         }
     }
@@ -97,25 +113,38 @@ fn show_sentinels(
         write!(formatter, ",{other}")?;
     }
     write!(formatter, "/{}/{}", encoded(&sentinels.master), url.database)?;
-    match &sentinels.user {
-        Some(user) => write!(formatter, "?sentinel_user={}", encoded(user)),
-        None => Ok(()),
+    if let Some(user) = &sentinels.user {
+        write!(formatter, "?sentinel_user={}", encoded(user))?;
+    }
+    show_wait(url.wait, sentinels.user.is_none(), formatter)
+}
+
+fn show_wait(wait: u8, is_first: bool, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match (wait, is_first) {
+        (0, _) => Ok(()),
+        (wait, true) => write!(formatter, "?wait={wait}"),
+        (wait, false) => write!(formatter, "&wait={wait}"),
     }
 }
 
-/// `redis://[user:password@]host[:port][/db]`, and the same of TLS with its parameters.
+/// `redis://[user:password@]host[:port][,host...][/db]`, and the same of TLS with its parameters.
+/// Several hosts are nodes of one Cluster.
 pub(super) fn tcp(text: &str, is_tls: bool) -> Result<RedisUrl, ConfigError> {
-    let Ok(url) = Url::parse(text) else {
+    let (first, others) = split_hosts(text);
+    let seeds = other_hosts(&others, REDIS_PORT)?;
+    let Ok(url) = Url::parse(&first) else {
         return refuse(format!("the user, host or port is malformed; {HINT}"));
     };
-    let tls = match url.query() {
-        _ if is_tls && url.fragment().is_some() => {
-            return refuse(format!("a rediss:// URL has no #; {HINT}"));
-        }
-        query if is_tls => Some(Box::new(TlsConfig::of_redis(query.unwrap_or_default())?)),
-        None if url.fragment().is_none() => None,
-        _ => return refuse(format!("a redis:// URL has no ? and no #; {HINT}")),
+    if url.fragment().is_some() {
+        let scheme = if is_tls { "rediss" } else { "redis" };
+        return refuse(format!("a {scheme}:// URL has no #; {HINT}"));
+    }
+    let query = url.query().unwrap_or_default();
+    let tls = match is_tls {
+        true => Some(Box::new(TlsConfig::of_redis(query)?)),
+        false => plain(query)?,
     };
+    let wait = wait_of(query)?;
     let endpoint = Endpoint::tcp(&url, REDIS_PORT)?;
     let user = Some(url.username()).filter(|user| !user.is_empty()).map(decoded).transpose()?;
     let password = url.password().map(decoded).transpose()?;
@@ -124,7 +153,47 @@ pub(super) fn tcp(text: &str, is_tls: bool) -> Result<RedisUrl, ConfigError> {
         "" => 0,
         digits => database(digits)?,
     };
-    Ok(RedisUrl { tls, ..redis_url(endpoint, user, password, database)? })
+    if database != 0 && !seeds.is_empty() {
+        return refuse("several hosts are a Cluster, which has the database 0 alone");
+    }
+    Ok(RedisUrl { tls, seeds, wait, ..redis_url(endpoint, user, password, database)? })
+}
+
+/// Without TLS there is no parameter but `wait`.
+fn plain(query: &str) -> Result<Option<Box<TlsConfig>>, ConfigError> {
+    for (index, (name, _)) in parameters(query).enumerate() {
+        if name != "wait" {
+            // Not named: it may be a piece of a password.
+            let number = index + 1;
+            return refuse(format!("query parameter {number} is unknown: wait is allowed; {HINT}"));
+        }
+    }
+    Ok(None)
+}
+
+/// The names and values behind a `?`, as they stand there.
+fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    let parameters = query.split('&').filter(|text| !text.is_empty());
+    parameters.map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
+}
+
+/// The parameter `wait` of a query. Without a value it counts as not given, as a template leaves
+/// it.
+pub(super) fn wait_of(query: &str) -> Result<u8, ConfigError> {
+    let values = parameters(query).filter(|(name, value)| *name == "wait" && !value.is_empty());
+    let mut wait = None;
+    for (_, value) in values {
+        let number = integer(value).and_then(|number| u8::try_from(number).ok());
+        let Some(number) = number.filter(|number| *number <= REPLICAS_MAX) else {
+            return refuse(format!(
+                "wait is a number of replicas from 0 to {REPLICAS_MAX}; {HINT}"
+            ));
+        };
+        if wait.replace(number).is_some() {
+            return refuse("the query parameter wait is given twice");
+        }
+    }
+    Ok(wait.unwrap_or(0))
 }
 
 /// `redis+unix:///path[?db=N][&user=U][&password=P]`: a path leaves no room for `user@`.
@@ -144,11 +213,13 @@ pub(super) fn unix(text: &str) -> Result<RedisUrl, ConfigError> {
             "db" => &mut database_given,
             "user" => &mut user,
             "password" => &mut password,
+            "wait" => continue, // Read below.
             // Not named: it may be what follows a bare & in the password.
             _ => {
                 let number = index + 1;
                 return refuse(format!(
-                    "query parameter {number} is unknown: db, user and password are allowed; {HINT}"
+                    "query parameter {number} is unknown: db, user, password and wait are allowed; \
+                     {HINT}"
                 ));
             }
         };
@@ -157,7 +228,7 @@ pub(super) fn unix(text: &str) -> Result<RedisUrl, ConfigError> {
         }
     }
     let database = database_given.as_deref().map_or(Ok(0), database)?;
-    redis_url(endpoint, user, password, database)
+    Ok(RedisUrl { wait: wait_of(query)?, ..redis_url(endpoint, user, password, database)? })
 }
 
 /// Joins the parts. An empty user or password counts as none, as a template leaves it.
@@ -173,7 +244,20 @@ pub(super) fn redis_url(
     if user.is_some() && password.is_none() {
         return refuse("a user needs a password; a password alone is written :password@host");
     }
-    Ok(RedisUrl { endpoint, user, password, database, tls: None, sentinels: None })
+    let (tls, sentinels, seeds) = (None, None, Vec::new());
+    Ok(RedisUrl { endpoint, user, password, database, tls, sentinels, seeds, wait: 0 })
+}
+
+/// The hosts behind the first, each with a port of its own or the store's.
+pub(super) fn other_hosts(hosts: &[&str], port: u16) -> Result<Vec<Endpoint>, ConfigError> {
+    if hosts.len() >= STORE_HOSTS_MAX {
+        return refuse(format!("there are more than {STORE_HOSTS_MAX} hosts"));
+    }
+    let other = |host: &&str| match Url::parse(&format!("redis://{host}")) {
+        Ok(url) => Endpoint::tcp(&url, port),
+        Err(_) => refuse(format!("the user, host or port is malformed; {HINT}")),
+    };
+    hosts.iter().map(other).collect()
 }
 
 pub(super) fn database(digits: &str) -> Result<u32, ConfigError> {

@@ -7,9 +7,8 @@ use url::Url;
 
 use super::endpoint::{Endpoint, HINT, Secret, decoded};
 use super::postgres_hosts::split_hosts;
-use super::redis_url::{RedisUrl, Sentinels, database, redis_url};
+use super::redis_url::{RedisUrl, Sentinels, database, other_hosts, redis_url, wait_of};
 use super::value::{ConfigError, refuse};
-use crate::limits::STORE_HOSTS_MAX;
 
 /// `redis+sentinel://[user:password@]h1[:26379][,h2...]/MASTER[/db][?sentinel_user=..]`.
 pub(super) fn parse(text: &str) -> Result<RedisUrl, ConfigError> {
@@ -23,14 +22,7 @@ pub(super) fn parse(text: &str) -> Result<RedisUrl, ConfigError> {
         return refuse(format!("a redis+sentinel:// URL has no # and one @ at most; {HINT}"));
     }
     let endpoint = Endpoint::tcp(&url, SENTINEL_PORT)?;
-    if others.len() >= STORE_HOSTS_MAX {
-        return refuse(format!("there are more than {STORE_HOSTS_MAX} hosts"));
-    }
-    let other = |host: &str| {
-        let url = Url::parse(&format!("redis://{host}")).map_err(|_| malformed())?;
-        Endpoint::tcp(&url, SENTINEL_PORT)
-    };
-    let others = others.into_iter().map(other).collect::<Result<_, _>>()?;
+    let others = other_hosts(&others, SENTINEL_PORT)?;
     let user = Some(url.username()).filter(|user| !user.is_empty()).map(decoded).transpose()?;
     let password = url.password().map(decoded).transpose()?;
     let mut path = url.path().trim_start_matches('/').splitn(2, '/');
@@ -43,9 +35,11 @@ pub(super) fn parse(text: &str) -> Result<RedisUrl, ConfigError> {
         digits => database(digits)?,
     };
     let mut sentinels = Sentinels { others, master, user: None, password: None };
-    own_login(url.query().unwrap_or_default(), &mut sentinels)?;
+    let query = url.query().unwrap_or_default();
+    own_login(query, &mut sentinels)?;
+    let wait = wait_of(query)?;
     let url = redis_url(endpoint, user, password, number)?;
-    Ok(RedisUrl { sentinels: Some(Box::new(sentinels)), ..url })
+    Ok(RedisUrl { sentinels: Some(Box::new(sentinels)), wait, ..url })
 }
 
 /// The sentinels' own user and password.
@@ -55,12 +49,13 @@ fn own_login(query: &str, sentinels: &mut Sentinels) -> Result<(), ConfigError> 
         match name {
             "sentinel_user" => sentinels.user = Some(decoded(value)?).filter(|it| !it.is_empty()),
             "sentinel_password" => sentinels.password = Secret::from_text(decoded(value)?),
+            "wait" => {} // Read apart.
             // Not named: it may be what follows a bare & in the password.
             _ => {
                 let number = index + 1;
                 return refuse(format!(
-                    "query parameter {number} is unknown: sentinel_user and sentinel_password are \
-                     allowed; {HINT}"
+                    "query parameter {number} is unknown: sentinel_user, sentinel_password and \
+                     wait are allowed; {HINT}"
                 ));
             }
         }
@@ -87,6 +82,11 @@ mod tests {
                 "redis+sentinel://h1:26379,h2:7,[::1]:26379/m/3",
             ),
             ("redis+sentinel://u:zq@h/m", "redis+sentinel://u@h:26379/m/0"),
+            ("redis+sentinel://h/m?wait=1", "redis+sentinel://h:26379/m/0?wait=1"),
+            (
+                "redis+sentinel://h/m?wait=2&sentinel_user=s&sentinel_password=zq",
+                "redis+sentinel://h:26379/m/0?sentinel_user=s&wait=2",
+            ),
             (
                 "redis+sentinel://:zq@h/m%20x?sentinel_user=s&sentinel_password=zq2",
                 "redis+sentinel://h:26379/m%20x/0?sentinel_user=s",
@@ -110,6 +110,7 @@ mod tests {
             ("redis+sentinel:///m", "the host is missing"),
             ("redis+sentinel://h/m/x", "the database is a number"),
             ("redis+sentinel://h/m?password=zq", "query parameter 1 is unknown"),
+            ("redis+sentinel://h/m?wait=zq", "wait is a number of replicas from 0 to 16"),
             ("redis+sentinel://h/m?sentinel_user=u", "sentinel_user needs a sentinel_password"),
             ("redis+sentinel://u@h/m", "a user needs a password"),
             ("redis+sentinel://h,/m", "the host is missing"),

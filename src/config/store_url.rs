@@ -16,10 +16,10 @@ use super::value::{ConfigError, refuse};
 /// The forms of a store's URL that are built in, for `--help` and for errors.
 pub(super) const FORMS: [&str; 7] = [
     "memory:",
-    "redis://[user:password@]host[:port][/db]",
-    "rediss://[user:password@]host[:port][/db][?ca=FILE][&cert=FILE&key=FILE]",
+    "redis://[user:password@]host[:port][,host...][/db][?wait=N]",
+    "rediss://[user:password@]host[:port][,host...][/db][?ca=FILE...]",
     UNIX_FORM,
-    "redis+sentinel://[user:password@]host[:port][,host...]/MASTER[/db]",
+    "redis+sentinel://[user:password@]host[:port][,host...]/MASTER[/db][?wait=N]",
     "postgres://[user[:password]@]host[:port][,host...][/db][?sslmode=MODE...]",
     "postgres:///db?host=/folder[&port=N][&user=U][&password=P]",
 ];
@@ -118,6 +118,8 @@ mod tests {
             database,
             tls: None,
             sentinels: None,
+            seeds: Vec::new(),
+            wait: 0,
         })
     }
 
@@ -148,6 +150,9 @@ mod tests {
             ("redis://u:p@h:1/2", redis(tcp("h", 1), "u", "p", 2), "redis://u@h:1/2"),
             ("redis://:p@h", redis(tcp("h", 6379), "", "p", 0), "redis://h:6379/0"),
             ("redis://:@h", redis(tcp("h", 6379), "", "", 0), "redis://h:6379/0"),
+            ("redis://h/?", redis(tcp("h", 6379), "", "", 0), "redis://h:6379/0"),
+            ("redis://h?wait=0", redis(tcp("h", 6379), "", "", 0), "redis://h:6379/0"),
+            ("redis://h?wait=", redis(tcp("h", 6379), "", "", 0), "redis://h:6379/0"),
             ("redis://:a:b@h", redis(tcp("h", 6379), "", "a:b", 0), "redis://h:6379/0"),
             ("redis://:a@b@h", redis(tcp("h", 6379), "", "a@b", 0), "redis://h:6379/0"),
             ("redis://:a+%zz%@h", redis(tcp("h", 6379), "", "a+%zz%", 0), "redis://h:6379/0"),
@@ -181,8 +186,17 @@ mod tests {
 
     #[test]
     fn what_is_shown_without_a_user_is_read_back_as_the_same() {
-        for text in ["memory:", "redis://[fe80::2]:1/9", "redis+unix:///a%20%25/%40?db=7"] {
+        let texts = [
+            "memory:",
+            "redis://h1:1,[::1]:2,h3:7/0",
+            "redis://[fe80::2]:1/9",
+            "redis://h:1/0?wait=16",
+            "redis+unix:///a%20%25/%40?db=7",
+            "redis+unix:///r?db=0&wait=1",
+        ];
+        for text in texts {
             let parsed = StoreUrl::parse(text).unwrap();
+            assert_eq!(parsed.to_string(), text);
             assert_eq!(StoreUrl::parse(&parsed.to_string()), Ok(parsed), "{text}");
         }
     }
@@ -196,28 +210,23 @@ mod tests {
 
     #[test]
     fn a_wrong_url_is_refused_by_its_part() {
-        let forms = "memory:, redis://[user:password@]host[:port][/db], \
-            rediss://[user:password@]host[:port][/db][?ca=FILE][&cert=FILE&key=FILE], \
-            redis+unix:///path[?db=N][&user=U][&password=P], \
-            redis+sentinel://[user:password@]host[:port][,host...]/MASTER[/db], \
-            postgres://[user[:password]@]host[:port][,host...][/db][?sslmode=MODE...], \
-            postgres:///db?host=/folder[&port=N][&user=U][&password=P]";
-        let unknown = format!("unknown kind of store; allowed is {forms}");
+        let unknown = format!("unknown kind of store; allowed is {}", FORMS.join(", "));
         let malformed = format!("the user, host or port is malformed; {HINT}");
         let no_host = format!("the host is missing; {HINT}");
         let host = "the host is an address, or a name of letters, digits, '.', '-' and '_'";
-        let query = format!("a redis:// URL has no ? and no #; {HINT}");
+        let query = format!("query parameter 1 is unknown: wait is allowed; {HINT}");
+        let fragment = format!("a redis:// URL has no #; {HINT}");
+        let wait = format!("wait is a number of replicas from 0 to 16; {HINT}");
         let number = format!("the database is a number from 0 to 4294967295; {HINT}");
         let control = "the URL has a space or a control character: write it as %20 and so on";
         let utf8 = "what is percent-encoded in the URL is not UTF-8";
         let user = "a user needs a password; a password alone is written :password@host";
-        let unix = format!(
-            "allowed is redis+unix:///path[?db=N][&user=U][&password=P], without @ and #; {HINT}"
-        );
+        let unix = format!("allowed is {UNIX_FORM}, without @ and #; {HINT}");
         let path = "a socket's path has 2 to 107 bytes and no control characters";
         let parameter = |number: usize| {
             format!(
-                "query parameter {number} is unknown: db, user and password are allowed; {HINT}"
+                "query parameter {number} is unknown: db, user, password and wait are allowed; \
+                 {HINT}"
             )
         };
         let long_host = format!("redis://{}", "h".repeat(254));
@@ -249,14 +258,26 @@ mod tests {
             ("redis://hé", host),
             ("redis://h!", host),
             (&long_host, host),
+            ("redis://h,h2:x", &malformed),
+            ("redis://h,", &no_host),
+            ("redis://h,h2!", host),
+            ("redis://h,h2/1", "several hosts are a Cluster, which has the database 0 alone"),
+            ("redis://h,h,h,h,h,h,h,h,h,h,h,h,h,h,h,h,h", "there are more than 16 hosts"),
             ("redis://h/x", &number),
             ("redis://h/-1", &number),
             ("redis://h/+1", &number),
             ("redis://h/1/", &number),
             ("redis://h/4294967296", &number),
             ("redis://h?db=1", &query),
-            ("redis://h/1?", &query),
-            ("redis://h/1#", &query),
+            ("redis://h?wait=1&x=1&y", &query.replace(" 1 ", " 2 ")),
+            ("redis://h/1#", &fragment),
+            ("redis://h?wait=17", &wait),
+            ("redis://h?wait=-1", &wait),
+            ("redis://h?wait=+1", &wait),
+            ("redis://h?wait=256", &wait),
+            ("redis://h?wait=1@x", &wait),
+            ("redis://h?wait=1&wait=1", "the query parameter wait is given twice"),
+            ("redis+unix:///s?wait=x", &wait),
             ("redis://h ", control),
             ("redis://:a\tb@h", control),
             ("redis://:a\nb@h", control),
@@ -294,6 +315,9 @@ mod tests {
         let templates = [
             "redis://u:{}@h",
             "redis://:{}@h:1/1",
+            "redis://u:{},{}@h1,h2",
+            "redis://u:{}@h1,h2:x",
+            "redis://u:{},{}/@h1,h2",
             "redis://u:{}@",
             "redis://:{}@",
             "redis://u:{}@h:x",

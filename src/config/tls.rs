@@ -79,6 +79,12 @@ pub struct PemFile {
 }
 
 impl TlsConfig {
+    /// Whether it names certificates, and a connection may go without TLS all the same.
+    pub fn may_ignore_certificates(&self) -> bool {
+        let names_some = matches!(self.roots, Roots::File(_)) || self.client.is_some();
+        names_some && self.demand != TlsDemand::Require
+    }
+
     /// Reads the files that the URL names.
     ///
     /// # Errors

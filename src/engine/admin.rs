@@ -96,7 +96,9 @@ impl Engine {
         let counters = &self.clients.turn().counters;
         match &self.store {
             Store::Memory(memory) => Some(memory.seen(counter, counters.time())),
-            Store::Connection(_) => counters.get(counter).seen(),
+            Store::Connection(_) | Store::Nodes(_) | Store::Shared(_) => {
+                counters.get(counter).seen()
+            }
         }
     }
 

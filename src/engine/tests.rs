@@ -118,7 +118,7 @@ impl Linked {
     fn connection(&mut self) -> &mut Connection {
         match &mut self.engine.store {
             Store::Connection(connection) => connection,
-            Store::Memory(_) => unreachable!("it was made with a connection"),
+            _ => unreachable!("it was made with a connection"),
         }
     }
 

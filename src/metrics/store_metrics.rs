@@ -3,14 +3,15 @@
 use super::histogram::{BATCH_SIZES, DURATIONS, Histogram};
 use super::tally::{Tally, tallies};
 
-/// The numbers of one store connection, over all its lives.
+/// The numbers of one reactor's store connections, over all their lives: of one, or in a Cluster
+/// of one to each node.
 #[derive(Debug)]
 #[repr(align(64))]
 pub struct StoreMetrics {
-    /// 1 while the connection is ready, else 0.
+    /// How many are ready.
     pub ready: Tally,
-    /// Connections that became ready.
-    pub connections_made: Tally,
+    /// Connections that were made after one was lost.
+    pub reconnects: Tally,
     /// Requests for numbers or reads that were sent, those sent again among them.
     pub requests: Tally,
     /// From the first sending of a request to its answer, in nanoseconds.
@@ -29,18 +30,13 @@ impl StoreMetrics {
     pub fn new(counters: usize, reasons: usize) -> StoreMetrics {
         StoreMetrics {
             ready: Tally::default(),
-            connections_made: Tally::default(),
+            reconnects: Tally::default(),
             requests: Tally::default(),
             request_duration: Histogram::new(&DURATIONS),
             request_takes: Histogram::new(&BATCH_SIZES),
             errors: tallies(reasons),
             in_doubt: tallies(counters),
         }
-    }
-
-    /// Connections that were made after one was lost.
-    pub fn reconnects(&self) -> u64 {
-        self.connections_made.get().saturating_sub(1)
     }
 
     /// Failures for the reason in this place.

@@ -8,6 +8,7 @@
 //! not tell again.
 
 mod accepting;
+mod store;
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -29,13 +30,11 @@ use crate::net::acceptor::Acceptor;
 use crate::net::admin_listener::AdminListener;
 use crate::net::change_queue::ChangeQueue;
 use crate::net::client_sockets::ClientSockets;
-use crate::net::store_socket::StoreSocket;
-use crate::store::Store;
+use crate::net::store_sockets::{self, StoreSockets};
 use crate::token::Token;
 
-// No client's token has such a slot.
+// No client's token has such a slot, nor a store socket's.
 const LISTENER: mio::Token = mio::Token(u32::MAX as usize);
-const STORE: mio::Token = mio::Token(u32::MAX as usize - 1);
 const WAKER: mio::Token = mio::Token(u32::MAX as usize - 2);
 const ADMIN: mio::Token = mio::Token(u32::MAX as usize - 3);
 
@@ -44,13 +43,15 @@ const ADMIN: mio::Token = mio::Token(u32::MAX as usize - 3);
 pub struct EventLoop {
     poll: Poll,
     waker: Arc<Waker>,
+    /// The wakers of all reactors, by their places; empty if there is only this one.
+    wakers: Arc<[Arc<Waker>]>,
     engine: Engine,
     shared: Arc<Shared>,
     clients_max: usize,
     acceptor: Acceptor,
     admin: Option<AdminListener>,
     client_sockets: ClientSockets,
-    store_socket: Option<StoreSocket>,
+    store_sockets: StoreSockets,
     now: Instant,
     /// The second of the clients' `Date`, since the epoch.
     date_s: u64,
@@ -77,21 +78,19 @@ impl EventLoop {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-        let registry = poll.registry().try_clone()?;
-        let has_socket = matches!(engine.store, Store::Connection(_));
-        let store_socket =
-            has_socket.then(|| StoreSocket::new(STORE, registry, Arc::clone(&waker)));
+        let store_sockets = StoreSockets::new(poll.registry(), Arc::clone(&waker))?;
         let now = Instant::now();
         Ok(EventLoop {
             poll,
             waker,
+            wakers: Arc::new([]),
             engine,
             client_sockets: ClientSockets::new(Arc::clone(&shared)),
             shared,
             clients_max,
             acceptor: Acceptor::new(listener, now),
             admin: None,
-            store_socket,
+            store_sockets,
             now,
             date_s: 0,
             sweep_at: now,
@@ -119,6 +118,11 @@ impl EventLoop {
     /// What wakes the reactor to look at [`Shared::draining`], and at changes that are done.
     pub fn waker(&self) -> Arc<Waker> {
         Arc::clone(&self.waker)
+    }
+
+    /// These are the wakers of all reactors: those who share a store connection wake each other.
+    pub fn meet(&mut self, wakers: Arc<[Arc<Waker>]>) {
+        self.wakers = wakers;
     }
 
     /// Serves until the process is stopping, every client has its answers, and the store has
@@ -149,10 +153,11 @@ impl EventLoop {
             }
             self.engine.finish_turn();
             self.run_store_commands();
+            self.wake_others()?;
             self.client_sockets.flush_touched(&mut self.engine);
         }
         self.engine.log_unfinished();
-        Ok(())
+        self.wake_others()
     }
 
     fn wake(&mut self) {
@@ -186,8 +191,7 @@ impl EventLoop {
     /// How long to wait for events. It reads the clock right after the answers were written; where
     /// it need not, [`EventLoop::wake`] does.
     fn timeout(&mut self) -> Option<Duration> {
-        let is_store_unread = self.store_socket.as_ref().is_some_and(StoreSocket::is_unread);
-        if self.client_sockets.is_unread() || is_store_unread {
+        if self.client_sockets.is_unread() || self.store_sockets.is_unread() {
             return Some(Duration::ZERO);
         }
         let turn_at = match self.engine.clients.is_empty() {
@@ -204,21 +208,18 @@ impl EventLoop {
     }
 
     fn dispatch(&mut self, event: &Event) {
-        match (event.token(), &mut self.store_socket, &mut self.engine.store) {
-            (LISTENER, ..) => self.acceptor.ready(self.now),
-            (ADMIN, ..) => {
+        match event.token() {
+            LISTENER => self.acceptor.ready(self.now),
+            ADMIN => {
                 if let Some(admin) = &mut self.admin {
                     admin.acceptor().ready(self.now);
                 }
             }
-            (STORE, Some(store_socket), Store::Connection(connection)) => {
-                store_socket.ready(event, connection, self.now)
+            WAKER => self.woken(),
+            token if store_sockets::is_token(token) => {
+                self.store_ready(event);
             }
-            (WAKER, Some(store_socket), Store::Connection(connection)) => {
-                store_socket.woken(connection, self.now)
-            }
-            (STORE | WAKER, ..) => {}
-            (word, ..) => {
+            word => {
                 let is_at_end = event.is_read_closed() || event.is_error();
                 let token = Token::from_word(word.0);
                 if event.is_readable() || is_at_end {
@@ -227,22 +228,6 @@ impl EventLoop {
                     self.engine.clients.touch(token); // Writable: it is flushed below.
                 }
             }
-        }
-    }
-
-    fn read_store(&mut self) {
-        if let (Some(store_socket), Store::Connection(connection)) =
-            (&mut self.store_socket, &mut self.engine.store)
-        {
-            store_socket.read_unread(connection, self.now);
-        }
-    }
-
-    fn run_store_commands(&mut self) {
-        if let (Some(store_socket), Store::Connection(connection)) =
-            (&mut self.store_socket, &mut self.engine.store)
-        {
-            store_socket.run_commands(connection, self.now);
         }
     }
 

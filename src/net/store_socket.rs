@@ -16,6 +16,7 @@ use crate::config::Endpoint;
 use crate::limits::{READ_BYTES_MAX, STORE_READS_MAX};
 use crate::net::resolver::{Resolved, Resolver};
 use crate::net::socket::{self, Filled, Stream};
+use crate::send_buffer::SendBuffer;
 use crate::store::connection::{Command, Connection};
 use crate::store::error::StoreError;
 
@@ -23,62 +24,59 @@ use crate::store::error::StoreError;
 #[derive(Debug)]
 pub struct StoreSocket {
     token: Token,
-    registry: Registry,
+    registry: Arc<Registry>,
     resolver: Resolver,
-    /// The connection has commanded to connect, and the socket is not connected yet.
-    is_wanted: bool,
     /// Addresses of the name that are not tried yet.
     candidates: VecDeque<SocketAddr>,
     stream: Option<Stream>,
     is_connected: bool,
-    /// Names resolved so far: where in a name's addresses the next connecting begins, so that a
-    /// silent first one does not shut out the others for ever.
-    attempts: usize,
     /// The socket was not read until it was empty.
     is_readable: bool,
     /// The store has closed the connection, though there may be bytes left to read.
     has_ended: bool,
     inbound: Vec<u8>,
+    /// What is taken from a shared connection, to be written without its lock.
+    outbound: SendBuffer,
 }
 
 impl StoreSocket {
     /// No connection yet. Events of the socket will carry `token`; `waker` wakes the poll of
     /// `registry`.
-    pub fn new(token: Token, registry: Registry, waker: Arc<Waker>) -> StoreSocket {
+    pub fn new(token: Token, registry: Arc<Registry>, waker: Arc<Waker>) -> StoreSocket {
         StoreSocket {
             token,
             registry,
             resolver: Resolver::new(waker),
-            is_wanted: false,
             candidates: VecDeque::new(),
             stream: None,
             is_connected: false,
-            attempts: 0,
             is_readable: false,
             has_ended: false,
             inbound: vec![0; READ_BYTES_MAX],
+            outbound: SendBuffer::default(),
         }
     }
 
     /// Does what the connection commands, and sends what it has to send.
     pub fn run_commands(&mut self, connection: &mut Connection, now: Instant) {
+        self.carry_out(connection, now);
+        if self.is_connected {
+            self.flush(connection, now);
+        }
+    }
+
+    fn carry_out(&mut self, connection: &mut Connection, now: Instant) {
         while let Some(command) = connection.command() {
             match command {
                 Command::Connect(endpoint) => self.connect(endpoint, connection, now),
                 Command::Disconnect => self.disconnect(),
             }
         }
-        if self.is_connected {
-            self.flush(connection, now);
-        }
     }
 
     /// The waker woke the reactor: a name may be resolved.
     pub fn woken(&mut self, connection: &mut Connection, now: Instant) {
-        let Some(resolved) = self.resolver.poll() else {
-            return;
-        };
-        if self.is_wanted {
+        if let Some(resolved) = self.resolver.poll() {
             self.resolved(resolved, connection, now);
         }
     }
@@ -102,26 +100,84 @@ impl StoreSocket {
     /// or a wake's share is read. The kernel tells of more, but not of an end that came with it.
     pub fn read_unread(&mut self, connection: &mut Connection, now: Instant) {
         for _ in 0..STORE_READS_MAX {
-            let (true, Some(stream)) = (self.is_readable, &mut self.stream) else {
+            let Some(filled) = self.read() else {
                 return;
             };
-            match socket::fill(stream, &mut self.inbound) {
-                Ok(Filled::Blocked) => self.is_readable = false,
-                Ok(Filled::Bytes(count)) => {
-                    self.is_readable = self.has_ended || count == self.inbound.len();
-                    connection.received(&self.inbound[..count], now);
-                }
-                Ok(Filled::End) => {
-                    connection.lost(StoreError::Unreachable, "closed by the store", now)
-                }
-                Err(error) => connection.lost(StoreError::Unreachable, &error.to_string(), now),
-            }
+            self.received(filled, connection, now);
             self.run_commands(connection, now);
         }
     }
 
+    // --- a shared connection: its lock is not held while bytes are read or written ---------------
+
+    /// Whether the socket is connected.
+    pub fn is_connected(&self) -> bool {
+        self.is_connected
+    }
+
+    /// The socket, which is connected, is ready for something.
+    pub fn note_ready(&mut self, event: &Event) {
+        self.is_readable = true;
+        self.has_ended = event.is_read_closed() || event.is_error();
+    }
+
+    /// Reads what there is, at most a buffer full; `None` if the socket is empty.
+    pub fn read(&mut self) -> Option<io::Result<Filled>> {
+        let stream = self.stream.as_mut().filter(|_| self.is_readable)?;
+        let filled = socket::fill(stream, &mut self.inbound);
+        self.is_readable = match filled {
+            Ok(Filled::Blocked) => false,
+            Ok(Filled::Bytes(count)) => self.has_ended || count == self.inbound.len(),
+            Ok(Filled::End) | Err(_) => true, // Until the connection has it disconnected.
+        };
+        Some(filled)
+    }
+
+    /// The connection understands what was read.
+    pub fn received(
+        &mut self,
+        filled: io::Result<Filled>,
+        connection: &mut Connection,
+        now: Instant,
+    ) {
+        match filled {
+            Ok(Filled::Blocked) => {}
+            Ok(Filled::Bytes(count)) => connection.received(&self.inbound[..count], now),
+            Ok(Filled::End) => {
+                connection.lost(StoreError::Unreachable, "closed by the store", now);
+            }
+            Err(error) => connection.lost(StoreError::Unreachable, &error.to_string(), now),
+        }
+    }
+
+    /// Does what the connection commands, and takes what it has to send.
+    pub fn take_unsent(&mut self, connection: &mut Connection, now: Instant) {
+        self.carry_out(connection, now);
+        let unsent = connection.send_buffer();
+        if self.is_connected && !unsent.unsent().is_empty() {
+            self.outbound.writer().extend_from_slice(unsent.unsent());
+            unsent.clear();
+        }
+    }
+
+    /// Sends what was taken.
+    ///
+    /// # Errors
+    /// The connection is broken.
+    pub fn send_taken(&mut self) -> io::Result<()> {
+        let Some(stream) = self.stream.as_mut().filter(|_| self.is_connected) else {
+            return Ok(());
+        };
+        while !self.outbound.unsent().is_empty() {
+            match socket::flush(stream, self.outbound.unsent())? {
+                0 => return Ok(()),
+                count => self.outbound.advance(count),
+            }
+        }
+        Ok(())
+    }
+
     fn connect(&mut self, endpoint: Endpoint, connection: &mut Connection, now: Instant) {
-        self.is_wanted = true;
         let (host, port) = match endpoint {
             Endpoint::Unix(path) => {
                 let stream = UnixStream::connect(path).map(Stream::Unix);
@@ -141,10 +197,7 @@ impl StoreSocket {
     fn resolved(&mut self, resolved: Resolved, connection: &mut Connection, now: Instant) {
         match resolved {
             Ok(addresses) => {
-                let first = self.attempts % addresses.len().max(1);
-                self.attempts += 1;
                 self.candidates = addresses.into();
-                self.candidates.rotate_left(first);
                 let error = io::Error::other("the name has no address");
                 self.try_next(error, connection, now);
             }
@@ -187,7 +240,7 @@ impl StoreSocket {
         match stream.is_connected() {
             Ok(false) => {}
             Ok(true) => {
-                (self.is_connected, self.is_wanted) = (true, false);
+                self.is_connected = true;
                 stream.set_nodelay();
                 connection.connected(now);
                 self.run_commands(connection, now);
@@ -203,9 +256,10 @@ impl StoreSocket {
 
     fn disconnect(&mut self) {
         self.stream = None;
-        (self.is_connected, self.is_wanted) = (false, false);
-        (self.is_readable, self.has_ended) = (false, false);
+        (self.is_connected, self.is_readable, self.has_ended) = (false, false, false);
+        self.resolver.abandon();
         self.candidates.clear();
+        self.outbound.clear();
     }
 
     fn flush(&mut self, connection: &mut Connection, now: Instant) {
@@ -224,3 +278,6 @@ impl StoreSocket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

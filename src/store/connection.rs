@@ -25,8 +25,10 @@ mod events;
 mod heartbeat;
 mod in_flight;
 mod log_throttle;
+mod loss;
 #[cfg(not(feature = "tls"))]
 mod no_tls;
+mod node;
 mod probing;
 mod sending;
 mod state;
@@ -51,9 +53,9 @@ use backoff::Backoff;
 use confirms::Confirms;
 use counter_link::{CounterLink, Stage};
 use heartbeat::Heartbeat;
-use log_throttle::{LogThrottle, headline};
-pub use state::Command;
-use state::State;
+use log_throttle::LogThrottle;
+pub use state::{Command, Notice};
+use state::{NodeState, State};
 pub use tls_fault::Dialect;
 pub use transport::Encryption;
 use transport::Transport;
@@ -76,27 +78,31 @@ pub struct Connection {
     events: VecDeque<StoreEvent>,
     /// Whether the store took the last write, and when.
     last_write: Option<(Instant, Result<(), StoreError>)>,
-    /// When the connection is given up for a write that is tried.
-    write_check_deadline: Option<Instant>,
+    /// The counter whose key a write is tried on, and when the connection is given up for it.
+    write_check: Option<(CounterId, Instant)>,
     timeout: Duration,
     /// Since when there is no connection whose handshake is done: a failed try does not change it.
     lost_at: Option<Instant>,
     backoff: Backoff,
     /// Why there was no connection.
     last_fault: Fault,
+    /// Another host, or another way to the same, is tried after that, before it is known of all.
+    is_trying_on: bool,
     throttle: LogThrottle,
     metrics: Arc<StoreMetrics>,
+    node: NodeState,
 }
 
 impl Connection {
     /// Connects at the first tick. `timeout` bounds one request; `seed` is the jitter's.
     pub fn new(
-        wire: Wire,
+        mut wire: Wire,
         counters: Arc<Counters>,
         timeout: Duration,
         seed: u64,
         now: Instant,
     ) -> Connection {
+        wire.set_store_timeout(timeout);
         let metrics = Arc::new(StoreMetrics::new(counters.len(), StoreError::ALL.len()));
         Connection {
             heartbeat: Heartbeat::new(wire.heartbeat()),
@@ -110,13 +116,15 @@ impl Connection {
             deadlines: VecDeque::new(),
             events: VecDeque::new(),
             last_write: None,
-            write_check_deadline: None,
+            write_check: None,
             timeout,
             lost_at: Some(now),
             backoff: Backoff::new(seed),
             last_fault: Fault { error: StoreError::Connecting, detail: String::new() },
+            is_trying_on: false,
             throttle: LogThrottle::default(),
             metrics,
+            node: NodeState::default(),
         }
     }
 
@@ -167,6 +175,12 @@ impl Connection {
         &self.last_fault
     }
 
+    /// Whether what is said by [`Connection::last_fault`] is not the last word: another host, or
+    /// the same with TLS or without, is still to be tried, and may do better.
+    pub fn is_trying_on(&self) -> bool {
+        self.is_trying_on
+    }
+
     /// Why there is no connection, if there is none.
     pub fn absence(&self) -> Option<StoreError> {
         (!matches!(self.state, State::Ready)).then_some(self.last_fault.error)
@@ -197,6 +211,7 @@ impl Connection {
     pub fn deadline(&self) -> Option<Instant> {
         match self.state {
             State::Down { until } => Some(until),
+            State::Resting { .. } => None,
             State::Connecting { deadline } | State::Handshaking { deadline } => Some(deadline),
             State::Ready => {
                 let next = match self.deadlines.front() {
@@ -204,9 +219,10 @@ impl Connection {
                     Some((_, _, deadline)) => Some(*deadline),
                     None => self.heartbeat.deadline().filter(|_| self.confirms.is_idle()),
                 };
-                match (self.confirms.next_at(), self.write_check_deadline) {
-                    (None, None) => next,
-                    (one, other) => [next, one, other].into_iter().flatten().min(),
+                let check_until = self.write_check.map(|(_, until)| until);
+                match (self.confirms.next_at(), check_until, self.node.rest_at) {
+                    (None, None, None) => next,
+                    (one, two, three) => [next, one, two, three].into_iter().flatten().min(),
                 }
             }
         }
@@ -224,6 +240,7 @@ impl Connection {
                 let deadline = now + self.wire.handshake_timeout();
                 self.state = State::Connecting { deadline };
             }
+            State::Ready if self.node.rest_at.is_some_and(|at| at <= now) => self.rest(now),
             State::Ready if self.confirms.is_retry_due(now) => self.retry_refused(now),
             State::Ready if self.is_quiet() && self.heartbeat.is_due(now) => self.beat(now),
             _ => self.lost(StoreError::Timeout, "no answer in time", now),
@@ -245,46 +262,13 @@ impl Connection {
             return;
         }
         let has_in_flight = |counter: &CounterId| !self.links[counter.index()].in_flight.is_empty();
-        let (first, rest): (Vec<_>, Vec<_>) = self.counters.ids().partition(has_in_flight);
-        self.confirms.start_first_round(self.links.len());
+        let here = self.counters.ids().filter(|counter| self.links[counter.index()].is_here());
+        let (first, rest): (Vec<_>, Vec<_>) = here.partition(has_in_flight);
+        self.confirms.start_first_round(first.len() + rest.len());
         first.into_iter().chain(rest).for_each(|counter| self.queue_confirm(counter));
         if self.wire.is_handshake_pipelined() {
             self.confirm_next(now);
         }
-    }
-
-    /// The connection is gone, or never came. `detail` says how, for the log.
-    #[inline(never)]
-    pub fn lost(&mut self, error: StoreError, detail: &str, now: Instant) {
-        self.metrics.ready.set(0);
-        self.metrics.errors[error.index()].add(1);
-        let explained = self.transport.explain(error, detail);
-        let fault = Fault { error, detail: self.wire.located(&explained) };
-        let hint = self.wire.hint(error);
-        self.throttle.log(headline(error), &fault, hint, None, now);
-        self.last_fault = fault;
-        for counter in self.counters.ids() {
-            self.links[counter.index()].lost(now);
-            self.give_up(counter, now);
-        }
-        self.confirms.clear();
-        self.deadlines.clear();
-        self.heartbeat.reset();
-        self.events.push_back(StoreEvent::MayHaveChanged(None));
-        if self.write_check_deadline.take().is_some() {
-            self.events.push_back(StoreEvent::Written(Err(error)));
-        }
-        self.last_write = None;
-        self.transport.end(error);
-        self.commands.push_back(Command::Disconnect);
-        self.lost_at.get_or_insert(now);
-        let has_served = matches!(self.state, State::Ready);
-        // One that serves and is lost, again and again, must not be tried without a pause.
-        let pause = match self.wire.lost(error, has_served) && !has_served {
-            true => Duration::ZERO,
-            false => self.backoff.next(),
-        };
-        self.state = State::Down { until: now + pause };
     }
 
     /// Whether nothing that was sent is without an answer, but perhaps a probe.

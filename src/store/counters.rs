@@ -229,6 +229,13 @@ impl Counter {
         })
     }
 
+    /// Whether this is just what was seen of it last.
+    pub fn is_known(&self, grant: Grant) -> bool {
+        let Position { epoch, taken } = self.high_water.position();
+        let limit = self.limit_seen.load(Ordering::Relaxed);
+        (grant.epoch, grant.count()) == (epoch, Count { taken, limit })
+    }
+
     /// Resets that this process has seen.
     pub fn resets_seen(&self) -> u64 {
         self.resets_seen.load(Ordering::Relaxed)

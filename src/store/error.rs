@@ -29,6 +29,8 @@ pub enum StoreError {
     OutOfMemory,
     /// It cannot save to disk and so refuses writes (MISCONF, 53100): a full disk, most often.
     Disk,
+    /// Fewer replicas than were asked for have what was written (WAIT, NOREPLICAS).
+    Replicas,
     /// User or password are wrong or missing (NOAUTH, WRONGPASS, 28P01).
     Authentication,
     /// The user may not run a command or touch the key or table (NOPERM, 42501).
@@ -60,6 +62,8 @@ pub enum StoreError {
     Conflict,
     /// TLS with the store fails: its certificate, ours, or a port that speaks none.
     Tls,
+    /// The Cluster does not serve the counter now (CLUSTERDOWN, TRYAGAIN), or it is none.
+    Cluster,
     /// The bytes that came are not the store's protocol: another service's port, most often.
     Protocol,
     /// The server refused for a reason that is not known here; the log has its detail.
@@ -68,7 +72,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// All of them, in the order of their places.
-    pub const ALL: [StoreError; 25] = [
+    pub const ALL: [StoreError; 27] = [
         StoreError::Connecting,
         StoreError::Unresolved,
         StoreError::Unreachable,
@@ -77,6 +81,7 @@ impl StoreError {
         StoreError::ReadOnly,
         StoreError::OutOfMemory,
         StoreError::Disk,
+        StoreError::Replicas,
         StoreError::Authentication,
         StoreError::Permission,
         StoreError::Type,
@@ -92,6 +97,7 @@ impl StoreError {
         StoreError::Locked,
         StoreError::Conflict,
         StoreError::Tls,
+        StoreError::Cluster,
         StoreError::Protocol,
         StoreError::Refused,
     ];
@@ -117,6 +123,7 @@ impl StoreError {
             StoreError::ReadOnly => "readonly",
             StoreError::OutOfMemory => "memory",
             StoreError::Disk => "disk",
+            StoreError::Replicas => "replicas",
             StoreError::Authentication => "authentication",
             StoreError::Permission => "permission",
             StoreError::Type => "type",
@@ -132,6 +139,7 @@ impl StoreError {
             StoreError::Locked => "locked",
             StoreError::Conflict => "conflict",
             StoreError::Tls => "tls",
+            StoreError::Cluster => "cluster",
             StoreError::Protocol => "protocol",
             StoreError::Refused => "refused",
         }
@@ -145,8 +153,8 @@ impl StoreError {
 
     /// Whether the store refuses every write for this reason.
     pub fn is_of_writes(self) -> bool {
-        use StoreError::{Disk, Loading, OutOfMemory, ReadOnly};
-        matches!(self, Disk | Loading | OutOfMemory | ReadOnly)
+        use StoreError::{Disk, Loading, OutOfMemory, ReadOnly, Replicas};
+        matches!(self, Disk | Loading | OutOfMemory | ReadOnly | Replicas)
     }
 
     /// Whether it ends a connection to the store, rather than one request.
@@ -210,6 +218,10 @@ impl StoreError {
             StoreError::ReadOnly => "point --store at the primary, not at a replica",
             StoreError::OutOfMemory => "raise the store's maxmemory or free some of it",
             StoreError::Disk => "free disk space for the store, then see its own log",
+            StoreError::Replicas => {
+                "see that the replicas run and follow the primary; or ask for fewer of them, with \
+                 wait= in --store"
+            }
             StoreError::Authentication => "check user and password in --store",
             StoreError::Permission => {
                 "grant the user the commands and keys that docs/redis.md lists"
@@ -225,6 +237,10 @@ impl StoreError {
             }
             StoreError::Conflict => "see who else writes the counter's row, and how",
             StoreError::Tls => "do what detail says, to the certificates or to --store",
+            StoreError::Cluster => {
+                "see what redis-cli CLUSTER INFO says; for servers behind Sentinel use \
+                 redis+sentinel://"
+            }
             StoreError::Protocol => "check that host and port in --store are the store's",
             _ => "see the store's own detail and log",
         }

@@ -1,4 +1,4 @@
-//! Opens the store of a configuration, for one reactor.
+//! Opens the store of a configuration, for the reactors of a process.
 
 use std::io;
 use std::sync::Arc;
@@ -6,14 +6,16 @@ use std::time::{Duration, Instant};
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use crate::config::StoreUrl;
+use crate::config::{RedisUrl, StoreUrl};
 use crate::store::Store;
 use crate::store::change::Change;
 use crate::store::connection::{Connection, Dialect, Encryption};
 use crate::store::counters::Counters;
 use crate::store::memory::Memory;
+use crate::store::nodes::Nodes;
 use crate::store::postgres::Postgres;
 use crate::store::redis::Redis;
+use crate::store::shared::SharedStore;
 use crate::store::survey::{Scope, Survey};
 use crate::store::wire::Wire;
 
@@ -27,21 +29,69 @@ pub enum Task {
     Survey(Scope),
 }
 
-/// The store of one reactor. `timeout` bounds one request; `memory` is the store in the process.
+/// The stores of so many reactors, in their order. `timeout` bounds one request; `memory` is the
+/// store in the process. Reactors share one connection to PostgreSQL; each has its own to Redis.
 ///
 /// # Errors
 /// The operating system has no random numbers, or a file of the URL is not what it should be.
-pub fn store(
+pub fn stores(
     url: &StoreUrl,
     counters: &Arc<Counters>,
     memory: &Memory,
     timeout: Duration,
+    reactors: usize,
     now: Instant,
-) -> io::Result<Store> {
-    Ok(match connection(url, counters, Task::Serve, timeout, now)? {
-        Some(connection) => Store::Connection(Box::new(connection)),
-        None => Store::Memory(memory.clone()),
-    })
+) -> io::Result<Vec<Store>> {
+    let is_shared = matches!(url, StoreUrl::Postgres(_)) && reactors > 1;
+    let connections = if is_shared { 1 } else { reactors };
+    let mut stores = Vec::new();
+    for _ in 0..connections {
+        let Some(connection) = connection(url, counters, Task::Serve, timeout, now)? else {
+            stores.push(Store::Memory(memory.clone()));
+            continue;
+        };
+        if is_shared {
+            let shared = SharedStore::of(connection, reactors, counters);
+            return Ok(shared.into_iter().map(Store::Shared).collect());
+        }
+        stores.push(match url {
+            StoreUrl::Redis(url) if url.may_be_cluster() => {
+                Store::Nodes(Box::new(nodes(url, connection, counters.len(), timeout)?))
+            }
+            _ => Store::Connection(Box::new(connection)),
+        });
+    }
+    Ok(stores)
+}
+
+/// The connections to the nodes of what may be a Cluster, for one command.
+///
+/// # Errors
+/// The operating system has no random numbers, or a file of the URL is not what it should be.
+pub fn command(
+    url: &StoreUrl,
+    counters: &Arc<Counters>,
+    task: Task,
+    timeout: Duration,
+    now: Instant,
+) -> io::Result<Option<Nodes>> {
+    let Some(connection) = connection(url, counters, task, timeout, now)? else {
+        return Ok(None);
+    };
+    Ok(Some(match url {
+        StoreUrl::Redis(url) => nodes(url, connection, counters.len(), timeout)?,
+        _ => Nodes::of_one(connection, counters.len(), timeout),
+    }))
+}
+
+fn nodes(
+    url: &RedisUrl,
+    connection: Connection,
+    counters: usize,
+    timeout: Duration,
+) -> io::Result<Nodes> {
+    let seeds = [&url.endpoint].into_iter().chain(&url.seeds).cloned().collect();
+    Ok(Nodes::new(connection, seeds, counters, timeout, random()?))
 }
 
 /// A connection to the store, unless it is in the process.

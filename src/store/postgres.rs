@@ -59,6 +59,7 @@ pub struct Postgres {
     id: u64,
     statement_timeout: Duration,
     authentication: Authentication,
+    is_login_refused: bool,
     unread: BytesMut,
     unsent: BytesMut,
     due: VecDeque<Due>,
@@ -109,6 +110,7 @@ impl Postgres {
             id,
             statement_timeout: timeout / (POSTGRES_BATCHES_IN_FLIGHT_MAX as u32 + 1),
             authentication: Authentication::default(),
+            is_login_refused: false,
             unread: BytesMut::new(),
             unsent: BytesMut::new(),
             due: VecDeque::new(),
@@ -130,6 +132,11 @@ impl Postgres {
         &mut self.hosts
     }
 
+    /// Whether the server has answered the login of this connection with an error.
+    pub fn is_login_refused(&self) -> bool {
+        self.is_login_refused
+    }
+
     /// How long a connecting and its handshake may take.
     pub fn handshake_timeout(&self) -> Duration {
         self.url.connect_timeout.unwrap_or(HANDSHAKE_TIMEOUT)
@@ -138,7 +145,7 @@ impl Postgres {
     /// A new connection begins: introduces itself; the rest of the handshake follows the server's
     /// answers.
     pub fn start_handshake(&mut self, out: &mut Vec<u8>) {
-        self.authentication = Authentication::default();
+        (self.authentication, self.is_login_refused) = (Authentication::default(), false);
         self.unread.clear();
         self.unsent.clear();
         self.due.clear();
@@ -231,7 +238,10 @@ impl Postgres {
                 self.outcome.error = Some(error);
                 Ok(())
             }
-            _ => Err(error.fault()),
+            _ => {
+                self.is_login_refused = !self.authentication.is_done();
+                Err(error.fault())
+            }
         }
     }
 

@@ -8,63 +8,37 @@
 //! `survey.rs`. It knows neither sockets, nor the clock, nor who asks.
 
 mod change;
+mod cluster;
 mod command;
+mod due;
 mod durability;
 mod handshake;
+mod replicas;
+mod replies;
 mod reply;
 mod resp;
 mod sentinel;
 mod survey;
+mod task;
 mod value;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::{Endpoint, RedisUrl};
 use crate::counter::{CounterId, Grant};
 use crate::limits::BATCHES_IN_FLIGHT_MAX;
-use crate::store::change::{Change, ChangeProgress};
+use crate::store::change::Change;
 use crate::store::counters::Counters;
-use crate::store::error::{Fault, StoreError};
+use crate::store::error::Fault;
 use crate::store::hosts::Hosts;
-use crate::store::request::{Answer, Probed, Request, WireEvent};
-use crate::store::survey::Survey;
-use command::{ReadBefore, key};
-use reply::{Reply, fault, not_redis};
+use crate::store::request::Request;
+use command::key;
+use due::Due;
+use replicas::Replicas;
 use resp::Command;
-use value::Value;
-
-/// A command that was sent, and so a reply that is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Due {
-    Hello,
-    /// The address of the primary, from a sentinel.
-    Primary,
-    /// A step of the handshake that has nothing to say but errors.
-    Step,
-    /// What it says of itself; a user who may not ask goes without.
-    Info,
-    /// CLIENT TRACKING; a user who may not goes without. The last step of the handshake.
-    Tracking,
-    /// CLIENT CACHING, before a probe; where it is refused, the probe is not tracked.
-    Caching,
-    /// The script that creates a counter, if it is to be.
-    ConfirmScript(CounterId),
-    /// A counter that is to be changed.
-    Read,
-    /// Its change.
-    Change,
-    /// A page of the names of all counters.
-    Scan,
-    /// What one of them holds.
-    Row,
-    /// The first read of a counter: it is confirmed.
-    Confirm(CounterId),
-    Probe(CounterId),
-    Request(CounterId),
-    /// A write that changes nothing.
-    Check,
-}
+use task::Task;
 
 const TAKE: &str = include_str!("redis/take.lua");
 
@@ -77,7 +51,7 @@ pub struct Redis {
     primary: Option<Endpoint>,
     counters: Arc<Counters>,
     /// By the counters' ids: the words of a take that are the same in each, up to the key.
-    take_heads: Vec<Box<[u8]>>,
+    take_heads: Arc<[Box<[u8]>]>,
     /// The fields in which the answers to requests are remembered: those of a counter that are in
     /// flight at once have different ones.
     reply_slots: [String; BATCHES_IN_FLIGHT_MAX],
@@ -91,13 +65,13 @@ pub struct Redis {
     refused: Option<Fault>,
     /// The user may not try a write that changes nothing.
     may_check: bool,
-    /// The change that is carried out instead of confirming the first counter.
-    change: Option<Change>,
-    /// What the change has read, over all connections.
-    read_before: Option<ReadBefore>,
-    /// The survey that is made instead.
-    survey: Option<Survey>,
-    change_progress: ChangeProgress,
+    /// The server is a node of a Cluster.
+    is_cluster: bool,
+    /// Counters whose commands are preceded by ASKING.
+    asking: Vec<CounterId>,
+    /// What is done instead of confirming counters, if anything is.
+    task: Task,
+    replicas: Replicas,
 }
 
 impl Redis {
@@ -106,152 +80,99 @@ impl Redis {
     pub fn new(url: RedisUrl, counters: Arc<Counters>, change: Option<Change>, id: u64) -> Redis {
         let hash = command::hash(TAKE);
         let take_head = |id| command::take_head(&hash, &key(&counters, id)).into_boxed_slice();
+        let take_heads = counters.ids().map(take_head).collect();
+        let reply_slots = std::array::from_fn(|slot| format!("a:{id:016x}:{slot}"));
+        let task = Task { change, ..Task::default() };
+        Redis { task, ..Redis::unconnected(url, counters, take_heads, reply_slots) }
+    }
+
+    /// The protocol state of a connection to another node of a Cluster, of the same link.
+    pub fn for_node(&self, endpoint: Endpoint) -> Redis {
+        let url = RedisUrl { endpoint, ..self.url.clone() };
+        let counters = Arc::clone(&self.counters);
+        let take_heads = Arc::clone(&self.take_heads);
+        Redis::unconnected(url, counters, take_heads, self.reply_slots.clone())
+    }
+
+    fn unconnected(
+        url: RedisUrl,
+        counters: Arc<Counters>,
+        take_heads: Arc<[Box<[u8]>]>,
+        reply_slots: [String; BATCHES_IN_FLIGHT_MAX],
+    ) -> Redis {
+        let replicas = Replicas::new(url.wait);
         Redis {
             hosts: Hosts::new(url.endpoint.clone(), url.other_sentinels()),
             primary: None,
             url,
-            take_heads: counters.ids().map(take_head).collect(),
-            reply_slots: std::array::from_fn(|slot| format!("a:{id:016x}:{slot}")),
             counters,
+            take_heads,
+            reply_slots,
             unread: Vec::new(),
             due: VecDeque::new(),
             may_track: false,
             is_tracked: false,
             refused: None,
             may_check: true,
-            change,
-            read_before: None,
-            survey: None,
-            change_progress: ChangeProgress::default(),
+            is_cluster: false,
+            asking: Vec::new(),
+            task: Task::default(),
+            replicas,
         }
     }
 
     /// Writes one request.
     pub fn write_request(&mut self, counter: CounterId, request: Request, out: &mut Vec<u8>) {
-        self.take(counter, request, Due::Request(counter), out);
+        let due = if request.count > 0 { Due::Request(counter) } else { Due::Peek(counter) };
+        self.take(counter, request, due, out);
     }
 
     /// Writes one probe. Where the user may, Redis pushes a message at the next change of the
     /// counter: see redis.io/docs/latest/develop/reference/client-side-caching, "Opt-in".
     pub fn write_probe(&mut self, counter: CounterId, out: &mut Vec<u8>) {
-        if self.may_track {
+        // Either of CACHING and ASKING holds for the next command alone.
+        if self.may_track && !self.asking.contains(&counter) {
             self.send(&command::cache(), Due::Caching, out);
         }
         self.read(counter, Due::Probe(counter), out);
     }
 
-    /// Writes a write that changes nothing; where this user may not, a read.
-    pub fn write_check(&mut self, out: &mut Vec<u8>) {
-        let key = key(&self.counters, CounterId::FIRST);
+    /// Writes a write to a counter's key that changes nothing; where this user may not, a read.
+    pub fn write_check(&mut self, counter: CounterId, out: &mut Vec<u8>) {
+        let key = key(&self.counters, counter);
         let check = if self.may_check { command::check(&key) } else { command::check_read(&key) };
-        self.send(&check, Due::Check, out);
+        self.ask_first(counter, out);
+        self.send(&check, Due::Check(counter), out);
+    }
+
+    /// How long a request may take, for what is waited for within that.
+    pub fn set_store_timeout(&mut self, timeout: Duration) {
+        self.replicas.set_store_timeout(timeout);
+    }
+
+    /// All requests of this wake are written: the WAIT for them, if they need one.
+    pub fn finish_requests(&mut self, out: &mut Vec<u8>) {
+        if self.replicas.is_wait_due() {
+            self.write_wait(out);
+        }
+    }
+
+    fn write_wait(&mut self, out: &mut Vec<u8>) {
+        let (wanted, timeout) = self.replicas.begin_wait();
+        let counter = self.replicas.marked();
+        self.ask_first(counter, out);
+        self.send(&command::mark(&key(&self.counters, counter)), Due::Mark, out);
+        self.send(&command::wait(wanted, timeout), Due::Wait, out);
+    }
+
+    /// Whether what was read may be cached: it is known already, where only that counts.
+    pub fn may_cache(&self, counter: CounterId, grant: Grant) -> bool {
+        !self.replicas.are_wanted() || self.counters.get(counter).is_known(grant)
     }
 
     /// Whether a probe is likely to be followed by a message of the next change.
     pub fn may_track(&self) -> bool {
         self.may_track
-    }
-
-    /// Bytes came; [`Redis::next`] says what they mean.
-    pub fn receive(&mut self, bytes: &[u8]) {
-        self.unread.extend_from_slice(bytes);
-    }
-
-    /// The next event in the bytes received, or `None` until more come. What there is to send for
-    /// it is written to `out`. After an error the connection must be given up.
-    pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<WireEvent>, Fault> {
-        while let Some(reply) = self.reply()? {
-            if let Reply::Value(Value::Push(parts)) = &reply {
-                match parts.split_first() {
-                    Some((kind, keys)) if reply::text(kind) == Some(b"invalidate") => {
-                        return Ok(Some(WireEvent::Changed(self.invalidated(keys))));
-                    }
-                    // Out of band, and none that we subscribed to.
-                    _ => continue,
-                }
-            }
-            let due = self.due.pop_front().ok_or_else(|| not_redis("a reply too many"))?;
-            if let Some(event) = self.understand(due, reply, out)? {
-                return Ok(Some(event));
-            }
-        }
-        Ok(None)
-    }
-
-    fn understand(
-        &mut self,
-        due: Due,
-        reply: Reply,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<WireEvent>, Fault> {
-        Ok(Some(match due {
-            Due::Request(counter) => {
-                let answer = match self.answer(counter, reply)? {
-                    Ok(grant) => Answer::Granted(grant),
-                    Err(fault) if is_unconfirmed(&fault) => Answer::Unconfirmed(fault),
-                    Err(fault) => Answer::Refused(fault),
-                };
-                WireEvent::Replied(counter, answer)
-            }
-            Due::Confirm(counter) => {
-                let read = self.answer(counter, reply)?;
-                let refused = self.refused.take();
-                let result = refused.map_or(read.map(|_| ()), Err);
-                WireEvent::Confirmed(counter, result)
-            }
-            Due::Probe(counter) => {
-                let result = self.answer(counter, reply)?;
-                let is_tracked = std::mem::take(&mut self.is_tracked);
-                WireEvent::Probed(Probed { counter, result, is_tracked })
-            }
-            due => return self.handshake_step(due, reply, out),
-        }))
-    }
-
-    /// What the script said, or why it was refused. After an outer error the connection must be
-    /// given up.
-    fn answer(&self, counter: CounterId, reply: Reply) -> Result<Result<Grant, Fault>, Fault> {
-        match reply {
-            // The handshake loads it; and what is in flight is sent again in order after one.
-            Reply::Value(Value::Error(error)) if error.code == "NOSCRIPT" => {
-                let detail = "no script any more".to_owned();
-                Err(Fault { error: StoreError::Connecting, detail })
-            }
-            Reply::Value(Value::Error(error)) => Ok(Err(fault(&error))),
-            reply => {
-                let read = reply.grant();
-                let (grant, made) = read.ok_or_else(|| not_redis("a grant that makes no sense"))?;
-                self.counters.observe(counter, grant, made);
-                Ok(Ok(grant))
-            }
-        }
-    }
-
-    /// The next whole reply.
-    fn reply(&mut self) -> Result<Option<Reply>, Fault> {
-        let Some(length) = resp::length(&self.unread)? else {
-            return Ok(None);
-        };
-        let bytes = &self.unread[..length];
-        let reply = match resp::numbers::<4>(bytes) {
-            Some(numbers) => Ok(Reply::Numbers(numbers)),
-            None => value::parse(bytes).map(Reply::Value),
-        };
-        self.unread.drain(..length);
-        reply.map(Some)
-    }
-
-    /// The one counter whose key a message names; `None` if that is not so: then it may be any.
-    fn invalidated(&self, data: &[Value]) -> Option<CounterId> {
-        let [Value::List(keys)] = data else {
-            return None;
-        };
-        let [key] = keys.as_slice() else {
-            return None;
-        };
-        let key = reply::text(key)?;
-        let name = key.strip_prefix(b"headcount:{")?.strip_suffix(b"}")?;
-        self.counters.names().find(name)
     }
 
     fn read(&mut self, counter: CounterId, due: Due, out: &mut Vec<u8>) {
@@ -261,6 +182,7 @@ impl Redis {
 
     fn take(&mut self, counter: CounterId, request: Request, due: Due, out: &mut Vec<u8>) {
         let slot = request.sequence as usize % BATCHES_IN_FLIGHT_MAX;
+        self.ask_first(counter, out);
         out.extend_from_slice(&self.take_heads[counter.index()]);
         resp::write_number(request.count, out);
         resp::write_number(request.sequence, out);
@@ -269,11 +191,16 @@ impl Redis {
         resp::write_number(request.seen.epoch, out);
         resp::write_number(request.seen.taken, out);
         resp::write_number(request.confirm, out);
-        self.due.push_back(due);
+        self.expect(due);
     }
 
     fn send(&mut self, command: &Command, due: Due, out: &mut Vec<u8>) {
         command.write(out);
+        self.expect(due);
+    }
+
+    fn expect(&mut self, due: Due) {
+        self.replicas.sent(due);
         self.due.push_back(due);
     }
 }
@@ -283,12 +210,6 @@ impl std::fmt::Debug for Redis {
         let mut fields = formatter.debug_struct("Redis");
         fields.field("url", &self.url).field("due", &self.due).finish_non_exhaustive()
     }
-}
-
-/// Whether confirming the counter anew is the remedy: it makes room, or finds out that answers are
-/// lost.
-fn is_unconfirmed(fault: &Fault) -> bool {
-    fault.detail.starts_with("LINKS ") || fault.detail.starts_with("UNCONFIRMED ")
 }
 
 const _: () = assert!(BATCHES_IN_FLIGHT_MAX == 2, "`take.lua` knows two reply slots");

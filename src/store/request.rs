@@ -1,5 +1,6 @@
 //! What is sent to a store, and what comes back: plain values, of every store alike.
 
+use crate::config::Endpoint;
 use crate::counter::{CounterId, Grant};
 use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
@@ -89,6 +90,11 @@ pub enum WireEvent {
     Confirmed(CounterId, Result<(), Fault>),
     /// The answer to the oldest request for this counter.
     Replied(CounterId, Answer),
+    /// The counter is served by another node of a Cluster. What was sent for it and is not
+    /// answered yet never will be, by this event or another.
+    Moved(CounterId, Redirect),
+    /// These are nodes of the Cluster.
+    NodesNamed(Vec<Endpoint>),
     /// The answer to the oldest probe, or why it was refused.
     Probed(Probed),
     /// The counter may have changed since the last probe; `None`: every one of them.
@@ -97,6 +103,17 @@ pub enum WireEvent {
     Written(Result<(), Fault>),
     /// A survey got further: the store has as long again for the next step.
     Surveyed,
+}
+
+/// Where a counter goes that a node of a Cluster does not serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redirect {
+    /// To this node.
+    Moved(Endpoint),
+    /// To this node, which is being given its slot, and serves it only behind ASKING.
+    Ask(Endpoint),
+    /// To any other that may know.
+    Any,
 }
 
 /// The answer to a probe: a read that the store follows with a message of the next change, if it

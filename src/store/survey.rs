@@ -49,7 +49,10 @@ pub struct Survey {
     found: BTreeMap<String, Option<Result<Held, Fault>>>,
     are_all_named: bool,
     is_cut_short: bool,
+    /// Of the present try.
     steps: u64,
+    /// Of the tries before, at the most.
+    steps_before: u64,
 }
 
 impl Survey {
@@ -62,14 +65,26 @@ impl Survey {
             are_all_named: false,
             is_cut_short: false,
             steps: 0,
+            steps_before: 0,
         }
     }
 
     /// Begins on a new connection: forgets what an earlier one has brought.
     pub fn begin(&mut self) -> &Scope {
-        let steps = self.steps;
-        *self = Survey { steps, ..Survey::new(self.scope.clone()) };
+        let steps_before = self.steps();
+        *self = Survey { steps_before, ..Survey::new(self.scope.clone()) };
         &self.scope
+    }
+
+    /// Goes on at another node of the same store.
+    pub fn go_on(&mut self) -> &Scope {
+        self.due.clear();
+        &self.scope
+    }
+
+    /// Whether all counters are read.
+    pub fn is_of_all(&self) -> bool {
+        self.scope == Scope::All
     }
 
     /// There is a counter of this name; whether what it holds is to be read.
@@ -106,14 +121,20 @@ impl Survey {
         self.are_all_named = true;
     }
 
+    /// More are named at another node.
+    pub fn more_are_named(&mut self) {
+        self.are_all_named = false;
+    }
+
     /// Whether there are more than are read.
     pub fn is_cut_short(&self) -> bool {
         self.is_cut_short
     }
 
-    /// How often the store has answered, over all connections.
+    /// How far it has come, in answers of the store: a try that comes no further than one before
+    /// does not count.
     pub fn steps(&self) -> u64 {
-        self.steps
+        self.steps.max(self.steps_before)
     }
 
     /// Whether all that was to be read is read.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::Endpoint;
-use crate::counter::CounterId;
+use crate::counter::{CounterId, Grant};
 use crate::limits::{
     BATCHES_IN_FLIGHT_MAX, HANDSHAKE_TIMEOUT, HEARTBEAT, POSTGRES_BATCHES_IN_FLIGHT_MAX,
 };
@@ -33,13 +33,18 @@ impl Wire {
         }
     }
 
-    /// A connection is lost, or never came; `has_served`: its handshake was done. Whether there
-    /// is another one to try before a pause.
+    /// A connection is lost, or never came; `has_served`: its handshake was done. Whether another
+    /// one may do better, and not all have failed in a row.
     pub fn lost(&mut self, error: StoreError, has_served: bool) -> bool {
         match self {
             Wire::Redis(redis) => redis.lost(has_served),
             Wire::Postgres(postgres) => error.is_of_host(has_served) && postgres.hosts().try_next(),
         }
+    }
+
+    /// Whether the server has answered the login of this connection with an error.
+    pub fn is_login_refused(&self) -> bool {
+        matches!(self, Wire::Postgres(postgres) if postgres.is_login_refused())
     }
 
     /// Whether the connection is to one who names the store, and is not the store itself.
@@ -57,14 +62,43 @@ impl Wire {
 
     /// What a fault says, and of which host where there may be several.
     pub fn located(&mut self, detail: &str) -> String {
-        match self.hosts().are_several() || self.is_to_named_primary() {
+        match self.hosts().are_several() || self.is_one_of_several() {
             true => format!("{}: {detail}", self.endpoint()),
             false => detail.to_owned(),
         }
     }
 
-    fn is_to_named_primary(&self) -> bool {
-        matches!(self, Wire::Redis(redis) if redis.is_to_named_primary())
+    fn is_one_of_several(&self) -> bool {
+        matches!(self, Wire::Redis(redis) if redis.is_one_of_several())
+    }
+
+    /// The protocol of a connection to another node of a Cluster.
+    pub fn for_node(&self, endpoint: Endpoint) -> Option<Wire> {
+        match self {
+            Wire::Redis(redis) => Some(Wire::Redis(Box::new(redis.for_node(endpoint)))),
+            Wire::Postgres(_) => None,
+        }
+    }
+
+    /// What came for this counter and what will come of what was sent is of no meaning any more.
+    pub fn disown(&mut self, counter: CounterId) {
+        if let Wire::Redis(redis) = self {
+            redis.disown(counter);
+        }
+    }
+
+    /// Whether the commands of the counter are preceded by ASKING.
+    pub fn set_asking(&mut self, counter: CounterId, is_asking: bool) {
+        if let Wire::Redis(redis) = self {
+            redis.set_asking(counter, is_asking);
+        }
+    }
+
+    /// Takes over what is to be done once, from the connection to another node.
+    pub fn take_task(&mut self, other: &mut Wire) {
+        if let (Wire::Redis(redis), Wire::Redis(other)) = (self, other) {
+            redis.take_task(other);
+        }
     }
 
     /// A new connection begins: writes what comes first.
@@ -78,7 +112,7 @@ impl Wire {
     /// Whether counters may be confirmed before the handshake is answered.
     pub fn is_handshake_pipelined(&self) -> bool {
         match self {
-            Wire::Redis(_) => true,
+            Wire::Redis(redis) => redis.is_handshake_pipelined(),
             Wire::Postgres(_) => false,
         }
     }
@@ -108,10 +142,11 @@ impl Wire {
         }
     }
 
-    /// All requests of this wake were written: writes those that were kept.
+    /// All requests of this wake were written: writes those that were kept, and what is to stand
+    /// behind them.
     pub fn finish_requests(&mut self, out: &mut Vec<u8>) {
         match self {
-            Wire::Redis(_) => {}
+            Wire::Redis(redis) => redis.finish_requests(out),
             Wire::Postgres(postgres) => postgres.finish_requests(out),
         }
     }
@@ -133,11 +168,28 @@ impl Wire {
         }
     }
 
-    /// Writes a write that changes nothing, to see whether the store takes it.
-    pub fn write_check(&mut self, out: &mut Vec<u8>) {
+    /// Writes a write to a counter that changes nothing, to see whether the store takes it.
+    pub fn write_check(&mut self, counter: CounterId, out: &mut Vec<u8>) {
         match self {
-            Wire::Redis(redis) => redis.write_check(out),
+            Wire::Redis(redis) => redis.write_check(counter, out),
             Wire::Postgres(postgres) => postgres.write_check(out),
+        }
+    }
+
+    /// How long a request may take.
+    pub fn set_store_timeout(&mut self, timeout: Duration) {
+        match self {
+            Wire::Redis(redis) => redis.set_store_timeout(timeout),
+            Wire::Postgres(_) => {} // It knows.
+        }
+    }
+
+    /// Whether the halt that was read may be cached. A Redis that is to have replicas may tell what
+    /// they do not have.
+    pub fn may_cache(&self, counter: CounterId, grant: Grant) -> bool {
+        match self {
+            Wire::Redis(redis) => redis.may_cache(counter, grant),
+            Wire::Postgres(_) => true,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, run};
 use crate::support::postgres_server::PostgresServer;
 use crate::support::process::free_port;
 use crate::support::wait::{wait_for, wait_until};
@@ -27,6 +27,38 @@ fn a_host_that_may_not_be_written_to_is_passed_over() {
     let daemon = Daemon::start_with_store(&url(&[reading.port(), writing.port()]), &[]);
     assert_eq!(daemon.client().get("/").number(), Some(1));
     assert_eq!(writing.counter("default"), Some((1, 100)));
+}
+
+/// What a command says, if it went well.
+fn said(url: &str, words: &[&str]) -> Vec<String> {
+    let finished = run(&[words, &["--store", url]].concat(), &[]);
+    assert_eq!((finished.code, finished.stderr.len()), (Some(0), 0), "{words:?}: {finished:?}");
+    finished.stdout
+}
+
+#[test]
+fn the_commands_pass_over_a_standby_too() {
+    let primary = PostgresServer::start();
+    let standby = primary.start_standby();
+    let url = url(&[standby.port(), primary.port()]);
+    let made = said(&url, &["create", "sale", "--limit", "5"]);
+    assert_eq!(made, ["counter sale created: 0 of 5 taken"]);
+    let status = said(&url, &["status", "sale", "--json"]).concat();
+    assert!(status.starts_with(r#"{"counter":"sale","taken":0,"limit":5,"#), "{status}");
+    let reset = said(&url, &["reset", "sale", "--limit", "7", "--yes"]);
+    assert_eq!(reset, ["counter sale reset: 0 of 5 taken before, 0 of 7 now"]);
+    assert_eq!(primary.counter("sale"), Some((0, 7)));
+}
+
+#[test]
+fn a_command_ends_when_all_hosts_are_read_only() {
+    let reading = [(); 2]
+        .map(|()| PostgresServer::start_with("trust", &["default_transaction_read_only=on"]));
+    let url = url(&reading.each_ref().map(PostgresServer::port));
+    let finished = run(&["create", "sale", "--limit", "5", "--store", &url], &[]);
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    let place = format!("create: not done: readonly (127.0.0.1:{}: ", reading[1].port());
+    assert!(finished.stderr.concat().contains(&place), "the last one was asked: {finished:?}");
 }
 
 #[test]

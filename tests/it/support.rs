@@ -3,6 +3,7 @@
 //! every wait is for a condition, and [`wait::PATIENCE`] only turns a hang into a failure.
 
 pub mod certificates;
+pub mod cluster;
 pub mod daemon;
 pub mod front;
 pub mod http_client;

@@ -1,6 +1,7 @@
 //! The parameters of a PostgreSQL URL that are about TLS, with libpq's names and meanings.
 //!
-//! Two things differ: there is no `~/.postgresql`, since an image without an operating system has
+//! Three things differ: `ssl=true` is `sslmode=require`, as there, but beside another `sslmode` it
+//! is refused; there is no `~/.postgresql`, since an image without an operating system has
 //! no home, so a file that is not named is not looked for; and `channel_binding` is not built in.
 //! See PostgreSQL's manual, "SSL Support" of libpq.
 
@@ -12,6 +13,7 @@ use crate::config::value::{ConfigError, refuse};
 #[derive(Default)]
 pub(in crate::config) struct TlsParameters {
     pub(in crate::config) mode: Option<String>,
+    pub(in crate::config) ssl: Option<String>,
     pub(in crate::config) root: Option<String>,
     pub(in crate::config) certificate: Option<String>,
     pub(in crate::config) key: Option<String>,
@@ -23,6 +25,7 @@ impl TlsParameters {
     pub(in crate::config) fn place(&mut self, name: &str) -> Option<&mut Option<String>> {
         Some(match name {
             "sslmode" => &mut self.mode,
+            "ssl" => &mut self.ssl,
             "sslrootcert" => &mut self.root,
             "sslcert" => &mut self.certificate,
             "sslkey" => &mut self.key,
@@ -34,10 +37,11 @@ impl TlsParameters {
     /// What they mean together; `None` for no TLS.
     pub(in crate::config) fn understand(self) -> Result<Option<TlsConfig>, ConfigError> {
         self.refuse_channel_binding()?;
+        let given = mode(self.mode.as_deref(), self.ssl.as_deref())?;
         let names = ["sslcert", "sslkey"];
         let client = ClientIdentity::from_paths(self.certificate, self.key, names)?;
         let is_public = self.root.as_deref() == Some(SYSTEM);
-        let mode = self.mode.as_deref().unwrap_or(if is_public { VERIFY_FULL } else { "prefer" });
+        let mode = given.unwrap_or(if is_public { VERIFY_FULL } else { "prefer" });
         let demand = match mode {
             "disable" => return Ok(None),
             "allow" => TlsDemand::Allow,
@@ -81,6 +85,16 @@ impl TlsParameters {
     }
 }
 
+/// What `sslmode` is, said so or as JDBC says it.
+fn mode<'a>(mode: Option<&'a str>, ssl: Option<&str>) -> Result<Option<&'a str>, ConfigError> {
+    match (ssl, mode) {
+        (None, mode) => Ok(mode),
+        (Some("true"), None | Some("require")) => Ok(Some("require")),
+        (Some("true"), Some(_)) => refuse(SSL_AND_MODE),
+        (Some(_), _) => refuse("ssl is true, and then the same as sslmode=require"),
+    }
+}
+
 impl TlsConfig {
     /// As it stands in a URL, if it is not what is meant without a word.
     pub(in crate::config) fn postgres_parameters(tls: Option<&TlsConfig>) -> Vec<String> {
@@ -120,6 +134,8 @@ const SYSTEM: &str = "system";
 
 const MODES: &str = "sslmode is disable, allow, prefer, require, verify-ca or verify-full";
 
+const SSL_AND_MODE: &str = "ssl=true is sslmode=require, and sslmode says something else";
+
 #[cfg(test)]
 #[cfg(feature = "tls")]
 mod tests {
@@ -137,6 +153,9 @@ mod tests {
             ("sslmode=allow", Some((Allow, Nothing))),
             ("sslmode=prefer&sslrootcert=r%20%40", Some((Prefer, Issuer))),
             ("sslmode=require", Some((Require, Nothing))),
+            ("ssl=true", Some((Require, Nothing))),
+            ("ssl=true&sslmode=require", Some((Require, Nothing))),
+            ("ssl=true&sslrootcert=r", Some((Require, Issuer))),
             ("sslmode=require&sslrootcert=r", Some((Require, Issuer))),
             ("sslmode=verify-ca&sslrootcert=r&sslkey=k&sslcert=c", Some((Require, Issuer))),
             ("sslmode=verify-full&sslrootcert=r", Some((Require, IssuerAndName))),
@@ -163,6 +182,11 @@ mod tests {
             ("sslmode=require&sslrootcert=system", full),
             ("sslmode=verify-ca&sslrootcert=system", full),
             ("sslmode=REQUIRE", MODES),
+            ("ssl=true&sslmode=prefer", SSL_AND_MODE),
+            ("ssl=true&sslmode=verify-full&sslrootcert=r", SSL_AND_MODE),
+            ("ssl=true&sslrootcert=system", full),
+            ("ssl=false", "ssl is true, and then the same as sslmode=require"),
+            ("ssl=true&ssl=true", "ssl is given twice"),
             ("sslcert=c", "sslcert and sslkey go together: one of them is missing"),
             ("sslkey=k", "sslcert and sslkey go together: one of them is missing"),
             ("channel_binding=require", "channel_binding=require is not built in"),

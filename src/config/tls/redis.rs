@@ -18,11 +18,13 @@ impl TlsConfig {
                 "ca" => &mut ca,
                 "cert" => &mut cert,
                 "key" => &mut key,
+                "wait" => continue, // Of the store, not of TLS.
                 // Not named: it may be what follows a bare & in the password.
                 _ => {
                     let number = index + 1;
                     return refuse(format!(
-                        "query parameter {number} is unknown: ca, cert and key are allowed; {HINT}"
+                        "query parameter {number} is unknown: ca, cert, key and wait are allowed; \
+                         {HINT}"
                     ));
                 }
             };
@@ -67,6 +69,8 @@ mod tests {
             ("valkeys://u:zq@h:7/2?", "rediss://u@h:7/2"),
             ("rediss://:zq@h?ca=/a%20b.pem", "rediss://h:6379/0?ca=/a%20b.pem"),
             ("rediss://[::1]?key=k&ca=&cert=c", "rediss://[::1]:6379/0?cert=c&key=k"),
+            ("rediss://h?wait=1", "rediss://h:6379/0?wait=1"),
+            ("rediss://h?wait=2&ca=/a", "rediss://h:6379/0?ca=/a&wait=2"),
         ];
         for (text, shown) in table {
             let url = StoreUrl::parse(text).unwrap();
@@ -80,7 +84,7 @@ mod tests {
         for (text, part) in [
             ("rediss://h?cert=c", "cert and key go together: one of them is missing"),
             ("rediss://h?ca=a&ca=b", "the query parameter ca is given twice"),
-            ("rediss://h?x=zq", "query parameter 1 is unknown: ca, cert and key are allowed"),
+            ("rediss://h?x=zq", "query parameter 1 is unknown: ca, cert, key and wait are"),
             ("rediss://u:1?ca=zq@h", "a rediss:// URL has one @ at most"),
             ("rediss://h#zq", "a rediss:// URL has no #"),
         ] {

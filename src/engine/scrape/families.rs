@@ -138,7 +138,7 @@ const FAMILIES: &[Family] = &[
         "headcount_store_reconnects_total",
         Counter,
         "Store connections that were made after one was lost.",
-        One(|text| text.sum(|reactor| reactor.store.reconnects())),
+        One(|text| text.sum(|reactor| reactor.store.reconnects.get())),
     ),
     (
         "headcount_store_requests_total",

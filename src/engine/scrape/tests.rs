@@ -65,7 +65,7 @@ impl Fixture {
     fn connection(&mut self) -> &mut Connection {
         match &mut self.engine.store {
             Store::Connection(connection) => connection,
-            Store::Memory(_) => unreachable!("it was made with a connection"),
+            _ => unreachable!("it was made with a connection"),
         }
     }
 

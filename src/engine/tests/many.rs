@@ -44,7 +44,7 @@ impl Two {
     fn connection(&mut self) -> &mut Connection {
         match &mut self.engine.store {
             Store::Connection(connection) => connection,
-            Store::Memory(_) => unreachable!("it was made with a connection"),
+            _ => unreachable!("it was made with a connection"),
         }
     }
 

@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token, Waker};
 
 use crate::config::{Command, StoreUrl};
+use crate::counter::CounterId;
 use crate::limits::{COMMAND_TIMEOUT, LIMIT_DEFAULT};
-use crate::net::store_socket::StoreSocket;
+use crate::net::store_sockets::{self, StoreSockets};
 use crate::store::connection::Connection;
 use crate::store::counters::Counters;
 use crate::store::error::StoreError;
+use crate::store::nodes::Nodes;
 use crate::store::open::{self, Task};
 
-const STORE: Token = Token(0);
-const WAKER: Token = Token(1);
+const WAKER: Token = Token(0);
 
 /// Which store, and how long it is waited for.
 #[derive(Clone, Debug)]
@@ -51,49 +52,62 @@ pub fn drive(
     let limits = [(name, limit.unwrap_or(LIMIT_DEFAULT))];
     let counters = Arc::new(Counters::new(limits.into_iter(), may_create));
     let (store, timeout) = (&access.store, access.request_timeout);
-    let opened = open::connection(store, &counters, task, timeout, Instant::now())?;
-    let mut connection =
-        opened.ok_or_else(|| io::Error::other("the store is in no other process"))?;
-    poll_until(&mut connection, access.patience, is_done)?;
-    Ok(connection)
+    let opened = open::command(store, &counters, task, timeout, Instant::now())?;
+    let mut nodes = opened.ok_or_else(|| io::Error::other("the store is in no other process"))?;
+    poll_until(&mut nodes, access.patience, is_done)?;
+    Ok(nodes.into_first())
 }
 
+/// The task is with the first counter, on whichever connection that is.
 fn poll_until(
-    connection: &mut Connection,
+    nodes: &mut Nodes,
     patience: Duration,
     is_done: impl Fn(&mut Connection) -> bool,
 ) -> io::Result<()> {
     let mut poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-    let registry = poll.registry().try_clone()?;
-    let mut store_socket = StoreSocket::new(STORE, registry, waker);
+    let mut sockets = StoreSockets::new(poll.registry(), waker)?;
     let mut events = Events::with_capacity(8);
     let (mut end, mut steps) = (Instant::now() + patience, 0);
-    while !is_done(connection) && !is_final(connection.last_fault().error) {
+    loop {
         let now = Instant::now();
+        while nodes.poll().is_some() {}
+        let connection = nodes.of_mut(CounterId::FIRST);
+        if is_done(connection) || is_given_up(connection) {
+            return Ok(());
+        }
         if connection.survey_steps() > steps {
             (end, steps) = (now + patience, connection.survey_steps());
         }
         if now >= end {
-            break;
+            return Ok(());
         }
-        connection.tick(now);
-        store_socket.run_commands(connection, now);
-        let until = connection.deadline().map_or(end, |at| at.min(end));
-        if !store_socket.is_unread() {
+        nodes.tick(now);
+        nodes.finish_requests();
+        sockets.run_commands(nodes.connections(), now);
+        let until = nodes.deadline().map_or(end, |at| at.min(end));
+        if !sockets.is_unread() {
             poll.poll(&mut events, Some(until.saturating_duration_since(now)))?;
         }
-        let now = Instant::now();
-        for event in &events {
-            match event.token() {
-                STORE => store_socket.ready(event, connection, now),
-                _ => store_socket.woken(connection, now),
-            }
-        }
+        dispatch(&events, &mut sockets, nodes.connections());
         events.clear();
-        store_socket.read_unread(connection, now);
     }
-    Ok(())
+}
+
+fn dispatch(events: &Events, sockets: &mut StoreSockets, connections: &mut [Connection]) {
+    let now = Instant::now();
+    for event in events {
+        match event.token() {
+            token if store_sockets::is_token(token) => sockets.ready(event, connections, now),
+            _ => sockets.woken(connections, now),
+        }
+    }
+    sockets.read_unread(connections, now);
+}
+
+/// Whether the connection has failed for good, and there is no other host or way to try.
+fn is_given_up(connection: &Connection) -> bool {
+    is_final(connection.last_fault().error) && !connection.is_trying_on()
 }
 
 /// Whether trying again is of no use: somebody must do something first.

@@ -74,7 +74,9 @@ impl Connection {
             self.events.push_back(StoreEvent::Replied(counter, Reply::NotRun));
         }
         self.resend_next(counter, now);
-        if self.links[counter.index()].in_flight.is_empty() {
+        let link = &mut self.links[counter.index()];
+        if link.in_flight.is_empty() {
+            link.served();
             self.backoff.reset(); // Else at the first answer: it may be lost for what was asked.
         }
     }

@@ -7,6 +7,8 @@
 //!      |  `------refused--------+-----------'                         |
 //!      +----------------- connection lost, unconfirmed ---------------+
 //! ```
+//!
+//! A counter of a Cluster that another connection serves, or is about to, is `Elsewhere`.
 
 use std::time::Instant;
 
@@ -33,6 +35,8 @@ pub enum Stage {
     Resending,
     /// Requests may be sent.
     Ready,
+    /// Another connection serves it.
+    Elsewhere,
 }
 
 /// A connection's side of one counter.
@@ -56,6 +60,10 @@ pub struct CounterLink {
     pub is_probing: bool,
     /// It is halted, and the store tells of the next change.
     pub is_tracked: bool,
+    /// How often in a row it was sent on to another node, and served by none.
+    pub hops: u32,
+    /// Since when nobody serves it; `None` while somebody does, or before anybody did.
+    pub unserved_since: Option<Instant>,
 }
 
 impl CounterLink {
@@ -71,13 +79,31 @@ impl CounterLink {
             recheck_at: now,
             is_probing: false,
             is_tracked: false,
+            hops: 0,
+            unserved_since: None,
         }
+    }
+
+    /// That of a counter that another connection serves.
+    pub fn elsewhere(now: Instant) -> CounterLink {
+        CounterLink { stage: Stage::Elsewhere, ..CounterLink::new(now) }
+    }
+
+    /// Whether this connection is to serve it.
+    pub fn is_here(&self) -> bool {
+        self.stage != Stage::Elsewhere
+    }
+
+    /// It is served.
+    pub fn served(&mut self) {
+        (self.hops, self.unserved_since) = (0, None);
     }
 
     /// The connection is lost, and what was known of the counter with it.
     pub fn lost(&mut self, now: Instant) {
         self.stage = Stage::Unconfirmed { retry_at: now };
         self.last_error = None;
+        self.unserved_since.get_or_insert(now);
         self.in_flight.connection_lost();
         (self.is_retry_due, self.is_probing, self.is_tracked) = (false, false, false);
     }

@@ -6,7 +6,7 @@ use log::info;
 
 use super::counter_link::Stage;
 use super::log_throttle::{LOG_TARGET, headline};
-use super::state::{Command, State};
+use super::state::{Command, Notice, State};
 use super::{Connection, in_flight::Sent};
 use crate::counter::{CounterId, Grant};
 use crate::limits::WRITE_CHECK_INTERVAL;
@@ -20,7 +20,7 @@ impl Connection {
             Ok(bytes) => self.wire.receive(bytes),
             Err(fault) => return self.lost(fault.error, &fault.detail, now),
         }
-        while !matches!(self.state, State::Down { .. }) {
+        while !matches!(self.state, State::Down { .. } | State::Resting { .. }) {
             match self.wire.next(self.transport.writer()) {
                 Ok(Some(event)) => {
                     self.heartbeat.store_spoke(now);
@@ -39,6 +39,8 @@ impl Connection {
             WireEvent::AnswersLost(counter) => {
                 self.events.push_back(StoreEvent::AnswersLost(counter));
             }
+            WireEvent::Moved(counter, redirect) => self.moved(counter, redirect, now),
+            WireEvent::NodesNamed(nodes) => self.notify(Notice::Named(nodes), now),
             WireEvent::Confirmed(counter, result) => self.confirmed(counter, result, now),
             WireEvent::Replied(counter, answer) => self.replied(counter, answer, now),
             WireEvent::Probed(probed) => self.probed(probed, now),
@@ -53,8 +55,10 @@ impl Connection {
         self.state = State::Ready;
         self.wire.hosts().serves();
         self.lost_at = None;
-        self.metrics.ready.set(1);
-        self.metrics.connections_made.add(1);
+        self.metrics.ready.add(1);
+        if std::mem::replace(&mut self.node.was_ready, true) {
+            self.metrics.reconnects.add(1);
+        }
         // The process may have stood still since the loss.
         self.counters.ids().for_each(|counter| self.give_up(counter, now));
         self.last_fault = Fault { error: StoreError::Timeout, detail: String::new() };
@@ -72,7 +76,7 @@ impl Connection {
 
     /// A sentinel was asked: the connection to it has done its work.
     fn go_on_to_primary(&mut self, now: Instant) {
-        self.transport.end(StoreError::Connecting);
+        self.transport.end();
         self.commands.push_back(Command::Disconnect);
         self.commands.push_back(Command::Connect(self.wire.endpoint().clone()));
         self.state = State::Connecting { deadline: now + self.wire.handshake_timeout() };
@@ -185,6 +189,7 @@ impl Connection {
             return Reply::Failed(StoreError::Backwards);
         }
         link.last_error = None;
+        link.served();
         if grant.granted > 0 {
             link.in_flight.granted(sequence, grant);
             link.throttle.log_recovery(&self.counters.get(counter).name);
@@ -204,9 +209,12 @@ impl Connection {
         if let Some((_, result)) = self.last_write.filter(|(at, _)| is_fresh(*at)) {
             return Some(result);
         }
-        if matches!(self.state, State::Ready) && self.write_check_deadline.is_none() {
-            self.wire.write_check(self.transport.writer());
-            self.write_check_deadline = Some(now + self.timeout);
+        if matches!(self.state, State::Ready)
+            && self.write_check.is_none()
+            && let Some(counter) = self.first_here()
+        {
+            self.wire.write_check(counter, self.transport.writer());
+            self.write_check = Some((counter, now + self.timeout));
         }
         None
     }
@@ -221,7 +229,7 @@ impl Connection {
     }
 
     fn write_checked(&mut self, result: Result<(), Fault>, now: Instant) {
-        self.write_check_deadline = None;
+        self.write_check = None;
         let result = result.map_err(|fault| fault.error);
         if let Err(error) = result {
             self.metrics.errors[error.index()].add(1);

@@ -9,7 +9,7 @@ use crate::config::TlsConfig;
 use crate::store::error::Fault;
 
 /// There is none.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum TlsClient {}
 
 /// There is none.

@@ -38,7 +38,9 @@ impl Connection {
         if !grant.count().halted() {
             link.is_tracked = false;
         } else if !self.wire.may_track() {
-            self.events.push_back(StoreEvent::HaltedUntracked(counter, grant));
+            if self.wire.may_cache(counter, grant) {
+                self.events.push_back(StoreEvent::HaltedUntracked(counter, grant));
+            }
         } else if !link.is_tracked && !link.is_probing {
             self.probe(counter, now);
         }
@@ -56,11 +58,12 @@ impl Connection {
                 self.lost(StoreError::Protocol, "a probe was granted something", now);
             }
             Ok(grant) => {
-                link.is_tracked = is_tracked && grant.count().halted();
+                let may_cache = grant.count().halted() && self.wire.may_cache(counter, grant);
+                link.is_tracked = is_tracked && may_cache;
                 // A read is checked like a take: the counter may be taken from again.
                 link.last_error = link.last_error.filter(|error| !error.is_of_counter());
                 link.probe_throttle.log_recovery(&self.counters.get(counter).name);
-                self.events.push_back(match (grant.count().halted(), is_tracked) {
+                self.events.push_back(match (may_cache, is_tracked) {
                     (true, true) => StoreEvent::Halted(counter, grant),
                     (true, false) => StoreEvent::HaltedUntracked(counter, grant),
                     (false, _) => changed,
@@ -77,9 +80,14 @@ impl Connection {
 
     pub(super) fn changed(&mut self, counter: Option<CounterId>) {
         match counter {
-            Some(counter) => self.links[counter.index()].is_tracked = false,
-            None => self.links.iter_mut().for_each(|link| link.is_tracked = false),
+            Some(counter) => {
+                self.links[counter.index()].is_tracked = false;
+                self.events.push_back(StoreEvent::MayHaveChanged(Some(counter)));
+            }
+            None => {
+                self.links.iter_mut().for_each(|link| link.is_tracked = false);
+                self.any_may_have_changed();
+            }
         }
-        self.events.push_back(StoreEvent::MayHaveChanged(counter));
     }
 }

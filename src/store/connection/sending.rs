@@ -1,4 +1,4 @@
-//! Whether a request for a counter can be sent now, sending it, and giving it up.
+//! Whether a request for a counter can be sent now, and sending it.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use super::counter_link::Stage;
 use super::state::State;
 use crate::counter::CounterId;
 use crate::limits::REFUSED_PAUSE;
-use crate::store::request::{Reply, SendState, StoreEvent};
+use crate::store::request::SendState;
 
 impl Connection {
     /// Whether a request for this counter would be sent now. One that is not confirmed yet is
@@ -50,8 +50,13 @@ impl Connection {
 
     /// Whether [`Connection::send_state`] would say that it can be sent.
     pub fn is_ready(&self, counter: CounterId) -> bool {
+        self.is_confirmed(counter) && self.wire.can_send()
+    }
+
+    /// Whether it can be sent, now or when what is on its way is answered.
+    pub fn is_confirmed(&self, counter: CounterId) -> bool {
         let is_confirmed = self.links[counter.index()].stage == Stage::Ready;
-        matches!(self.state, State::Ready) && is_confirmed && self.wire.can_send()
+        matches!(self.state, State::Ready) && is_confirmed
     }
 
     /// Whether nothing can be done for this counter before the store has said something.
@@ -79,15 +84,5 @@ impl Connection {
     /// All requests of this wake are made: those that go together are sent together.
     pub fn finish_requests(&mut self) {
         self.wire.finish_requests(self.transport.writer());
-    }
-
-    /// Those that the store may have forgotten are not sent again.
-    pub(super) fn give_up(&mut self, counter: CounterId, now: Instant) {
-        let error = self.last_fault.error;
-        let given_up = self.links[counter.index()].in_flight.give_up(now);
-        self.metrics.in_doubt[counter.index()].add(given_up.numbers);
-        for _ in 0..given_up.requests {
-            self.events.push_back(StoreEvent::Replied(counter, Reply::Failed(error)));
-        }
     }
 }

@@ -59,6 +59,8 @@ impl Fixture {
             database: 0,
             tls: None,
             sentinels: None,
+            seeds: Vec::new(),
+            wait: 0,
         };
         let now = Instant::now();
         let known = counters();
@@ -517,7 +519,9 @@ fn each_host_is_tried_at_once_and_a_pause_comes_after_the_last() {
         fixture.connection.deadline() == Some(now)
     };
     assert!(fail(&mut fixture, "h1", StoreError::Unreachable));
+    assert!(fixture.connection.is_trying_on(), "h2 is not known yet");
     assert!(!fail(&mut fixture, "h2", StoreError::ReadOnly), "both have failed");
+    assert!(!fixture.connection.is_trying_on());
     fixture.now += BACKOFF_MAX;
     let now = fixture.now;
     fixture.tick();
@@ -553,6 +557,7 @@ fn a_sentinel_is_asked_at_every_connect_and_then_the_primary_that_it_names() {
     fixture.receive(HANDSHAKE_DONE);
     assert!(fixture.connection.is_ready(FIRST));
     fixture.connection.lost(StoreError::ReadOnly, "demoted", now);
+    assert!(fixture.connection.is_trying_on(), "a sentinel is asked anew");
     assert_eq!(fixture.connection.last_fault().detail, "node:6380: demoted");
     assert_eq!(fixture.commands(), [Command::Disconnect]);
     let pause = fixture.connection.deadline().expect("it is tried again") - now;
@@ -566,4 +571,8 @@ fn a_sentinel_is_asked_at_every_connect_and_then_the_primary_that_it_names() {
     assert_eq!(fixture.connection.last_fault().error, StoreError::Protocol);
     assert_eq!(fixture.commands(), [Command::Disconnect]);
     assert!(fixture.connection.deadline() > Some(now), "both were asked");
+    assert!(!fixture.connection.is_trying_on());
 }
+
+#[cfg(feature = "tls")]
+mod ways;

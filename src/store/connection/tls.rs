@@ -22,6 +22,7 @@ use crate::config::{ClientIdentity, PemFile, Roots, TlsConfig, Verification};
 use crate::store::error::{Fault, StoreError};
 
 /// What all connections to a store have in common.
+#[derive(Clone)]
 pub struct TlsClient {
     config: Arc<ClientConfig>,
     dialect: Dialect,
@@ -107,6 +108,10 @@ impl TlsSession {
             plain.resize(start + state.plaintext_bytes_to_read(), 0);
             self.connection.reader().read_exact(&mut plain[start..]).map_err(broken)?;
             self.has_received |= plain.len() > start;
+            // rustls takes no bytes from here on. What came just before is asked for again.
+            if state.peer_has_closed() {
+                return Err(closed());
+            }
         }
         Ok(())
     }
@@ -199,6 +204,11 @@ fn certificates(file: &PemFile) -> io::Result<Vec<CertificateDer<'static>>> {
         let path = file.quoted_path();
         io::Error::other(format!("{path} has no certificate in PEM, or a broken one"))
     })
+}
+
+/// The server has ended the connection, as RFC 8446, section 6.1, has it.
+fn closed() -> Fault {
+    Fault { error: StoreError::Unreachable, detail: "closed by the store, over TLS".to_owned() }
 }
 
 /// What rustls cannot take, though no error of TLS.

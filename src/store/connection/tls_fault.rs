@@ -1,5 +1,6 @@
 //! What is wrong with TLS, in words that say what to do about it.
 
+use crate::limits::TLS_DETAIL_BYTES_MAX;
 use crate::store::error::{Fault, StoreError};
 use crate::store::wire::Wire;
 
@@ -93,7 +94,29 @@ impl Dialect {
     }
 }
 
-/// TLS failed, as `detail` says.
+/// TLS failed, as `detail` says: as much of it as a log line bears, since rustls repeats all that a
+/// certificate claims.
 pub fn tls_fault(detail: impl Into<String>) -> Fault {
-    Fault { error: StoreError::Tls, detail: detail.into() }
+    let mut detail = detail.into();
+    detail.truncate(detail.floor_char_boundary(TLS_DETAIL_BYTES_MAX));
+    Fault { error: StoreError::Tls, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_other_end_can_make_long_is_cut() {
+        for (unit, count) in [("x", 100_000), ("é", 100_000), ("\u{10ffff}", 100_000)] {
+            let detail = tls_fault(unit.repeat(count)).detail;
+            let length = detail.len();
+            assert!(
+                (TLS_DETAIL_BYTES_MAX - 3..=TLS_DETAIL_BYTES_MAX).contains(&length),
+                "{length}"
+            );
+            assert_eq!(detail, unit.repeat(length / unit.len()));
+        }
+        assert_eq!(tls_fault("short").detail, "short");
+    }
 }

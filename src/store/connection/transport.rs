@@ -7,9 +7,14 @@
 //!   Tls                              handshake, then records
 //! ```
 //!
-//! What the protocol writes before the TLS handshake is done waits for its end: a password goes to
-//! nobody whose certificate was not verified as the URL wants it. Invariant: `unsealed` is empty
-//! in `Plain`.
+//! What the protocol writes before the TLS handshake is done waits for its end. So where TLS is
+//! required, a password goes to nobody whose certificate was not verified as the URL wants it.
+//!
+//! Where it is allowed or preferred, that is not so: what one way fails with, the other way is
+//! tried without, as libpq does, and with `prefer` that other way is plain text. Whoever stands in
+//! between can bring it about. Invariant: `unsealed` is empty in `Plain`.
+
+use std::fmt;
 
 #[cfg(not(feature = "tls"))]
 use super::no_tls::{TlsClient, TlsSession};
@@ -21,7 +26,7 @@ use crate::send_buffer::SendBuffer;
 use crate::store::error::{Fault, StoreError};
 
 /// How the connections to a store are encrypted.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Encryption {
     client: TlsClient,
     demand: TlsDemand,
@@ -38,7 +43,6 @@ impl Encryption {
 }
 
 /// The transport of one connection, used again for the next one.
-#[derive(Debug)]
 pub struct Transport {
     dialect: Dialect,
     encryption: Option<Encryption>,
@@ -52,7 +56,9 @@ pub struct Transport {
     has_begun: bool,
     /// Anything came on this connection.
     has_received: bool,
-    /// The last try was ended by what the other way, with TLS or without, may do without.
+    /// This is the first of two ways, with TLS or without, to the same server.
+    has_other_way: bool,
+    /// The last try was ended by what the other way may do without.
     is_second_way: bool,
 }
 
@@ -77,6 +83,7 @@ impl Transport {
             opened: Vec::new(),
             has_begun: false,
             has_received: false,
+            has_other_way: false,
             is_second_way: false,
         }
     }
@@ -86,15 +93,22 @@ impl Transport {
         self.encryption = Some(encryption);
     }
 
+    /// The same for a connection to another server of the store.
+    pub fn for_node(&self) -> Transport {
+        Transport { encryption: self.encryption.clone(), ..Transport::plain(self.dialect) }
+    }
+
     /// The socket is connected to `endpoint`.
     ///
     /// # Errors
     /// No certificate can be for such a host.
     pub fn begin(&mut self, endpoint: &Endpoint) -> Result<(), Fault> {
-        (self.has_begun, self.has_received) = (true, false);
+        (self.has_begun, self.has_received, self.has_other_way) = (true, false, false);
         let (Some(encryption), Endpoint::Tcp { host, .. }) = (&self.encryption, endpoint) else {
             return Ok(());
         };
+        let is_optional = encryption.demand != TlsDemand::Require;
+        self.has_other_way = is_optional && !self.is_second_way;
         let is_tls_first = encryption.demand != TlsDemand::Allow;
         if is_tls_first == self.is_second_way {
             return Ok(());
@@ -180,15 +194,27 @@ impl Transport {
         }
     }
 
-    /// The connection is gone, for this reason. Where TLS is allowed or preferred, the next one
-    /// tries the other way if that may help, once.
-    pub fn end(&mut self, error: StoreError) {
-        let may_help = matches!(error, StoreError::Tls | StoreError::Authentication);
-        let is_optional = self
-            .encryption
-            .as_ref()
-            .is_some_and(|it| matches!(it.demand, TlsDemand::Allow | TlsDemand::Prefer));
-        self.is_second_way = is_optional && may_help && !self.is_second_way;
+    /// The connection is lost, for this reason: whether the next one is to try the other way, to
+    /// the same server. `is_login_refused`: the server has said so, before anybody was logged in.
+    ///
+    /// Each way is tried once; then the first one is that of the next try again.
+    pub fn choose_way(&mut self, error: StoreError, is_login_refused: bool) -> bool {
+        use StoreError::{Authentication, Timeout, Tls, Unreachable};
+        let is_of_login = is_login_refused || error == Authentication;
+        let may_help = match &self.stage {
+            Stage::Tls(session) if session.is_handshaking() => {
+                matches!(error, Tls | Unreachable | Timeout)
+            }
+            Stage::Tls(session) if session.has_received() => is_of_login,
+            // In TLS 1.3 a client certificate is refused behind the handshake.
+            Stage::Tls(_) | Stage::Plain | Stage::Asking(_) => is_of_login || error == Tls,
+        };
+        self.is_second_way = std::mem::take(&mut self.has_other_way) && may_help;
+        self.is_second_way
+    }
+
+    /// The connection is gone.
+    pub fn end(&mut self) {
         (self.stage, self.has_begun) = (Stage::Plain, false);
         self.send_buffer.clear();
         self.unsealed.clear();
@@ -210,6 +236,7 @@ impl Transport {
             [b'S', ..] => Err(tls_fault(MORE_THAN_AN_ANSWER)),
             [b'N', ..] if is_required => Err(tls_fault(NO_TLS)),
             [b'N', rest @ ..] => {
+                self.has_other_way = false;
                 self.send_buffer.writer().append(&mut self.unsealed);
                 Ok(rest)
             }
@@ -218,6 +245,15 @@ impl Transport {
                 Err(Fault { error: StoreError::Protocol, detail })
             }
         }
+    }
+}
+
+/// The bytes stay out of every log: a password may be among them.
+impl fmt::Debug for Transport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = formatter.debug_struct("Transport");
+        fields.field("encryption", &self.encryption).field("stage", &self.stage);
+        fields.field("is_second_way", &self.is_second_way).finish_non_exhaustive()
     }
 }
 

@@ -13,16 +13,17 @@ use crate::store::error::{Fault, StoreError};
 impl Redis {
     /// What is known of a change.
     pub fn change_progress(&self) -> &ChangeProgress {
-        &self.change_progress
+        &self.task.change_progress
     }
 
     /// Reads the counter; a change that was read for on an earlier connection is sent again.
     pub(super) fn begin_change(&mut self, out: &mut Vec<u8>) {
-        if self.read_before.is_some() {
+        if self.task.read_before.is_some() {
             return self.write_change(out);
         }
         let read = Command::new("HMGET").word(key(&self.counters, CounterId::FIRST));
         let read = read.word("epoch").word("token").word("taken").word("limit");
+        self.ask_first(CounterId::FIRST, out);
         self.send(&read, Due::Read, out);
     }
 
@@ -41,22 +42,25 @@ impl Redis {
         let count = taken.zip(limit).map(|(taken, limit)| Count { taken, limit });
         let text = |value| reply::text(value).unwrap_or_default().to_owned();
         let epoch_read = reply::number(epoch).unwrap_or_default();
-        if self.change.as_ref().is_some_and(|change| !change.fits_epoch(epoch_read)) {
+        if self.task.change.as_ref().is_some_and(|change| !change.fits_epoch(epoch_read)) {
             let detail = "the counter was changed by somebody else meanwhile".to_owned();
             return Err(Fault { error: StoreError::Declined, detail });
         }
-        self.change_progress.read(count);
-        self.read_before = Some(ReadBefore { epoch: text(epoch), token: text(token) });
+        self.task.change_progress.read(count);
+        self.task.read_before = Some(ReadBefore { epoch: text(epoch), token: text(token) });
         self.write_change(out);
         Ok(())
     }
 
     fn write_change(&mut self, out: &mut Vec<u8>) {
-        let (Some(change), Some(before)) = (&self.change, &self.read_before) else { return };
+        let (Some(change), Some(before)) = (&self.task.change, &self.task.read_before) else {
+            return;
+        };
         let counter = CounterId::FIRST;
         let limit_default = self.counters.get(counter).limit;
         let command = command::change(&key(&self.counters, counter), change, before, limit_default);
-        self.change_progress.sent();
+        self.task.change_progress.sent();
+        self.ask_first(CounterId::FIRST, out);
         self.send(&command, Due::Change, out);
         self.read(counter, Due::Confirm(counter), out);
     }
@@ -68,9 +72,9 @@ impl Redis {
             _ => None,
         };
         match numbers.as_deref() {
-            Some(&[taken, limit]) => self.change_progress.done(Count { taken, limit }),
-            Some(&[taken, limit, 0]) => self.change_progress.found(Count { taken, limit }),
-            Some(&[taken, limit, 1]) => self.change_progress.created(Count { taken, limit }),
+            Some(&[taken, limit]) => self.task.change_progress.done(Count { taken, limit }),
+            Some(&[taken, limit, 0]) => self.task.change_progress.found(Count { taken, limit }),
+            Some(&[taken, limit, 1]) => self.task.change_progress.created(Count { taken, limit }),
             _ => return Err(not_redis("a change that was not understood")),
         }
         Ok(())

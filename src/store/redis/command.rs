@@ -1,6 +1,7 @@
 //! The commands of a handshake and of a change, and what the replies of their scripts mean.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use super::reply::{self, not_redis};
 use super::resp::{self, Command};
@@ -61,6 +62,11 @@ pub fn load(script: &str) -> Command {
     words(&["SCRIPT", "LOAD", script])
 }
 
+/// The next command may touch a slot that this node is being given.
+pub fn asking() -> Command {
+    words(&["ASKING"])
+}
+
 /// Switches tracking on, for what [`cache`] precedes.
 pub fn track() -> Command {
     words(&["CLIENT", "TRACKING", "ON", "OPTIN"])
@@ -109,6 +115,18 @@ pub fn origin(value: &Value) -> Result<Origin, Fault> {
 /// NOREPLICAS) comes before that.
 pub fn check(key: &str) -> Command {
     words(&["SETRANGE", key, "0", ""])
+}
+
+/// A write that the replicas are sent, whatever its key holds: all of ours together have one field.
+pub fn mark(key: &str) -> Command {
+    words(&["HSET", &format!("{key}:wait"), "mark", "1"])
+}
+
+/// How many replicas have what this connection wrote: asks until they are so many, or the time is
+/// over.
+pub fn wait(replicas: u8, timeout: Duration) -> Command {
+    let wait = Command::new("WAIT").number(u64::from(replicas));
+    wait.number(timeout.as_millis() as u64)
 }
 
 /// The read in its place, where the user may not do that.

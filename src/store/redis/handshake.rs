@@ -10,6 +10,7 @@ use log::{info, warn};
 use super::command::key;
 use super::durability::weaknesses;
 use super::reply::{self, Reply, fault, primary};
+use super::sentinel::refuse_sentinel;
 use super::value::{ServerError, Value};
 use super::{Due, Redis, TAKE, command, survey};
 use crate::counter::CounterId;
@@ -21,6 +22,7 @@ impl Redis {
     pub fn start_handshake(&mut self, out: &mut Vec<u8>) {
         self.unread.clear();
         self.due.clear();
+        self.replicas.reset();
         (self.may_track, self.is_tracked, self.may_check) = (true, false, true);
         self.refused = None;
         if self.is_asking_sentinel() {
@@ -30,21 +32,30 @@ impl Redis {
         if self.url.database != 0 {
             self.send(&command::select(self.url.database), Due::Step, out);
         }
-        if self.survey.is_none() {
+        if self.task.survey.is_none() {
             self.send(&command::load(TAKE), Due::Step, out);
             self.send(&command::load(command::CONFIRM), Due::Step, out);
-            if self.counters.is_none_seen() && self.change.is_none() {
+            if self.counters.is_none_seen() && self.task.change.is_none() {
                 self.send(&command::info(), Due::Info, out);
             }
+        }
+        if self.replicas.are_wanted() && self.task.survey.is_none() {
+            self.write_wait(out); // Without the replicas there is nothing to connect for.
         }
         self.send(&command::track(), Due::Tracking, out);
     }
 
+    /// Whether counters may be confirmed, and so created, before HELLO and SELECT are answered: not
+    /// where these may show that it is the wrong server or database.
+    pub fn is_handshake_pipelined(&self) -> bool {
+        self.url.seeds.is_empty() && self.url.database == 0
+    }
+
     /// Writes what confirms a counter, or what begins a change or a survey instead.
     pub fn write_confirm(&mut self, counter: CounterId, last: LastGrant, out: &mut Vec<u8>) {
-        if self.survey.is_some() {
+        if self.task.survey.is_some() {
             self.begin_survey(out);
-        } else if self.change.is_some() {
+        } else if self.task.change.is_some() {
             self.begin_change(out);
         } else {
             self.write_confirm_script(counter, last, out);
@@ -63,10 +74,10 @@ impl Redis {
             Reply::Value(value) => value,
         };
         if let Value::Error(error) = &value {
-            return self.step_refused(due, error);
+            return self.step_refused(due, error, out);
         }
         match due {
-            Due::Hello => primary(&value)?,
+            Due::Hello => self.introduced(&value, out)?,
             Due::Primary => return self.primary_named(&value),
             Due::Caching => self.is_tracked = true,
             Due::Info => self.warn_of_weaknesses(&value),
@@ -80,19 +91,29 @@ impl Redis {
             Due::Read => self.read_before_change(&value, out)?,
             Due::Change => self.changed(&value)?,
             Due::Scan => return self.scanned(&value, out),
-            Due::Row => self.row_read(survey::held(&value)?),
-            Due::Check => return Ok(Some(WireEvent::Written(Ok(())))),
-            Due::Step | Due::Confirm(_) | Due::Probe(_) | Due::Request(_) => {}
+            Due::Row => return Ok(self.row_read(survey::held(&value)?)),
+            Due::Check(_) => return Ok(Some(WireEvent::Written(Ok(())))),
+            Due::Shards => return self.shards(&value),
+            Due::Slots => return self.slots(&value),
+            Due::Disowned => self.refused = None,
+            Due::SentinelHello | Due::Step => {}
+            Due::Confirm(_) | Due::Probe(_) | Due::Request(_) | Due::Peek(_) => {}
+            Due::Mark | Due::Wait => {}
         }
         Ok(None)
     }
 
     /// An error in reply to a step: without some of them it goes on.
-    fn step_refused(&mut self, due: Due, error: &ServerError) -> Result<Option<WireEvent>, Fault> {
+    fn step_refused(
+        &mut self,
+        due: Due,
+        error: &ServerError,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<WireEvent>, Fault> {
         match due {
             Due::Info => Ok(None),
             Due::Tracking => {
-                self.not_tracked(error.code.as_str());
+                self.not_tracked(&error.code);
                 Ok(Some(WireEvent::HandshakeDone))
             }
             Due::Caching => {
@@ -100,7 +121,7 @@ impl Redis {
                 self.not_tracked(error.code.as_str());
                 Ok(None)
             }
-            Due::Hello => {
+            Due::Hello | Due::SentinelHello => {
                 let detail = format!("{}, in reply to HELLO", error.code.as_str());
                 // Its details may repeat the password: an old Redis does.
                 Err(Fault { detail, ..fault(error) })
@@ -110,14 +131,16 @@ impl Redis {
                 Ok(None)
             }
             Due::Change => {
-                self.change_progress.refused();
+                self.task.change_progress.refused();
                 Err(fault(error))
             }
-            Due::Row => {
-                self.row_read(Some(Err(fault(error))));
+            Due::Row => Ok(self.row_read(Some(Err(fault(error))))),
+            Due::Shards | Due::Slots => self.nodes_refused(due, error, out),
+            Due::Disowned => {
+                self.refused = None;
                 Ok(None)
             }
-            Due::Check => Ok(Some(WireEvent::Written(self.check_refused(fault(error))))),
+            Due::Check(_) => Ok(Some(WireEvent::Written(self.check_refused(fault(error))))),
             _ => Err(fault(error)),
         }
     }
@@ -138,6 +161,17 @@ impl Redis {
         }
     }
 
+    /// The server has introduced itself. In a Cluster a replica knows where its primary is.
+    fn introduced(&mut self, hello: &Value, out: &mut Vec<u8>) -> Result<(), Fault> {
+        refuse_sentinel(hello)?;
+        self.judge_mode(hello)?;
+        if self.is_cluster {
+            self.ask_for_nodes(out);
+            return Ok(());
+        }
+        primary(hello)
+    }
+
     /// Tracking is refused: for good, or for once.
     fn not_tracked(&mut self, code: &str) {
         // NOPERM: no right. ERR: no such command. Others, such as BUSY, pass: the next probe tries
@@ -156,6 +190,7 @@ impl Redis {
         let slot = &self.reply_slots[last.sequence as usize % self.reply_slots.len()];
         let key = key(&self.counters, counter);
         let confirm = command::confirm(&key, limit, may_create, slot, last);
+        self.ask_first(counter, out);
         self.send(&confirm, Due::ConfirmScript(counter), out);
         self.read(counter, Due::Confirm(counter), out);
     }

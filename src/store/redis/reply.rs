@@ -16,6 +16,7 @@ pub fn fault(error: &ServerError) -> Fault {
         "READONLY" => StoreError::ReadOnly,
         "OOM" => StoreError::OutOfMemory,
         "MISCONF" => StoreError::Disk,
+        "NOREPLICAS" => StoreError::Replicas,
         "NOAUTH" | "WRONGPASS" => StoreError::Authentication,
         "NOPERM" => StoreError::Permission,
         "WRONGTYPE" => StoreError::Type,
@@ -26,6 +27,7 @@ pub fn fault(error: &ServerError) -> Fault {
         "LAYOUT" => StoreError::Layout,
         "DECLINED" => StoreError::Declined,
         "LINKS" => StoreError::Connections,
+        "MOVED" | "ASK" | "CLUSTERDOWN" | "TRYAGAIN" | "CROSSSLOT" => StoreError::Cluster,
         // It mends itself: the next handshake sees to the unclaimed numbers.
         "UNCONFIRMED" => StoreError::Connecting,
         "NOPROTO" => StoreError::Version,
@@ -43,19 +45,35 @@ pub fn fault(error: &ServerError) -> Fault {
 
 /// HELLO tells the server's role: a replica would refuse the first take.
 pub fn primary(hello: &Value) -> Result<(), Fault> {
-    let Value::Map(fields) = hello else {
+    if !matches!(hello, Value::Map(_)) {
         return Err(not_redis("HELLO was not answered with a map"));
-    };
-    let replica = fields.iter().any(|(name, value)| {
-        text(name) == Some(b"role") && matches!(text(value), Some(b"replica" | b"slave"))
-    });
-    if replica {
+    }
+    if matches!(hello_field(hello, b"role"), Some(b"replica" | b"slave")) {
         return Err(Fault {
             error: StoreError::ReadOnly,
             detail: "the server says that it is a replica".to_owned(),
         });
     }
     Ok(())
+}
+
+/// Whether HELLO tells of a node of a Cluster.
+pub fn is_cluster(hello: &Value) -> bool {
+    hello_field(hello, b"mode") == Some(b"cluster")
+}
+
+/// Whether HELLO tells of a sentinel.
+pub fn is_sentinel(hello: &Value) -> bool {
+    hello_field(hello, b"role") == Some(b"sentinel")
+}
+
+/// The text of one of the fields that HELLO is answered with.
+fn hello_field<'a>(hello: &'a Value, wanted: &[u8]) -> Option<&'a [u8]> {
+    let Value::Map(fields) = hello else {
+        return None;
+    };
+    let (_, value) = fields.iter().find(|(name, _)| text(name) == Some(wanted))?;
+    text(value)
 }
 
 /// The bytes of a text.
@@ -84,6 +102,14 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// One number from 0.
+    pub fn number(&self) -> Option<u64> {
+        match self {
+            Reply::Numbers(_) => None,
+            Reply::Value(value) => number(value),
+        }
+    }
+
     /// `[first, granted, limit, epoch]`, if it keeps a grant's invariants; behind that, in an epoch
     /// that is not the one that was seen, how it began.
     pub fn grant(&self) -> Option<(Grant, Option<Made>)> {

@@ -36,20 +36,26 @@ impl Redis {
         self.primary.is_some()
     }
 
+    /// Whether the server may be one of several.
+    pub fn is_one_of_several(&self) -> bool {
+        self.is_cluster || !self.url.seeds.is_empty() || self.is_to_named_primary()
+    }
+
     /// Where the next connection leads to.
     pub fn endpoint(&self) -> &Endpoint {
         self.primary.as_ref().unwrap_or(self.hosts.current())
     }
 
     /// A connection is lost, or never came; `has_served`: its handshake was done. Whether there
-    /// is another sentinel to ask before a pause.
+    /// is a sentinel to ask who may name another one: not when all have failed in a row.
     pub fn lost(&mut self, has_served: bool) -> bool {
+        self.task.tour = None; // A survey that a node has left unfinished begins anew.
         if self.url.sentinels.is_none() {
             return false;
         }
         self.primary = None;
         // The sentinel that named a primary who served knows of the next one as soon as the others.
-        !has_served && self.hosts.try_next()
+        has_served || self.hosts.try_next()
     }
 
     /// Asks a sentinel for the primary.
@@ -58,7 +64,7 @@ impl Redis {
             return;
         };
         let (user, password) = (sentinels.user.as_deref(), sentinels.password.as_ref());
-        self.send(&command::hello_as(user, password), Due::Step, out);
+        self.send(&command::hello_as(user, password), Due::SentinelHello, out);
         self.send(&command::primary_of(&sentinels.master), Due::Primary, out);
     }
 
@@ -77,6 +83,15 @@ impl Redis {
         self.primary = Some(address);
         Ok(Some(WireEvent::PrimaryNamed))
     }
+}
+
+/// One who names a sentinel as the store would have each command refused, and never be told why.
+pub(super) fn refuse_sentinel(hello: &Value) -> Result<(), Fault> {
+    if !reply::is_sentinel(hello) {
+        return Ok(());
+    }
+    let detail = "it is a sentinel: use redis+sentinel:// and the primary's name in --store";
+    Err(Fault { error: StoreError::Protocol, detail: detail.to_owned() })
 }
 
 fn address(parts: &[Value]) -> Option<Endpoint> {

@@ -1,29 +1,35 @@
 //! A survey of the counters of a Redis: SCAN finds their keys, and HMGET reads each. Neither
 //! writes.
 
+use std::collections::VecDeque;
+
 use super::reply::{self, not_redis};
 use super::resp::Command;
 use super::value::Value;
 use super::{Due, Redis, command};
-use crate::config::is_counter_name;
-use crate::counter::Count;
+use crate::config::{Endpoint, is_counter_name};
+use crate::counter::{Count, CounterId};
 use crate::limits::LIMIT_MAX;
 use crate::store::counters::Made;
 use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
-use crate::store::request::WireEvent;
+use crate::store::request::{Redirect, WireEvent};
 use crate::store::survey::{Held, Scope, Survey};
 
 impl Redis {
     /// The survey that is made instead of confirming counters, if there is one.
     pub fn survey(&mut self) -> &mut Option<Survey> {
-        &mut self.survey
+        &mut self.task.survey
     }
 
     /// Asks for the names, or for the one counter that is wanted.
     pub(super) fn begin_survey(&mut self, out: &mut Vec<u8>) {
-        let Some(survey) = &mut self.survey else { return };
-        match survey.begin().clone() {
+        let Some(survey) = &mut self.task.survey else { return };
+        let scope = match self.task.tour {
+            Some(_) => survey.go_on(),
+            None => survey.begin(),
+        };
+        match scope.clone() {
             Scope::All => self.send(&command::scan(b"0"), Due::Scan, out),
             Scope::One(name) => {
                 survey.name(&name);
@@ -33,41 +39,66 @@ impl Redis {
         }
     }
 
+    /// A survey of all counters of a Cluster goes from primary to primary: the first of them, if
+    /// it does not do so yet.
+    pub(super) fn begin_tour(&mut self, primaries: VecDeque<Endpoint>) -> Option<Endpoint> {
+        let is_of_all = self.task.survey.as_ref().is_some_and(Survey::is_of_all);
+        if !is_of_all || self.task.tour.is_some() {
+            return None;
+        }
+        let tour = self.task.tour.insert(primaries);
+        tour.pop_front()
+    }
+
     /// A page of names came: what they hold is read, and the next page.
     pub(super) fn scanned(
         &mut self,
         page: &Value,
         out: &mut Vec<u8>,
     ) -> Result<Option<WireEvent>, Fault> {
+        if self.is_cluster && self.task.tour.is_none() {
+            return Ok(Some(WireEvent::Surveyed)); // The primaries are not known yet.
+        }
         let malformed = || not_redis("a page of keys that makes no sense");
         let Value::List(parts) = page else { return Err(malformed()) };
         let [cursor, Value::List(keys)] = parts.as_slice() else { return Err(malformed()) };
         let cursor = reply::text(cursor).ok_or_else(malformed)?;
         for name in keys.iter().filter_map(reply::text).filter_map(counter_name) {
-            if self.survey.as_mut().is_some_and(|survey| survey.name(name)) {
+            if self.task.survey.as_mut().is_some_and(|survey| survey.name(name)) {
                 self.read_row(name, out);
             }
         }
-        let Some(survey) = &mut self.survey else { return Ok(None) };
+        let Some(survey) = &mut self.task.survey else { return Ok(None) };
         survey.step();
         if cursor == b"0" || survey.is_cut_short() {
             survey.all_named();
         } else {
             self.send(&command::scan(cursor), Due::Scan, out);
         }
-        Ok(Some(WireEvent::Surveyed))
+        Ok(Some(self.next_of_tour().unwrap_or(WireEvent::Surveyed)))
     }
 
     fn read_row(&mut self, name: &str, out: &mut Vec<u8>) {
         let read = Command::new("HMGET").word(format!("headcount:{{{name}}}"));
         let read = FIELDS.iter().fold(read, |read, field| read.word(field));
+        self.ask_first(CounterId::FIRST, out);
         self.send(&read, Due::Row, out);
     }
 
-    pub(super) fn row_read(&mut self, held: Option<Result<Held, Fault>>) {
-        if let Some(survey) = &mut self.survey {
-            survey.answered(held);
+    pub(super) fn row_read(&mut self, held: Option<Result<Held, Fault>>) -> Option<WireEvent> {
+        self.task.survey.as_mut()?.answered(held);
+        self.next_of_tour()
+    }
+
+    /// All of this node is read: goes on to the next.
+    fn next_of_tour(&mut self) -> Option<WireEvent> {
+        let survey = self.task.survey.as_mut().filter(|survey| survey.is_done())?;
+        if survey.is_cut_short() {
+            return None;
         }
+        let next = self.task.tour.as_mut()?.pop_front()?;
+        survey.more_are_named();
+        Some(WireEvent::Moved(CounterId::FIRST, Redirect::Moved(next)))
     }
 }
 

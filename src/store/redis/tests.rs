@@ -1,11 +1,12 @@
 //! Byte tables: each row is read whole, byte by byte, and with more behind it.
 
 use super::*;
-use crate::config::Endpoint;
+use crate::config::{Endpoint, StoreUrl};
 use crate::counter::Grant;
 use crate::limits::REPLY_BYTES_MAX;
+use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
-use crate::store::request::LastGrant;
+use crate::store::request::{Answer, LastGrant, Probed, WireEvent};
 
 const HANDSHAKE_DONE: &[u8] =
     b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$4\r\nrole\r\n$6\r\nmaster\r\n\
@@ -21,8 +22,8 @@ fn counters() -> Arc<Counters> {
 
 fn redis() -> Redis {
     let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
-    let (user, password, tls, sentinels) = (None, None, None, None);
-    let url = RedisUrl { endpoint, user, password, database: 0, tls, sentinels };
+    let (user, password, tls, sentinels, seeds) = (None, None, None, None, Vec::new());
+    let url = RedisUrl { endpoint, user, password, database: 0, tls, sentinels, seeds, wait: 0 };
     Redis::new(url, counters(), None, 7)
 }
 
@@ -291,14 +292,31 @@ fn a_reply_without_end_is_given_up_before_it_fills_the_memory() {
     }
 }
 
+/// Alone, and among what would be the nodes of a Cluster.
+#[test]
+fn a_sentinel_that_is_named_as_the_store_is_refused_by_its_name() {
+    let hello = b"%2\r\n$4\r\nmode\r\n$8\r\nsentinel\r\n$4\r\nrole\r\n$8\r\nsentinel\r\n";
+    for url in ["redis://localhost:26379", "redis://localhost:26379,h", "redis://localhost/1"] {
+        let Ok(crate::config::StoreUrl::Redis(url)) = crate::config::StoreUrl::parse(url) else {
+            panic!("the URL is good");
+        };
+        let mut redis = Redis::new(url, counters(), None, 7);
+        redis.start_handshake(&mut Vec::new());
+        redis.receive(hello);
+        let fault = redis.next(&mut Vec::new()).expect_err("it is no store");
+        assert_eq!(fault.error, StoreError::Protocol);
+        assert!(fault.detail.starts_with("it is a sentinel: use redis+sentinel://"), "{fault:?}");
+    }
+}
+
 /// The answer comes in the order of the commands, whichever counters they were for.
 #[test]
 fn each_answer_is_for_the_counter_that_was_asked_for() {
     let counters = Counters::new([("shoes", 100), ("hats", 9)].into_iter(), true);
     let hats = CounterId(1);
     let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
-    let (user, password, tls, sentinels) = (None, None, None, None);
-    let url = RedisUrl { endpoint, user, password, database: 0, tls, sentinels };
+    let (user, password, tls, sentinels, seeds) = (None, None, None, None, Vec::new());
+    let url = RedisUrl { endpoint, user, password, database: 0, tls, sentinels, seeds, wait: 0 };
     let mut redis = Redis::new(url, Arc::new(counters), None, 7);
     let mut out = Vec::new();
     let request = Request { sequence: 1, count: 3, seen: SEEN, confirm: 0 };
@@ -326,7 +344,7 @@ fn a_write_check_says_whether_the_store_takes_writes() {
     let checking = || {
         let mut redis = handshake();
         assert_eq!(read(&mut redis, [HANDSHAKE_DONE]), done());
-        redis.write_check(&mut Vec::new());
+        redis.write_check(FIRST, &mut Vec::new());
         redis
     };
     let rows = [
@@ -386,4 +404,20 @@ fn the_password_is_sent_and_never_repeated() {
     assert_eq!(fault.error, StoreError::Version);
     assert!(!fault.detail.contains("s3cret"), "{}", fault.detail);
     assert!(!format!("{redis:?}").contains("s3cret"));
+}
+
+mod replicas;
+
+/// A sentinel before Redis 6 says what it does not know, with all its words.
+#[test]
+fn the_password_of_a_sentinel_is_in_no_error() {
+    let url = "redis+sentinel://s1/shop?sentinel_user=ann&sentinel_password=TOPSECRET";
+    let Ok(StoreUrl::Redis(url)) = StoreUrl::parse(url) else { panic!("the URL is good") };
+    let mut redis = Redis::new(url, counters(), None, 7);
+    let mut out = Vec::new();
+    redis.start_handshake(&mut out);
+    assert!(String::from_utf8_lossy(&out).contains("TOPSECRET"));
+    redis.receive(b"-ERR unknown command `HELLO`, with args beginning with: `TOPSECRET`\r\n");
+    let fault = redis.next(&mut out).unwrap_err();
+    assert!(!fault.detail.contains("TOPSECRET"), "{}", fault.detail);
 }

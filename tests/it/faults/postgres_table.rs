@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use super::{LIMIT, assert_sound, start, start_without_store, suffer};
+use super::{LIMIT, assert_sound, start, suffer};
 use crate::support::daemon::{Daemon, run};
 use crate::support::load::Load;
 use crate::support::postgres_server::PostgresServer;
@@ -55,22 +55,6 @@ fn a_table_that_is_dropped_is_never_begun_anew() {
     assert_eq!(finished.code, Some(0), "{finished:?}");
     load.wait_for_numbers(50);
     assert_sound(&load.stop());
-}
-
-/// What one reactor has seen, another one that connects for the first time does not create.
-#[test]
-fn a_table_that_is_dropped_is_not_begun_anew_by_a_reactor_that_comes_late() {
-    let postgres = PostgresServer::start();
-    postgres.sql(
-        "create role counter login connection limit 1; \
-         grant create, usage on schema public to counter",
-    );
-    let daemon = start_without_store(&postgres.url_of("counter", ""));
-    daemon.wait_for_log("one reactor that has it", |line| line["msg"] == "store ready");
-    daemon.wait_for_trouble(&["connections"]);
-    postgres.sql("drop table headcount; alter role counter connection limit -1");
-    daemon.wait_for_trouble(&["missing"]);
-    assert_eq!(postgres.sql("select to_regclass('headcount') is null"), "t", "it was begun anew");
 }
 
 #[test]

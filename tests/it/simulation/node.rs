@@ -12,6 +12,7 @@ use headcount::store::connection::{Command, Connection};
 use headcount::store::counters::Counters;
 use headcount::store::error::StoreError;
 use headcount::store::redis::Redis;
+use headcount::store::shared::SharedStore;
 use headcount::store::wire::Wire;
 
 use super::keys::NAMES;
@@ -24,6 +25,8 @@ pub struct Node {
     /// Its process: no other one has this number, be it in this node's place. The nodes of a
     /// process share what they have seen of the counter.
     pub process: usize,
+    /// Nodes before it that share its connection; the first of them has the socket.
+    pub source: usize,
     /// The id of its link.
     pub link: u64,
     pub engine: Engine,
@@ -40,6 +43,8 @@ pub struct Node {
     pub lost_at: Option<Instant>,
     /// When the engine came to know that something of a counter was refused.
     pub refused_at: [Option<Instant>; NAMES.len()],
+    /// Of which counters something was refused to the node that has the socket.
+    pub is_refused: [bool; NAMES.len()],
 }
 
 /// A connection to the store: bytes that are on their way.
@@ -89,12 +94,32 @@ impl SimulatedSocket {
 impl Node {
     pub fn new(process: usize, counters: &Arc<Counters>, id: u64, now: Instant) -> Node {
         let connection = connection(counters, None, id, now);
+        Node::over(Store::Connection(Box::new(connection)), process, counters, id, now)
+    }
+
+    /// So many nodes of one process that share one connection.
+    pub fn sharing(
+        nodes: usize,
+        process: usize,
+        counters: &Arc<Counters>,
+        id: u64,
+        now: Instant,
+    ) -> Vec<Node> {
+        let stores = SharedStore::of(connection(counters, None, id, now), nodes, counters);
+        let node = |(source, store)| Node {
+            source,
+            ..Node::over(Store::Shared(store), process, counters, id, now)
+        };
+        stores.into_iter().enumerate().map(node).collect()
+    }
+
+    fn over(store: Store, process: usize, counters: &Arc<Counters>, id: u64, now: Instant) -> Node {
         let settings = Settings { store_timeout: STORE_TIMEOUT, ..Settings::default() };
-        let store = Store::Connection(Box::new(connection));
         let shared = Arc::new(Shared::new(counters.len()));
         let engine = Engine::new(store, Arc::clone(counters), settings, shared, now);
         Node {
             process,
+            source: 0,
             link: id,
             engine,
             socket: None,
@@ -104,14 +129,28 @@ impl Node {
             has_disconnected: false,
             lost_at: Some(now),
             refused_at: [None; NAMES.len()],
+            is_refused: [false; NAMES.len()],
         }
     }
 
-    /// The connection.
-    pub fn connection(&mut self) -> &mut Connection {
+    /// Something happens to its connection, or to that which it owns and shares.
+    pub fn with_connection<T>(
+        &mut self,
+        now: Instant,
+        act: impl FnOnce(&mut Connection) -> T,
+    ) -> T {
         match &mut self.engine.store {
-            Store::Connection(connection) => connection,
-            Store::Memory(_) => unreachable!("every node has a connection"),
+            Store::Connection(connection) => act(connection),
+            Store::Shared(shared) => shared.with_connection(now, act),
+            Store::Memory(_) | Store::Nodes(_) => unreachable!("every node has a connection"),
+        }
+    }
+
+    /// Which of those who share its connection are to turn, from the one that has the socket.
+    pub fn take_wakes(&self) -> Vec<usize> {
+        match &self.engine.store {
+            Store::Shared(shared) => shared.take_wakes(),
+            _ => Vec::new(),
         }
     }
 
@@ -124,11 +163,15 @@ impl Node {
 
     /// What the store socket does for a connection.
     pub fn run_commands(&mut self, is_store_up: bool, now: Instant) {
-        let Store::Connection(connection) = &mut self.engine.store else {
-            unreachable!("every node has a connection");
-        };
+        if self.source > 0 {
+            return;
+        }
         let refused = self.socket.as_ref().map(|socket| socket.tracking.refused);
-        run_commands(connection, &mut self.socket, is_store_up, now);
+        let mut socket = self.socket.take();
+        self.with_connection(now, |connection| {
+            run_commands(connection, &mut socket, is_store_up, now);
+        });
+        self.socket = socket;
         if let (Some(refused), None) = (refused, &self.socket) {
             self.has_disconnected = true;
             self.note_refused(refused, now);
@@ -146,8 +189,8 @@ pub fn connection(
     now: Instant,
 ) -> Connection {
     let endpoint = Endpoint::Tcp { host: "model".to_owned(), port: 1 };
-    let (user, password, tls, sentinels) = (None, None, None, None);
-    let url = RedisUrl { endpoint, user, password, database: 0, tls, sentinels };
+    let (user, password, tls, sentinels, seeds) = (None, None, None, None, Vec::new());
+    let url = RedisUrl { endpoint, user, password, database: 0, tls, sentinels, seeds, wait: 0 };
     let redis = Wire::Redis(Box::new(Redis::new(url, Arc::clone(counters), change, id)));
     Connection::new(redis, Arc::clone(counters), STORE_TIMEOUT, id, now)
 }

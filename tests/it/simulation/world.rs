@@ -5,6 +5,7 @@ mod isolation;
 mod network;
 mod resets;
 mod rest;
+mod sharing;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -69,7 +70,11 @@ impl World {
         };
         for _ in 0..processes {
             let links = 1 + usize::from(world.random.u8(..4) == 0);
-            let nodes = world.start(links);
+            let is_shared = world.random.u8(..3) == 0;
+            let nodes = match is_shared {
+                true => world.start_sharing(links + 1),
+                false => world.start(links),
+            };
             world.nodes.extend(nodes);
         }
         world
@@ -209,32 +214,21 @@ impl World {
         }
     }
 
-    fn turn(&mut self, node: usize) {
+    pub(super) fn turn_alone(&mut self, node: usize) {
         let (now, waiting) = (self.now, self.waiting_in_vain(node));
         self.nodes[node].engine.clients.turn_mut().now = now;
         self.nodes[node].engine.note_turn();
         self.nodes[node].engine.finish_turn();
         self.nodes[node].run_commands(self.is_store_up, now);
+        self.follow_owner(node);
         self.flush(node);
         self.assert_failed_fast(node, &waiting);
-        self.turned(node);
-    }
-
-    fn run_store(&mut self, node: usize) {
-        if let (true, Some(socket)) = (self.is_store_up, &mut self.nodes[node].socket) {
-            socket.run_by(&mut self.store);
-        }
-    }
-
-    /// The store reads no more than one command.
-    fn run_one(&mut self, node: usize) {
-        if let (true, Some(socket)) = (self.is_store_up, &mut self.nodes[node].socket) {
-            socket.run_one_by(&mut self.store);
-        }
+        self.nodes[node].engine.deadline(now);
     }
 
     fn reply(&mut self, node: usize) {
-        let Some(socket) = &mut self.nodes[node].socket else {
+        let place = self.owner(node);
+        let Some(socket) = &mut self.nodes[place].socket else {
             return;
         };
         let length = match self.random.bool() {
@@ -245,12 +239,14 @@ impl World {
         if bytes.is_empty() {
             return;
         }
-        let node = &mut self.nodes[node];
+        let node = &mut self.nodes[place];
         node.settled_since = None;
-        node.connection().received(&bytes, self.now);
-        node.run_commands(self.is_store_up, self.now);
-        node.assert_not_disconnected(self.now);
-        node.busy_since = node.busy_since.or(Some(self.now));
+        let now = self.now;
+        node.with_connection(now, |connection| connection.received(&bytes, now));
+        node.run_commands(self.is_store_up, now);
+        node.assert_not_disconnected(now);
+        node.busy_since = node.busy_since.or(Some(now));
+        self.follow_owner(place);
     }
 
     fn write_limit(&mut self, counter: usize, action: Action) {

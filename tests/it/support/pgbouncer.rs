@@ -21,15 +21,20 @@ impl Pgbouncer {
     /// Starts one that gives out the server's connections in this `mode` (`transaction`, say), at
     /// most two of them, and waits until it answers.
     pub fn start(server: &PostgresServer, mode: &str) -> Self {
+        Self::start_with(server, mode, "")
+    }
+
+    /// The same with more lines of its configuration.
+    pub fn start_with(server: &PostgresServer, mode: &str, settings: &str) -> Self {
         for _ in 0..START_ATTEMPTS_MAX {
-            if let Some(pooler) = Self::try_start(server.port(), free_port(), mode) {
+            if let Some(pooler) = Self::try_start(server.port(), free_port(), mode, settings) {
                 return pooler;
             }
         }
         panic!("pgbouncer does not start");
     }
 
-    fn try_start(server: u16, port: u16, mode: &str) -> Option<Self> {
+    fn try_start(server: u16, port: u16, mode: &str, settings: &str) -> Option<Self> {
         let folder = Folder::create();
         give_away(folder.path());
         let configuration = format!(
@@ -37,7 +42,7 @@ impl Pgbouncer {
              postgres = host=127.0.0.1 port={server} user=postgres dbname=postgres\n\
              [pgbouncer]\n\
              listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
-             auth_type = any\npool_mode = {mode}\ndefault_pool_size = 2\n"
+             auth_type = any\npool_mode = {mode}\ndefault_pool_size = 2\n{settings}\n"
         );
         fs::write(folder.path().join(CONFIGURATION), configuration).expect("the folder is ours");
         let mut pooler = Self { child: spawn(&folder), port, folder };

@@ -65,6 +65,32 @@ impl Sentinels {
         place.expect("it is one of them")
     }
 
+    /// Has the sentinels make another one the primary: by a command, or by killing it. Gives the
+    /// place of the one that was.
+    pub fn fail_over(&mut self, by_killing: bool) -> usize {
+        let old = self.primary();
+        if by_killing {
+            self.servers[old].kill();
+        } else {
+            // Not while they are still busy with the last one.
+            let words = ["SENTINEL", "FAILOVER", MASTER];
+            let is_begun = |reply| matches!(reply, Value::Okay);
+            wait_until("the sentinels to begin a failover", || {
+                self.sentinels[0].try_command(&words).is_some_and(is_begun)
+            });
+        }
+        old
+    }
+
+    /// Waits until the primary has both of the others as replicas, and the sentinels know them.
+    pub fn wait_until_whole(&self) {
+        wait_until("two replicas of the primary", || {
+            let primary = &self.servers[self.primary()];
+            matches!(primary.try_command(&["WAIT", "2", "1000"]), Ok(Value::Int(2..)))
+                && self.sentinels.iter().all(|sentinel| sentinel.known() == (2, 2))
+        });
+    }
+
     /// Waits until so many replicas have all that the primary has.
     pub fn wait_for_replicas(&self, count: u64) {
         let (primary, number) = (&self.servers[self.primary()], count.to_string());

@@ -2,8 +2,10 @@
 
 use super::{detail, outcome};
 use crate::support::certificates::{Authority, Certificate};
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, run};
+use crate::support::pgbouncer::Pgbouncer;
 use crate::support::postgres_server::{PostgresServer, give_key_away};
+use crate::support::process::free_port;
 
 /// Who is let in where nobody is refused.
 const EVERYBODY: &str = "host all all 127.0.0.1/32 trust";
@@ -113,6 +115,47 @@ fn allow_and_prefer_go_the_other_way_where_the_server_wants_that() {
     let server = start(&authority, &certificate, plain, &[]);
     let tls = outcome(&url(&server, "localhost", "sslmode=prefer"));
     assert_eq!(tls, "none: the connection is not encrypted");
+    let url = url(&server, "localhost", "sslmode=prefer");
+    let made = run(&["create", "sale", "--limit", "5", "--store", &url], &[]);
+    assert_eq!(made.stdout, ["counter sale created: 0 of 5 taken"], "{made:?}");
+}
+
+/// It refuses a login without TLS with `08P01`, which says nothing of a login.
+#[test]
+fn allow_finds_its_way_to_a_pooler_that_wants_tls() {
+    let authority = Authority::create();
+    let certificate = authority.issue("server", "DNS:localhost", 1);
+    give_key_away(&certificate.key);
+    let server = PostgresServer::start();
+    let settings = format!(
+        "client_tls_sslmode = require\nclient_tls_cert_file = {}\nclient_tls_key_file = {}",
+        certificate.certificate, certificate.key
+    );
+    let pooler = Pgbouncer::start_with(&server, "transaction", &settings);
+    let tls = outcome(&format!("{}?sslmode=allow", pooler.url()));
+    assert!(tls.contains("certificate is not verified"), "{tls}");
+    let words = detail(&format!("{}?sslmode=disable", pooler.url()), "refused");
+    assert!(words.contains("08P01"), "{words}");
+}
+
+#[test]
+fn certificates_that_may_not_count_are_warned_of_once() {
+    let root = "sslrootcert=tests/certificates/authority.pem";
+    let keys = "sslcert=tests/certificates/server.pem&sslkey=tests/certificates/server.key";
+    for (query, count) in [
+        (format!("sslmode=prefer&{root}"), 1),
+        (format!("sslmode=allow&{keys}"), 1),
+        (format!("sslmode=verify-full&{root}"), 0),
+        ("sslmode=prefer".to_owned(), 0),
+    ] {
+        let url = format!("postgres://127.0.0.1:{}?{query}", free_port());
+        let mut daemon = Daemon::start(&["--store", &url]);
+        daemon.stop();
+        let lines = daemon.log_to_the_end();
+        let warnings = lines.iter().filter(|line| line["hint"] == "use sslmode=verify-full");
+        let levels: Vec<_> = warnings.map(|line| line["level"].as_str()).collect();
+        assert_eq!(levels, vec![Some("WARN"); count], "{query}: {lines:?}");
+    }
 }
 
 #[test]

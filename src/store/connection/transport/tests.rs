@@ -109,6 +109,24 @@ fn exchange(
     }
 }
 
+/// The closing alert needs no key to be followed by a byte of somebody else.
+#[test]
+fn a_connection_that_the_server_has_closed_is_given_up_though_bytes_follow() {
+    for with_a_byte in [false, true] {
+        let mut transport = begun("rediss://localhost?ca=f", "localhost");
+        let mut server = Server::new();
+        transport.writer().extend_from_slice(b"hello");
+        exchange(&mut transport, &mut server, 100).unwrap();
+        server.tls.send_close_notify();
+        let mut closing = server.turn(&[]);
+        if with_a_byte {
+            closing.push(0);
+        }
+        let fault = transport.receive(&closing).unwrap_err();
+        assert_eq!(fault.error, StoreError::Unreachable, "{}", fault.detail);
+    }
+}
+
 #[test]
 fn what_is_written_comes_to_the_other_end_and_back_in_any_splits() {
     for piece in [1, 2, 3, 5, 7, 100, 1_000, 16 * 1024] {
@@ -206,25 +224,95 @@ fn what_stands_behind_the_answer_is_taken_for_nothing() {
     }
 }
 
+/// Connects to `h` anew, and tells whether that asks for TLS.
+fn asks(transport: &mut Transport) -> bool {
+    begin(transport, "h");
+    sent(transport) == SSL_REQUEST
+}
+
+/// Ends a connection, and tells whether the next one tries the other way.
+fn lose(transport: &mut Transport, error: StoreError, is_login_refused: bool) -> bool {
+    let is_other_way_next = transport.choose_way(error, is_login_refused);
+    transport.end();
+    is_other_way_next
+}
+
 #[test]
 fn prefer_and_allow_try_the_other_way_once_where_it_may_help() {
-    let asks = |transport: &mut Transport| {
-        begin(transport, "h");
-        !sent(transport).is_empty()
-    };
-    for (text, is_first) in [("postgres://h", true), ("postgres://h?sslmode=allow", false)] {
-        let mut transport = begun(text, "h");
-        sent(&mut transport);
-        transport.end(StoreError::Authentication);
-        assert_eq!(asks(&mut transport), !is_first, "{text}");
-        transport.end(StoreError::Tls);
-        assert_eq!(asks(&mut transport), is_first, "{text}");
-        transport.end(StoreError::Unreachable);
-        assert_eq!(asks(&mut transport), is_first, "{text}");
+    for error in [StoreError::Authentication, StoreError::Refused, StoreError::Connections] {
+        let mut allow = begun("postgres://h?sslmode=allow", "h");
+        assert!(lose(&mut allow, error, true));
+        assert!(asks(&mut allow), "{error:?}");
+        assert!(!lose(&mut allow, error, true));
+        assert!(!asks(&mut allow), "{error:?}");
+        let mut prefer = begun("postgres://h", "h");
+        encrypt(&mut prefer, &mut Server::new());
+        assert!(lose(&mut prefer, error, true));
+        assert!(!asks(&mut prefer), "{error:?}");
+        assert!(!lose(&mut prefer, error, true));
+        assert!(asks(&mut prefer), "{error:?}");
     }
-    let mut transport = begun("postgres://h?sslmode=require", "h");
-    transport.end(StoreError::Authentication);
-    assert!(asks(&mut transport));
+    let mut require = begun("postgres://h?sslmode=require", "h");
+    assert!(!lose(&mut require, StoreError::Authentication, true));
+    assert!(asks(&mut require));
+}
+
+#[test]
+fn prefer_does_without_tls_where_its_start_fails() {
+    for error in [StoreError::Tls, StoreError::Unreachable, StoreError::Timeout] {
+        let mut transport = begun("postgres://h", "h");
+        sent(&mut transport);
+        transport.receive(b"S").unwrap();
+        assert!(lose(&mut transport, error, false), "{error:?}");
+        assert!(!asks(&mut transport), "{error:?}");
+    }
+}
+
+#[test]
+fn the_other_way_is_not_tried_where_it_would_not_help() {
+    for error in [StoreError::Unreachable, StoreError::Timeout, StoreError::Loading] {
+        for mode in ["allow", "prefer"] {
+            let mut transport = begun(&format!("postgres://h?sslmode={mode}"), "h");
+            assert!(!lose(&mut transport, error, false), "{mode}, {error:?}: before any answer");
+        }
+        let mut transport = begun("postgres://h", "h");
+        encrypt(&mut transport, &mut Server::new());
+        assert!(!lose(&mut transport, error, false), "{error:?}: with TLS");
+    }
+    let mut transport = begun("postgres://h", "h");
+    sent(&mut transport);
+    transport.receive(b"N").unwrap();
+    assert!(!lose(&mut transport, StoreError::Authentication, true), "it was without TLS already");
+    let mut transport = begun("postgres://h", "h");
+    encrypt(&mut transport, &mut Server::new());
+    assert!(!lose(&mut transport, StoreError::Tls, false), "TLS broke when it had served");
+    let mut transport = begun("postgres://h?sslmode=allow", "h");
+    transport.begin(&Endpoint::Unix("/s".into())).unwrap();
+    assert!(!lose(&mut transport, StoreError::Authentication, true), "a socket has no other way");
+}
+
+/// Until the server has said something behind the TLS handshake.
+fn encrypt(transport: &mut Transport, server: &mut Server) {
+    transport.writer().extend_from_slice(b"hello");
+    sent(transport);
+    transport.receive(b"S").unwrap();
+    assert_eq!(exchange(transport, server, 16 * 1024).unwrap(), b"hello");
+}
+
+#[test]
+fn a_password_is_in_no_debug_output() {
+    let mut transport = begun("postgres://h", "h");
+    transport.writer().extend_from_slice(b"s3cret");
+    let bytes = format!("{:?}", b"s3cret");
+    let bytes = bytes.trim_matches(['[', ']']);
+    assert!(!format!("{transport:?}").contains(bytes), "{transport:?}");
+    let mut plain = begun("postgres://h?sslmode=disable", "h");
+    plain.writer().extend_from_slice(b"s3cret");
+    assert!(!format!("{plain:?}").contains(bytes), "{plain:?}");
+    let mut transport = begun("postgres://h", "h");
+    encrypt(&mut transport, &mut Server::new());
+    let bytes = format!("{:?}", b"hello");
+    assert!(!format!("{transport:?}").contains(bytes.trim_matches(['[', ']'])), "{transport:?}");
 }
 
 #[test]

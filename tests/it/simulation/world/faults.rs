@@ -7,19 +7,22 @@ use super::World;
 impl World {
     /// The connection breaks, with whatever is on its way: run by the store or not.
     pub(super) fn cut(&mut self, node: usize) {
+        let (place, now) = (self.owner(node), self.now);
+        let node = place;
         if let Some(socket) = self.nodes[node].socket.take() {
             let node = &mut self.nodes[node];
             node.note_refused(socket.tracking.refused, self.now);
-            node.connection().lost(StoreError::Unreachable, "cut", self.now);
+            node.with_connection(now, |it| it.lost(StoreError::Unreachable, "cut", now));
             self.late.push(socket.to_store);
             (node.settled_since, node.busy_since) = (None, None);
             node.run_commands(self.is_store_up, self.now);
+            self.follow_owner(place);
         }
     }
 
     /// The same, and a proxy sends the store once more what it has run already.
     pub(super) fn cut_and_replay(&mut self, node: usize) {
-        if let Some(socket) = &self.nodes[node].socket {
+        if let Some(socket) = &self.nodes[self.owner(node)].socket {
             self.replays.push(socket.run.clone());
         }
         self.cut(node);
@@ -45,7 +48,11 @@ impl World {
         let process = self.nodes[node].process;
         let is_its = |place: &usize| self.nodes[*place].process == process;
         let places: Vec<usize> = (0..self.nodes.len()).filter(is_its).collect();
-        let nodes = self.start(places.len());
+        let is_shared = places.iter().any(|place| self.nodes[*place].source > 0);
+        let nodes = match is_shared {
+            true => self.start_sharing(places.len()),
+            false => self.start(places.len()),
+        };
         for (place, node) in places.into_iter().zip(nodes) {
             self.cut(place);
             self.clients.retain(|client| client.node != place);

@@ -18,16 +18,21 @@ const PAUSE_MAX: Duration = RETRY_PAUSE.saturating_add(Duration::from_millis(1))
 impl World {
     /// A turn of a node is over: what it knows, and whether somebody waits for nothing.
     pub(super) fn turned(&mut self, place: usize) {
-        let (node, now) = (&mut self.nodes[place], self.now);
-        node.assert_not_disconnected(now);
-        let is_settled = node.socket.as_ref().is_some_and(|socket| {
+        let (now, owner) = (self.now, self.owner(place));
+        self.nodes[owner].assert_not_disconnected(now);
+        let have_all_read = self.have_all_read(owner);
+        let is_settled = self.nodes[owner].socket.as_ref().is_some_and(|socket| {
             let is_quiet = socket.to_store.is_empty() && socket.to_connection.is_empty();
-            is_quiet && !self.store.has_word(&socket.tracking)
+            is_quiet && have_all_read && !self.store.has_word(&socket.tracking)
         });
-        node.note_refusals(now);
-        if node.socket.as_ref().is_none_or(|socket| socket.to_connection.is_empty()) {
-            self.store.oracles.iter_mut().for_each(|oracle| oracle.heard(node.link));
+        self.nodes[owner].note_refusals(now);
+        self.follow_owner(owner);
+        let socket = self.nodes[owner].socket.as_ref();
+        if have_all_read && socket.is_none_or(|socket| socket.to_connection.is_empty()) {
+            let link = self.nodes[owner].link;
+            self.store.oracles.iter_mut().for_each(|oracle| oracle.heard(link));
         }
+        let node = &mut self.nodes[place];
         node.settled_since = node.settled_since.or(Some(now)).filter(|_| is_settled);
         node.busy_since = node.busy_since.or(Some(now)).filter(|_| !is_settled);
         if is_settled {
@@ -111,6 +116,7 @@ impl Node {
         let refused_at = self.refused_at[request.counter];
         let is_refused =
             self.socket.as_ref().is_some_and(|socket| socket.tracking.refused[request.counter]);
+        let is_refused = is_refused || self.is_refused[request.counter];
         is_refused || refused_at.is_some_and(|at| is_since(at + REFUSED_PAUSE)) || self.is_away(now)
     }
 
@@ -127,7 +133,7 @@ impl Node {
     /// answer for too long does.
     pub(super) fn assert_not_disconnected(&mut self, now: Instant) {
         if std::mem::take(&mut self.has_disconnected) {
-            let fault = self.connection().last_fault().clone();
+            let fault = self.with_connection(now, |it| it.last_fault().clone());
             let is_over = self.busy_since.take().is_some_and(|since| since + STORE_TIMEOUT <= now);
             let is_late = fault.error == StoreError::Timeout && is_over;
             assert!(is_late, "disconnected by itself: {fault:?}");

@@ -8,6 +8,22 @@ use crate::simulation::client::{Answer, SimulatedClient};
 use crate::simulation::store::Tracking;
 
 impl World {
+    /// The store reads what has come from a node, or from who has its socket.
+    pub(super) fn run_store(&mut self, node: usize) {
+        let node = self.owner(node);
+        if let (true, Some(socket)) = (self.is_store_up, &mut self.nodes[node].socket) {
+            socket.run_by(&mut self.store);
+        }
+    }
+
+    /// The store reads no more than one command.
+    pub(super) fn run_one(&mut self, node: usize) {
+        let node = self.owner(node);
+        if let (true, Some(socket)) = (self.is_store_up, &mut self.nodes[node].socket) {
+            socket.run_one_by(&mut self.store);
+        }
+    }
+
     /// The store comes to read what a connection had sent before it was given up.
     pub(super) fn read_late(&mut self) {
         if !self.is_store_up {

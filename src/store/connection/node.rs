@@ -1,0 +1,208 @@
+//! A connection as one of several, to the nodes of a Cluster: the counters that it serves come and
+//! go, with their requests in flight.
+//!
+//! A counter that leaves is `Elsewhere` at once; what the server still sends for it is dropped. Its
+//! requests count as sent before: some may have run, and so they are sent again under their numbers
+//! once the next connection has confirmed the counter.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::backoff::Backoff;
+use super::confirms::Confirms;
+use super::counter_link::{CounterLink, Stage};
+use super::heartbeat::Heartbeat;
+use super::log_throttle::LogThrottle;
+use super::state::{Command, NodeState, Notice, State};
+use super::{Connection, Fault};
+use crate::config::Endpoint;
+use crate::counter::CounterId;
+use crate::limits::{HOPS_AT_ONCE_MAX, NODE_IDLE_TIMEOUT, REFUSED_PAUSE};
+use crate::store::error::StoreError;
+use crate::store::request::{Redirect, StoreEvent};
+
+impl Connection {
+    /// A connection to another node, for the same reactor. It rests until a counter needs it.
+    pub fn for_node(&self, endpoint: Endpoint, seed: u64, now: Instant) -> Option<Connection> {
+        let wire = self.wire.for_node(endpoint)?;
+        Some(Connection {
+            heartbeat: Heartbeat::new(wire.heartbeat()),
+            transport: self.transport.for_node(),
+            wire,
+            links: self.links.iter().map(|_| CounterLink::elsewhere(now)).collect(),
+            counters: Arc::clone(&self.counters),
+            state: State::Resting { until: now },
+            // Its socket may have been another connection's.
+            commands: VecDeque::from([Command::Disconnect]),
+            confirms: Confirms::default(),
+            deadlines: VecDeque::new(),
+            events: VecDeque::new(),
+            last_write: None,
+            write_check: None,
+            timeout: self.timeout,
+            lost_at: None,
+            backoff: Backoff::new(seed),
+            last_fault: Fault { error: StoreError::Connecting, detail: String::new() },
+            is_trying_on: false,
+            throttle: LogThrottle::default(),
+            metrics: Arc::clone(&self.metrics),
+            node: NodeState::default(),
+        })
+    }
+
+    /// What its owner is to know next, and since when.
+    pub fn notice(&mut self) -> Option<(Instant, Notice)> {
+        self.node.notices.pop_front()
+    }
+
+    /// Since when there is something that its owner is to know.
+    pub fn noticed_at(&self) -> Option<Instant> {
+        self.node.notices.front().map(|(at, _)| *at)
+    }
+
+    /// Whether requests for the counters that it serves may be sent.
+    pub fn is_serving(&self) -> bool {
+        matches!(self.state, State::Ready)
+    }
+
+    /// Whether no counter needs it, and it is closed.
+    pub fn is_resting(&self) -> bool {
+        matches!(self.state, State::Resting { .. })
+    }
+
+    /// Whether it serves this counter, or is to.
+    pub fn has(&self, counter: CounterId) -> bool {
+        self.links[counter.index()].is_here()
+    }
+
+    /// Since when nobody serves this counter; `None` while somebody does, or before anybody did.
+    pub fn unserved_since(&self, counter: CounterId) -> Option<Instant> {
+        self.links[counter.index()].unserved_since
+    }
+
+    /// Gives away a counter, with its requests in flight, to another connection of its reactor.
+    /// What is still to come for it here is dropped.
+    pub fn release(&mut self, counter: CounterId, now: Instant) -> CounterLink {
+        self.let_go(counter, now);
+        let link = &mut self.links[counter.index()];
+        let link = std::mem::replace(link, CounterLink::elsewhere(now));
+        if self.first_here().is_none() {
+            self.node.rest_at.get_or_insert(now + NODE_IDLE_TIMEOUT);
+            if let State::Down { until } = self.state {
+                self.state = State::Resting { until };
+            }
+        }
+        link
+    }
+
+    /// Takes over a counter that another connection has released. It is confirmed here, and then
+    /// what was in flight is sent again. After some hops in vain that waits for a pause.
+    pub fn adopt(&mut self, counter: CounterId, mut link: CounterLink, now: Instant) {
+        let is_paused = link.hops > HOPS_AT_ONCE_MAX;
+        let retry_at = if is_paused { now + REFUSED_PAUSE } else { now };
+        link.stage = Stage::Unconfirmed { retry_at };
+        self.links[counter.index()] = link;
+        self.node.rest_at = None;
+        match self.state {
+            State::Resting { until } => self.state = State::Down { until: until.max(now) },
+            State::Ready | State::Handshaking { .. } if is_paused => {
+                self.retry_later(counter, retry_at);
+            }
+            State::Ready | State::Handshaking { .. } => self.queue_confirm(counter),
+            State::Down { .. } | State::Connecting { .. } => {} // It is confirmed when connected.
+        }
+        if self.is_serving() {
+            self.confirm_next(now);
+        }
+    }
+
+    /// Whether the commands of the counter are preceded by ASKING.
+    pub fn set_asking(&mut self, counter: CounterId, is_asking: bool) {
+        self.wire.set_asking(counter, is_asking);
+    }
+
+    /// Takes over what is to be done once, from the connection to another node.
+    pub fn take_task(&mut self, other: &mut Connection) {
+        self.wire.take_task(&mut other.wire);
+    }
+
+    /// The server does not serve this counter: it goes to another node.
+    pub(super) fn moved(&mut self, counter: CounterId, redirect: Redirect, now: Instant) {
+        if self.write_check.is_some_and(|(checked, _)| checked == counter) {
+            self.write_check = None; // It is tried again where the counter is.
+        }
+        if !self.has(counter) {
+            return;
+        }
+        self.let_go(counter, now);
+        self.links[counter.index()].hops += 1;
+        self.links[counter.index()].last_error = Some(StoreError::Cluster);
+        self.events.push_back(StoreEvent::MayHaveChanged(Some(counter)));
+        self.notify(Notice::Moved(counter, redirect), now);
+    }
+
+    /// From now on nothing that comes here is for this counter.
+    fn let_go(&mut self, counter: CounterId, now: Instant) {
+        let link = &mut self.links[counter.index()];
+        let (was_confirming, was_probing) = (link.stage == Stage::Confirming, link.is_probing);
+        if !link.is_here() {
+            return;
+        }
+        link.lost(now);
+        link.stage = Stage::Elsewhere;
+        self.wire.disown(counter);
+        self.deadlines.retain(|(other, ..)| *other != counter);
+        if was_probing {
+            self.heartbeat.answered(now);
+        }
+        if was_confirming {
+            self.confirms.answered(self.wire.handshake_timeout(), now);
+            self.confirm_next(now);
+        }
+    }
+
+    pub(super) fn notify(&mut self, notice: Notice, now: Instant) {
+        if self.node.notices.back().is_none_or(|(_, last)| *last != notice) {
+            self.node.notices.push_back((now, notice));
+        }
+    }
+
+    /// There is no connection now, and none is tried before `until`.
+    pub(super) fn down(&mut self, until: Instant, now: Instant) {
+        self.state = match self.first_here() {
+            Some(_) => State::Down { until },
+            None => State::Resting { until },
+        };
+        self.notify(Notice::Lost, now);
+    }
+
+    /// No counter has needed the connection for a while: closes it.
+    pub(super) fn rest(&mut self, now: Instant) {
+        self.metrics.ready.set(self.metrics.ready.get() - 1);
+        self.confirms.clear();
+        self.deadlines.clear();
+        self.heartbeat.reset();
+        self.last_write = None;
+        self.write_check = None;
+        self.transport.end();
+        self.commands.push_back(Command::Disconnect);
+        self.node = NodeState::default();
+        self.state = State::Resting { until: now };
+    }
+
+    /// Of the counters that it serves, the first.
+    pub(super) fn first_here(&self) -> Option<CounterId> {
+        self.counters.ids().find(|counter| self.has(*counter))
+    }
+
+    /// Each counter that it serves may have changed.
+    pub(super) fn any_may_have_changed(&mut self) {
+        if self.links.iter().all(CounterLink::is_here) {
+            return self.events.push_back(StoreEvent::MayHaveChanged(None));
+        }
+        for counter in self.counters.ids().filter(|counter| self.links[counter.index()].is_here()) {
+            self.events.push_back(StoreEvent::MayHaveChanged(Some(counter)));
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! `wait=N`: what N replicas are to have before it counts.
+//!
+//! Behind the commands of a wake stand the *mark*, a write that goes to the replicas whatever it
+//! finds, and WAIT, which tells how many replicas have all that this connection wrote. The mark
+//! makes that all that any connection wrote before it; so a WAIT also covers what was only read, as
+//! by a take that was granted nothing. The rule is:
+//!
+//! **A reply with a WAIT behind it is held until N replicas have what it tells. A reply without one
+//! is no news**: it moves no high-water mark, and is cached only where it says what is known.
+//!
+//! Takes, confirmations, changes and tried writes have a WAIT behind them. Reads have none, but for
+//! one that tells of an epoch that is new. Where fewer than N replicas have it in time, the
+//! connection is given up, and what was in flight is sent again on the next.
+//!
+//! The mark is a key of its own: a write to the counter's would notify all who track it, and a
+//! halted counter would cost Redis as much as an open one.
+//! See redis.io/docs/latest/commands/wait.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::due::Due;
+use super::reply::{Reply, fault, not_redis};
+use super::value::Value;
+use crate::counter::CounterId;
+use crate::limits::{REPLICAS_TIMEOUT_MAX, REPLICAS_TIMEOUT_PART};
+use crate::store::error::{Fault, StoreError};
+
+/// The replies that wait for the replicas.
+pub(super) struct Replicas {
+    /// How many are to have what was written; 0: none is asked.
+    wanted: u8,
+    timeout: Duration,
+    /// A reply is due, or held, that has no WAIT behind it yet.
+    is_wait_due: bool,
+    /// Replies without a WAIT's behind them. No more of them than commands that were sent.
+    held: VecDeque<(Due, Reply)>,
+    /// How many of them, from the front, the replicas have.
+    acknowledged: usize,
+    /// A counter has changed since the first of them came.
+    is_overtaken: bool,
+    /// The counter beside which the mark is: in a Cluster it must be one that the server has.
+    marked: CounterId,
+    /// The mark before the next WAIT did not run: its counter is on another node of the Cluster.
+    is_mark_astray: bool,
+}
+
+impl Replicas {
+    /// So many are to have what was written.
+    pub fn new(wanted: u8) -> Replicas {
+        Replicas {
+            wanted,
+            timeout: REPLICAS_TIMEOUT_MAX,
+            is_wait_due: false,
+            held: VecDeque::new(),
+            acknowledged: 0,
+            is_overtaken: false,
+            marked: CounterId::FIRST,
+            is_mark_astray: false,
+        }
+    }
+
+    /// Whether replicas are asked at all.
+    pub fn are_wanted(&self) -> bool {
+        self.wanted > 0
+    }
+
+    /// A new connection: what was held on the last one is sent again.
+    pub fn reset(&mut self) {
+        let timeout = self.timeout;
+        *self = Replicas { timeout, ..Replicas::new(self.wanted) };
+    }
+
+    /// How long a request may take: a part of that is the replicas'.
+    pub fn set_store_timeout(&mut self, timeout: Duration) {
+        let part = timeout / REPLICAS_TIMEOUT_PART;
+        // 0 would be for ever.
+        self.timeout = part.clamp(Duration::from_millis(1), REPLICAS_TIMEOUT_MAX);
+    }
+
+    /// Whether a WAIT is to be written.
+    pub fn is_wait_due(&self) -> bool {
+        self.is_wait_due
+    }
+
+    /// A WAIT is written now: for so many replicas, and no longer than this.
+    pub fn begin_wait(&mut self) -> (u8, Duration) {
+        self.is_wait_due = false;
+        (self.wanted, self.timeout)
+    }
+
+    /// A command was written.
+    pub fn sent(&mut self, due: Due) {
+        if self.wanted > 0 && has_wait(due) {
+            self.is_wait_due = true;
+            self.marked = due.counter().unwrap_or(CounterId::FIRST);
+        }
+    }
+
+    /// The counter beside which the next mark is.
+    pub fn marked(&self) -> CounterId {
+        self.marked
+    }
+
+    /// What is held, to be marked as served elsewhere.
+    pub fn held(&mut self) -> impl Iterator<Item = &mut Due> {
+        self.held.iter_mut().map(|(due, _)| due)
+    }
+
+    /// The last mark that was written was for another node: the WAIT behind it tells nothing.
+    pub fn mark_went_astray(&mut self) {
+        self.is_mark_astray = true;
+    }
+
+    /// The next reply that the replicas have.
+    pub fn release(&mut self) -> Option<(Due, Reply)> {
+        self.acknowledged = self.acknowledged.checked_sub(1)?;
+        self.held.pop_front()
+    }
+
+    /// A reply came: gives it back if it need not be held. Order stays: behind one that is held
+    /// all are. `is_news`: it is to be held, though it is only read.
+    pub fn hold(&mut self, due: Due, reply: Reply, is_news: bool) -> Result<Option<Reply>, Fault> {
+        match due {
+            Due::Mark | Due::Wait => self.answered(due, &reply).map(|()| None),
+            due if is_news || has_wait(due) || !self.held.is_empty() => {
+                self.is_wait_due |= is_news;
+                self.is_overtaken &= !self.held.is_empty();
+                self.held.push_back((due, reply));
+                Ok(None)
+            }
+            _ => Ok(Some(reply)),
+        }
+    }
+
+    /// A counter has changed: what is held of it may be old.
+    pub fn overtaken(&mut self) {
+        self.is_overtaken = !self.held.is_empty();
+    }
+
+    /// Whether a counter has changed since what is being released was held.
+    pub fn was_overtaken(&self) -> bool {
+        self.is_overtaken
+    }
+
+    fn answered(&mut self, due: Due, reply: &Reply) -> Result<(), Fault> {
+        let (wanted, number) = (u64::from(self.wanted), reply.number());
+        match (due, number, reply) {
+            (_, _, Reply::Value(Value::Error(error))) => Err(fault(error)),
+            (Due::Mark, Some(_), _) => Ok(()),
+            (Due::Wait, ..) if std::mem::take(&mut self.is_mark_astray) => {
+                match self.held.iter().find_map(|(due, _)| due.counter()) {
+                    Some(counter) => (self.is_wait_due, self.marked) = (true, counter),
+                    None => self.acknowledged = self.held.len(),
+                }
+                Ok(())
+            }
+            (Due::Wait, Some(number), _) if number >= wanted => {
+                self.acknowledged = self.held.len();
+                Ok(())
+            }
+            (Due::Wait, Some(number), _) => {
+                let detail = format!(
+                    "replicas that have the write: {number}; that are to have it: {wanted}"
+                );
+                Err(Fault { error: StoreError::Replicas, detail })
+            }
+            _ => Err(not_redis("a count of replicas that makes no sense")),
+        }
+    }
+}
+
+/// Whether the reply counts only with a WAIT behind it.
+fn has_wait(due: Due) -> bool {
+    use Due::{Change, Check, Confirm, ConfirmScript, Request};
+    matches!(due, Change | Check(_) | Confirm(_) | ConfirmScript(_) | Request(_))
+}

@@ -1,0 +1,133 @@
+//! A real Redis Cluster: counters on several nodes, slots that move, and a primary that dies.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::support::cluster::Cluster;
+use crate::support::daemon::{Daemon, run};
+use crate::support::path_load::{PathLoad, PathPlan};
+use crate::support::process::free_port;
+use crate::support::redis_server::RedisServer;
+use crate::support::wait::wait_for;
+
+/// A process that serves one counter on each primary.
+fn start(url: &str, names: &[String], arguments: &[&str]) -> Daemon {
+    let flags: Vec<&str> = names.iter().flat_map(|name| ["--counter", name]).collect();
+    let arguments = [&["--limit", "1000000"], flags.as_slice(), arguments].concat();
+    Daemon::start_with_store(url, &arguments)
+}
+
+fn take(daemon: &Daemon, name: &str) -> Option<u64> {
+    daemon.client().get(&format!("/take/{name}")).number()
+}
+
+#[test]
+fn counters_on_several_nodes_are_served_and_a_dead_seed_does_not_matter() {
+    let cluster = Cluster::start();
+    let names = cluster.names();
+    let alive = cluster.url(&[4]);
+    let url = alive.replace("redis://", &format!("redis://127.0.0.1:{},", free_port()));
+    let daemon = start(&url, &names, &[]);
+    for number in 1..=3 {
+        for name in &names {
+            assert_eq!(wait_for("a number", || take(&daemon, name)), number);
+        }
+    }
+    for (name, server) in names.iter().zip(&cluster.servers) {
+        assert_eq!(server.counter(name), Some((3, 1_000_000)), "{name}");
+    }
+    assert_commands(&url, &names);
+}
+
+/// Whichever node is asked, they find the counters on all of them.
+fn assert_commands(url: &str, names: &[String]) {
+    let status = run(&["status", "--store", url], &[]);
+    let rows: Vec<&str> =
+        status.stdout.iter().skip(1).filter_map(|line| line.split(' ').next()).collect();
+    let sorted: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    assert_eq!(rows, sorted.into_iter().collect::<Vec<_>>(), "{status:?}");
+    for name in names {
+        let set = run(&["set", name, "--limit", "7", "--store", url], &[]);
+        let expected = format!("counter {name}: limit 1000000 before, 7 now; 3 taken");
+        assert_eq!(set.stdout, [expected], "{set:?}");
+        let reset = run(&["reset", name, "--yes", "--store", url], &[]);
+        assert_eq!(
+            reset.stdout,
+            [format!("counter {name} reset: 3 of 7 taken before, 0 of 7 now")]
+        );
+    }
+}
+
+#[test]
+fn a_slot_that_moves_under_load_costs_no_number_and_repeats_none() {
+    let cluster = Cluster::start();
+    let names = cluster.names();
+    let daemon = start(&cluster.url(&[1, 5]), &names, &[]);
+    let load = PathLoad::start(&PathPlan {
+        addresses: &[daemon.address()],
+        names: &names,
+        connections: 6,
+        depth: 1,
+        requests: u64::MAX,
+        pause: Duration::from_millis(1),
+    });
+    load.wait_for_numbers(50);
+    for (from, to) in [(0, 1), (1, 2), (2, 0), (0, 2)] {
+        // The counter is served while its key is on its way, and after that.
+        cluster.give(&names[0], from, to, || load.wait_for_numbers(50));
+        load.wait_for_numbers(50);
+    }
+    for (tally, (name, place)) in load.stop().iter().zip(names.iter().zip([2, 1, 2])) {
+        tally.assert_sound(1_000_000);
+        let taken = tally.numbers.len() as u64;
+        assert_eq!(tally.numbers.iter().max(), Some(&taken), "{name}: no gap");
+        let holder = if name == &names[1] { 1 } else { place };
+        assert_eq!(cluster.servers[holder].counter(name), Some((taken, 1_000_000)), "{name}");
+    }
+}
+
+#[test]
+fn a_primary_that_dies_holds_up_its_own_counter_alone() {
+    let mut cluster = Cluster::start();
+    let names = cluster.names();
+    let daemon = start(&cluster.url(&[0]), &names, &["--store-timeout", "5s"]);
+    let mut numbers = BTreeSet::new();
+    for _ in 0..20 {
+        assert!(numbers.insert(wait_for("a number", || take(&daemon, &names[0]))));
+    }
+    // What the replica does not have is lost with the primary.
+    cluster.wait_for_replica(0);
+    let others = PathLoad::start(&PathPlan {
+        addresses: &[daemon.address()],
+        names: &names[1..],
+        connections: 2,
+        depth: 1,
+        requests: u64::MAX,
+        pause: Duration::from_millis(2),
+    });
+    others.wait_for_numbers(20);
+    cluster.servers[0].kill();
+    cluster.wait_for_failover(0);
+    for _ in 0..20 {
+        assert!(numbers.insert(wait_for("a number", || take(&daemon, &names[0]))), "twice");
+    }
+    others.wait_for_numbers(20);
+    assert_eq!(numbers, (1..=40).collect(), "no gap");
+    for tally in others.stop() {
+        tally.assert_sound(1_000_000);
+        assert_eq!(tally.unavailable, 0, "the other counters were served throughout");
+    }
+}
+
+#[test]
+fn several_hosts_that_are_no_cluster_are_refused_in_one_line() {
+    let servers = [RedisServer::start(&[]), RedisServer::start(&[])];
+    let [first, second] = servers.each_ref().map(RedisServer::port);
+    let url = format!("redis://127.0.0.1:{first},127.0.0.1:{second}");
+    let daemon = Daemon::start(&["--store", &url]);
+    let line = daemon.last_error(&["cluster"]);
+    let detail = line["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("redis+sentinel://"), "{line}");
+    assert!(daemon.client().get("/").is_unavailable());
+    assert_eq!(servers[0].counter("default"), None, "nothing was created");
+}

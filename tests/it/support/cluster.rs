@@ -1,0 +1,139 @@
+//! A real Redis Cluster of a test's own: three primaries, and a replica of each.
+
+use super::process::free_port;
+use super::redis_server::RedisServer;
+use super::wait::{wait_for, wait_until};
+
+/// How long a node is silent before the others call it dead, in milliseconds.
+const NODE_TIMEOUT_MS: &str = "1000";
+
+/// The nodes: first the primaries, and then the replicas in the same order.
+pub struct Cluster {
+    pub servers: Vec<RedisServer>,
+    bus_ports: Vec<u16>,
+}
+
+impl Cluster {
+    /// Starts the nodes, and waits until each knows all, and every replica has its primary's data.
+    pub fn start() -> Self {
+        let bus_ports: Vec<u16> = (0..6).map(|_| free_port()).collect();
+        let server = |bus: &u16| {
+            let bus = bus.to_string();
+            RedisServer::start(&[
+                "--cluster-enabled",
+                "yes",
+                "--cluster-config-file",
+                "nodes.conf",
+                "--cluster-port",
+                &bus,
+                "--cluster-node-timeout",
+                NODE_TIMEOUT_MS,
+                "--appendonly",
+                "yes",
+                "--appendfsync",
+                "always",
+                "--repl-diskless-sync",
+                "no",
+            ])
+        };
+        let cluster = Self { servers: bus_ports.iter().map(server).collect(), bus_ports };
+        cluster.meet();
+        cluster
+    }
+
+    fn meet(&self) {
+        let slots = [["0", "5460"], ["5461", "10922"], ["10923", "16383"]];
+        for (place, server) in self.servers.iter().enumerate() {
+            let epoch = (place + 1).to_string();
+            let _: String = server.command(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]);
+            if let Some([first, last]) = slots.get(place) {
+                let _: String = server.command(&["CLUSTER", "ADDSLOTSRANGE", first, last]);
+            }
+            let (port, bus) = (server.port().to_string(), self.bus_ports[place].to_string());
+            let words = ["CLUSTER", "MEET", "127.0.0.1", &port, &bus];
+            let _: String = self.servers[0].command(&words);
+        }
+        wait_until("the nodes to know each other", || {
+            self.servers.iter().all(|server| self.known_ids(server).len() == self.servers.len())
+        });
+        for (primary, replica) in self.servers.iter().zip(&self.servers[3..]) {
+            let id: String = primary.command(&["CLUSTER", "MYID"]);
+            let _: String = replica.command(&["CLUSTER", "REPLICATE", &id]);
+        }
+        wait_until("the cluster to serve, with replicas", || {
+            let is_linked = |server: &RedisServer| {
+                let info: String = server.command(&["INFO", "replication"]);
+                info.contains("master_link_status:up")
+            };
+            let is_up = |server: &RedisServer| {
+                let info: String = server.command(&["CLUSTER", "INFO"]);
+                info.contains("cluster_state:ok")
+            };
+            self.servers.iter().all(is_up) && self.servers[3..].iter().all(is_linked)
+        });
+    }
+
+    fn known_ids(&self, server: &RedisServer) -> Vec<String> {
+        let nodes: String = server.command(&["CLUSTER", "NODES"]);
+        let known = nodes.lines().filter(|line| !line.contains("handshake"));
+        known.filter_map(|line| Some(line.split(' ').next()?.to_owned())).collect()
+    }
+
+    /// Names of counters, one on each primary, in their order.
+    pub fn names(&self) -> Vec<String> {
+        let place = |name: &str| self.slot(name) * 3 / 16_384;
+        let on = |primary| {
+            let mut names = (0..).map(|number| format!("c{number}"));
+            names.find(|name| place(name) == primary).expect("there is one")
+        };
+        (0..3).map(on).collect()
+    }
+
+    fn slot(&self, counter: &str) -> u64 {
+        self.servers[0].command(&["CLUSTER", "KEYSLOT", &format!("{{{counter}}}")])
+    }
+
+    /// A URL of these nodes.
+    pub fn url(&self, places: &[usize]) -> String {
+        let hosts: Vec<String> = places
+            .iter()
+            .map(|place| format!("127.0.0.1:{}", self.servers[*place].port()))
+            .collect();
+        format!("redis://{}", hosts.join(","))
+    }
+
+    /// Gives the slot of a counter from one primary to another, as `redis-cli --cluster reshard`
+    /// does; `meanwhile` runs when the key has moved already, and the slot has not.
+    pub fn give(&self, counter: &str, from: usize, to: usize, meanwhile: impl Fn()) {
+        let (slot, key) = (self.slot(counter).to_string(), format!("headcount:{{{counter}}}"));
+        let id = |place: usize| -> String { self.servers[place].command(&["CLUSTER", "MYID"]) };
+        let (from_id, to_id) = (id(from), id(to));
+        let set = |place: usize, words: &[&str]| {
+            let words = [&["CLUSTER", "SETSLOT", &slot], words].concat();
+            let _: String = self.servers[place].command(&words);
+        };
+        set(to, &["IMPORTING", &from_id]);
+        set(from, &["MIGRATING", &to_id]);
+        let port = self.servers[to].port().to_string();
+        let words = ["MIGRATE", "127.0.0.1", &port, &key, "0", "5000"];
+        let _: String = self.servers[from].command(&words);
+        meanwhile();
+        set(to, &["NODE", &to_id]);
+        set(from, &["NODE", &to_id]);
+    }
+
+    /// Waits until the replica of a primary has all that the primary has.
+    pub fn wait_for_replica(&self, primary: usize) {
+        let server = &self.servers[primary];
+        wait_until("the replica", || server.command::<u64>(&["WAIT", "1", "1000"]) >= 1);
+    }
+
+    /// Waits until the replica of a dead primary is one itself.
+    pub fn wait_for_failover(&self, primary: usize) {
+        let replica = &self.servers[primary + 3];
+        wait_for("the replica to take over", || {
+            let info: String = replica.command(&["INFO", "replication"]);
+            info.contains("role:master").then_some(())
+        });
+    }
+}

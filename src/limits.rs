@@ -139,15 +139,15 @@ pub const POSTGRES_TRANSACTION_REQUESTS_MAX: usize = 64;
 /// How long a transaction of several counters waits for the row of one.
 pub const POSTGRES_LOCK_TIMEOUT_SHARED: Duration = Duration::from_millis(50);
 /// How long the next batch may wait for those who were just answered, who as a rule ask again
-/// within it; one who is alone waits for nobody. With 64 clients and 2 reactors: PostgreSQL,
-/// waiting for all of them, 31 requests a commit instead of 16, and 1.2 times the requests per
-/// second; Redis, waiting for half, 20 a call instead of 7, and 1.13 times. With one reactor Redis
-/// had 24 a call instead of 17 and the same rate; waiting for all it had 0.75 times.
+/// within it; one who is alone waits for nobody. With 64 clients and 2 reactors, each with its own
+/// connection: PostgreSQL, waiting for all of them, 31 requests a commit instead of 16, and 1.2
+/// times the requests per second; Redis, waiting for half, 20 a call instead of 7, and 1.13 times.
+/// With one reactor Redis had 24 a call instead of 17 and the same rate; waiting for all it had
+/// 0.75 times.
 pub const BATCH_LINGER: Duration = Duration::from_millis(1);
-
 /// Numbers that a reactor gets from one reply on the shared connection, up to which the next
 /// request waits for it. With more, what its clients take to ask again is worth a commit meanwhile.
-/// With 64 clients and 2, 4 and 8 reactors, waiting for all made 1.0, 1.2 and 1.3 times the
+/// With 64 clients and 2, 4 and 8 reactors, waiting for all made 0.9, 1.2 and 1.4 times the
 /// requests per second of waiting for nobody; with 256, 0.9, 1.4 and 1.4 times.
 pub const SHARED_LINGER_SHARE_MAX: u64 = 64;
 /// How long a batch whose request did not run waits before it is sent again: what delayed it may

@@ -20,7 +20,7 @@ use turns::{Name, Turns};
 /// The addresses of a name.
 pub type Resolved = io::Result<Vec<SocketAddr>>;
 
-/// Resolves the names of one connection, one after the other.
+/// Resolves the names of one connection; one is wanted at a time.
 #[derive(Debug)]
 pub struct Resolver {
     waker: Arc<Waker>,

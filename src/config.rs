@@ -16,13 +16,16 @@ mod flags;
 mod help;
 mod postgres_hosts;
 mod postgres_url;
+mod query;
 mod redis_url;
 mod sentinel_url;
+mod sentinels;
 mod setting;
 mod store_choice;
 mod store_url;
 mod suggestion;
 mod take_rules;
+mod text_file;
 mod tls;
 mod value;
 mod variables;
@@ -50,7 +53,9 @@ pub use postgres_url::PostgresUrl;
 pub use redis_url::RedisUrl;
 pub use store_url::StoreUrl;
 pub use take_rules::TakeMethods;
-pub use tls::{ClientIdentity, HAS_TLS, PemFile, Roots, TlsConfig, TlsDemand, Verification};
+pub use tls::{
+    ChannelBinding, ClientIdentity, HAS_TLS, PemFile, Roots, TlsConfig, TlsDemand, Verification,
+};
 pub use value::ConfigError;
 
 /// What a process that serves is to do, every value within its bounds.

@@ -218,8 +218,8 @@ impl Engine {
             let batcher = &self.counters[counter.index()].batcher;
             if batcher.has_waiting() {
                 let at = if self.can_send(*counter, now) { Some(now) } else { None };
-                let linger_until =
-                    || batcher.linger_until().filter(|_| !self.store.is_busy(*counter));
+                // Behind that the store was asked, and makes it turn once it has got further.
+                let linger_until = || batcher.linger_until().filter(|until| *until > now);
                 next = earlier(next, at.or_else(linger_until));
             }
         }

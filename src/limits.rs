@@ -223,8 +223,8 @@ pub const NODES_MAX: usize = 128;
 /// How long a connection to a node is kept that no counter needs: while a slot or a primary moves,
 /// the next counter needs it soon.
 pub const NODE_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often in a row a counter may be sent on to another node of a Cluster without a pause: once
-/// by MOVED, and once by ASK.
+/// How often in a row a counter may be sent on to another node of a Cluster without a pause, and
+/// without a line in the log: once by MOVED, and once by ASK.
 pub const HOPS_AT_ONCE_MAX: u32 = 2;
 /// How long each request of a counter on a node that is being given its slot begins with ASKING.
 /// Then it is tried without, for nothing else tells of the end of the move.

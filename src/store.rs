@@ -5,6 +5,7 @@
 //! matched once a batch.
 
 pub mod change;
+pub mod channel;
 pub mod connection;
 pub mod counters;
 pub mod error;
@@ -60,7 +61,8 @@ impl Store {
         }
     }
 
-    /// Whether a request for this counter would be sent now.
+    /// Whether a request for this counter would be sent now. While it waits, whatever lets it go on
+    /// makes the reactor turn.
     pub fn send_state(&mut self, counter: CounterId, now: Instant) -> SendState {
         match self {
             Store::Memory(_) => SendState::Ready,
@@ -77,16 +79,6 @@ impl Store {
             Store::Connection(connection) => connection.is_ready(counter),
             Store::Nodes(nodes) => nodes.of(counter).is_ready(counter),
             Store::Shared(shared) => shared.is_ready(counter),
-        }
-    }
-
-    /// Whether nothing can be done for this counter before the store has said something.
-    pub fn is_busy(&self, counter: CounterId) -> bool {
-        match self {
-            Store::Memory(_) => false,
-            Store::Connection(connection) => connection.is_busy(counter),
-            Store::Nodes(nodes) => nodes.of(counter).is_busy(counter),
-            Store::Shared(shared) => shared.is_busy(counter),
         }
     }
 
@@ -178,13 +170,14 @@ impl Store {
         }
     }
 
-    /// Whether there is an event.
+    /// Whether there is an event. The turn that asks goes on with it: a reactor that shares its
+    /// connection is woken for the next one.
     pub fn has_events(&self) -> bool {
         match self {
             Store::Memory(_) => false,
             Store::Connection(connection) => connection.has_events(),
             Store::Nodes(nodes) => nodes.has_events(),
-            Store::Shared(shared) => shared.has_events(),
+            Store::Shared(shared) => shared.look_for_events(),
         }
     }
 
@@ -259,13 +252,13 @@ impl Store {
         }
     }
 
-    /// When [`Store::tick`] has work next.
+    /// When [`Store::tick`] has work next: the reactor turns then.
     pub fn deadline(&self) -> Option<Instant> {
         match self {
             Store::Memory(_) => None,
             Store::Connection(connection) => connection.deadline(),
             Store::Nodes(nodes) => nodes.deadline(),
-            Store::Shared(shared) => shared.deadline(),
+            Store::Shared(shared) => shared.announce_deadline(),
         }
     }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::flags::{ADMIN_LISTEN, ADMIN_TOKEN_FILE};
 use super::setting::{Setting, Sources};
+use super::text_file::without_line_end;
 use super::value::{ConfigError, quoted};
 use crate::limits::{ADMIN_TOKEN_BYTES_MAX, ADMIN_TOKEN_BYTES_MIN};
 
@@ -59,20 +60,19 @@ fn token(
     read_file: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
 ) -> Result<AdminToken, ConfigError> {
     let path = quoted(setting.text());
-    let mut bytes = read_file(Path::new(setting.text()))
+    let bytes = read_file(Path::new(setting.text()))
         .map_err(|error| setting.refusal(format!("cannot read {path}: {error}")))?;
-    let line_end = if bytes.ends_with(b"\r\n") { 2 } else { usize::from(bytes.ends_with(b"\n")) };
-    bytes.truncate(bytes.len() - line_end);
-    let length = bytes.len();
+    let token = without_line_end(&bytes);
+    let length = token.len();
     if !(ADMIN_TOKEN_BYTES_MIN..=ADMIN_TOKEN_BYTES_MAX).contains(&length) {
         let (min, max) = (ADMIN_TOKEN_BYTES_MIN, ADMIN_TOKEN_BYTES_MAX);
         let reason = format!("the token in {path} has {length} bytes: expected {min} to {max}");
         return Err(setting.refusal(reason));
     }
     // What stands in a field of a request (RFC 6750, section 2.1).
-    if !bytes.iter().all(u8::is_ascii_graphic) {
+    if !token.iter().all(u8::is_ascii_graphic) {
         let reason = format!("the token in {path} has a byte that is no visible ASCII character");
         return Err(setting.refusal(reason));
     }
-    Ok(AdminToken(bytes))
+    Ok(AdminToken(token.to_vec()))
 }

@@ -13,7 +13,8 @@ use url::Url;
 
 use super::endpoint::{ENCODED, ENCODED_IN_PATH, Endpoint, HINT, Secret, decoded};
 use super::postgres_hosts::{endpoints, host, listed, port, split_hosts, with_host};
-use super::tls::{TlsConfig, TlsParameters};
+use super::query::{Query, given_twice};
+use super::tls::{ChannelBinding, TlsConfig, TlsParameters};
 use super::value::{ConfigError, integer, refuse};
 use crate::limits::{CONNECT_TIMEOUT_S_MAX, CONNECT_TIMEOUT_S_MIN};
 
@@ -36,6 +37,8 @@ pub struct PostgresUrl {
     pub application_name: String,
     /// How it is encrypted, if it is; a Unix socket never is.
     pub tls: Option<Box<TlsConfig>>,
+    /// Whether the login is bound to that.
+    pub channel_binding: ChannelBinding,
 }
 
 /// What the parts of the URL say, not yet understood.
@@ -60,12 +63,13 @@ impl PostgresUrl {
     /// # Errors
     /// Says which part is wrong, and repeats nothing of `text`.
     pub(super) fn parse(text: &str) -> Result<PostgresUrl, ConfigError> {
+        // The protocol ends each of its texts with a NUL, so that none can be in one.
+        if text.contains("%00") {
+            return refuse("a NUL (%00) can be in no part of the URL");
+        }
         let mut parameters = Parameters::default();
         let query = parameters.take_parts(&with_host(text))?;
-        for (index, parameter) in query.split('&').filter(|text| !text.is_empty()).enumerate() {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            parameters.give(name, value, index + 1)?;
-        }
+        parameters.take_query(Query::parse(&query, &PARAMETERS)?)?;
         parameters.understand()
     }
 }
@@ -90,50 +94,38 @@ impl Parameters {
         }
         self.host = listed(hosts);
         self.port = listed(ports);
-        self.user = given(part(url.username())?);
-        self.password = given(part(url.password().unwrap_or_default())?);
-        self.database = given(part(url.path().strip_prefix('/').unwrap_or_default())?);
+        self.user = given(decoded(url.username())?);
+        self.password = given(decoded(url.password().unwrap_or_default())?);
+        self.database = given(decoded(url.path().strip_prefix('/').unwrap_or_default())?);
         Ok(query.to_owned())
     }
 
-    /// Takes parameter `number` of the query; an empty one counts as none, as a template with
-    /// nothing to fill in leaves it.
-    fn give(&mut self, name: &str, value: &str, number: usize) -> Result<(), ConfigError> {
-        let place = match name {
-            "host" => &mut self.host,
-            "port" => &mut self.port,
-            "user" => &mut self.user,
-            "password" => &mut self.password,
-            "dbname" => &mut self.database,
-            "connect_timeout" => &mut self.connect_timeout,
-            "application_name" => &mut self.application_name,
-            "target_session_attrs" => &mut self.session,
-            "options" => &mut self.options,
-            "pgbouncer" => &mut self.pooler,
-            name => match self.tls.place(name) {
-                Some(place) => place,
-                // Not named: it may be what follows a bare & in the password.
-                None => {
-                    return refuse(format!(
-                        "query parameter {number} is unknown: host, port, user, password, dbname, \
-                         connect_timeout, application_name, target_session_attrs, sslmode, ssl, \
-                         sslrootcert, sslcert, sslkey, channel_binding, options and pgbouncer are \
-                         allowed; {HINT}"
-                    ));
-                }
-            },
-        };
-        match given(part(value)?) {
-            Some(_) if place.is_some() => refuse(format!("{name} is given twice")),
-            Some(value) => {
-                *place = Some(value);
-                Ok(())
+    /// Takes the parameters of the query. What comes before it is not said there again.
+    fn take_query(&mut self, mut query: Query) -> Result<(), ConfigError> {
+        let places = [
+            ("host", &mut self.host),
+            ("port", &mut self.port),
+            ("user", &mut self.user),
+            ("password", &mut self.password),
+            ("dbname", &mut self.database),
+            ("connect_timeout", &mut self.connect_timeout),
+            ("application_name", &mut self.application_name),
+            ("target_session_attrs", &mut self.session),
+            ("options", &mut self.options),
+            ("pgbouncer", &mut self.pooler),
+        ];
+        for (name, place) in places {
+            let Some(value) = query.take(name) else { continue };
+            if place.replace(value).is_some() {
+                return refuse(given_twice(name));
             }
-            None => Ok(()),
         }
+        self.tls = TlsParameters::of(&mut query);
+        Ok(())
     }
 
     fn understand(self) -> Result<PostgresUrl, ConfigError> {
+        let channel_binding = self.tls.binding()?;
         let tls = self.tls.understand()?;
         refuse_reading(self.session.as_deref())?;
         refuse_options(self.options.as_deref(), self.pooler.as_deref())?;
@@ -158,6 +150,7 @@ impl Parameters {
             connect_timeout,
             application_name,
             tls,
+            channel_binding,
         })
     }
 }
@@ -192,6 +185,9 @@ impl fmt::Display for PostgresUrl {
                 write!(formatter, "{separator}{parameter}")?;
                 separator = '&';
             }
+        }
+        if let Some(parameter) = self.channel_binding.parameter() {
+            write!(formatter, "{separator}{parameter}")?;
         }
         Ok(())
     }
@@ -249,14 +245,25 @@ fn given(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// The protocol ends each of its texts with a NUL, so that none can be in one.
-fn part(text: &str) -> Result<String, ConfigError> {
-    let text = decoded(text)?;
-    if text.contains('\0') {
-        return refuse("a NUL (%00) can be in no part of the URL");
-    }
-    Ok(text)
-}
+/// The names of the parameters, in the order in which an error lists them.
+const PARAMETERS: [&str; 16] = [
+    "host",
+    "port",
+    "user",
+    "password",
+    "dbname",
+    "connect_timeout",
+    "application_name",
+    "target_session_attrs",
+    "sslmode",
+    "ssl",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "channel_binding",
+    "options",
+    "pgbouncer",
+];
 
 /// The role that a new cluster has.
 const USER_DEFAULT: &str = "postgres";
@@ -284,6 +291,7 @@ mod tests {
         };
         PostgresUrl {
             tls,
+            channel_binding: ChannelBinding::Prefer,
             endpoint,
             others: Vec::new(),
             user: user.to_owned(),
@@ -389,6 +397,11 @@ mod tests {
                 "postgres://postgres@h:5432/d?connect_timeout=60&application_name=%C3%A9",
             ),
             (
+                "postgres://h/d?sslmode=require&channel_binding=require",
+                "postgres://postgres@h:5432/d?sslmode=require&channel_binding=require",
+            ),
+            ("postgres://h/d?channel_binding=prefer", "postgres://postgres@h:5432/d"),
+            (
                 "postgres://u@/d?host=/s&connect_timeout=1",
                 "postgres:///d?host=/s&port=5432&user=u&connect_timeout=1",
             ),
@@ -468,7 +481,9 @@ mod tests {
             ("postgres://h/d?options=endpoint%3Da%20-c%20search_path%3Dx", options),
             ("postgres://h/d?options=endpoint%3Da&options=endpoint%3Da", "options is given twice"),
             ("postgres://h/d?pgbouncer=false", "pgbouncer is true: a pooler is seen without it"),
-            ("postgres://h/d?sslcrl=x", &unknown(1)),
+            ("postgres://h/d?gssencmode=x", &unknown(1)),
+            ("postgres://h/d?sslmod=x", "query parameter 1 is unknown; did you mean sslmode?"),
+            ("postgres://h/d?sslkey=%00", nul),
             ("postgres://h/d?user=u&PASSWORD=p", &unknown(2)),
             ("postgres:///d?host=/s%0a", path),
             (&long, path),

@@ -1,4 +1,4 @@
-//! Redis as the store: `redis://` and `redis+unix://` as a value, and what Sentinel adds to it.
+//! Redis as the store: `redis://` and `redis+unix://` as a value.
 //!
 //! As everywhere in a store's URL, no error repeats anything of its text.
 
@@ -9,7 +9,9 @@ use url::Url;
 
 use super::endpoint::{ENCODED, ENCODED_IN_PATH, Endpoint, HINT, Secret, decoded};
 use super::postgres_hosts::split_hosts;
-use super::tls::TlsConfig;
+use super::query::Query;
+use super::sentinels::{Sentinels, scheme};
+use super::tls::{TLS_PARAMETERS, TlsConfig};
 use super::value::{ConfigError, integer, refuse};
 use crate::limits::{REPLICAS_MAX, STORE_HOSTS_MAX};
 
@@ -37,22 +39,15 @@ pub struct RedisUrl {
     pub wait: u8,
 }
 
-/// The sentinels who know where the primary is.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Sentinels {
-    /// Those beside the first.
-    pub others: Vec<Endpoint>,
-    /// The name by which they know the primary.
-    pub master: String,
-    /// Their own user, if not the default one.
-    pub user: Option<String>,
-    /// Their own password.
-    pub password: Option<Secret>,
-}
-
 impl RedisUrl {
-    /// Whether what it names may be nodes of a Cluster.
-    pub fn may_be_cluster(&self) -> bool {
+    /// Whether it holds a password itself, and not the name of a file.
+    pub(super) fn has_password(&self) -> bool {
+        let of_sentinels = |sentinels: &Sentinels| sentinels.has_password_in_url();
+        self.password.is_some() || self.sentinels.as_deref().is_some_and(of_sentinels)
+    }
+
+    /// Whether the server is asked if it is a node of a Cluster, and followed to the others if so.
+    pub fn asks_for_cluster(&self) -> bool {
         matches!(self.endpoint, Endpoint::Tcp { .. }) && self.sentinels.is_none()
     }
 
@@ -80,9 +75,9 @@ impl fmt::Display for RedisUrl {
                 for seed in &self.seeds {
                     write!(formatter, ",{seed}")?;
                 }
-                let query = self.tls.as_ref().map(|tls| tls.redis_query()).unwrap_or_default();
-                write!(formatter, "/{database}{query}")?;
-                show_wait(self.wait, query.is_empty(), formatter)
+                let tls = self.tls.iter().flat_map(|tls| tls.redis_parameters());
+                let parameters: Vec<_> = tls.chain(wait_parameter(self.wait)).collect();
+                write!(formatter, "/{database}{}", with_question_mark(&parameters))
             }
             Endpoint::Unix(path) => {
                 let path = path.to_string_lossy();
@@ -91,7 +86,7 @@ impl fmt::Display for RedisUrl {
                 if let Some(user) = user {
                     write!(formatter, "&user={user}")?;
                 }
-                show_wait(self.wait, false, formatter)
+                wait_parameter(self.wait).map_or(Ok(()), |wait| write!(formatter, "&{wait}"))
             }
         }
     }
@@ -104,7 +99,7 @@ fn show_sentinels(
     formatter: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
     let encoded = |text| utf8_percent_encode(text, ENCODED);
-    formatter.write_str("redis+sentinel://")?;
+    write!(formatter, "{}://", scheme(url.tls.is_some()))?;
     if let Some(user) = &url.user {
         write!(formatter, "{}@", encoded(user))?;
     }
@@ -112,19 +107,22 @@ fn show_sentinels(
     for other in &sentinels.others {
         write!(formatter, ",{other}")?;
     }
-    write!(formatter, "/{}/{}", encoded(&sentinels.master), url.database)?;
-    if let Some(user) = &sentinels.user {
-        write!(formatter, "?sentinel_user={}", encoded(user))?;
-    }
-    show_wait(url.wait, sentinels.user.is_none(), formatter)
+    let mut parameters = sentinels.parameters();
+    parameters.extend(url.tls.iter().flat_map(|tls| tls.redis_parameters()));
+    parameters.extend(wait_parameter(url.wait));
+    let (master, database) = (encoded(&sentinels.master), url.database);
+    write!(formatter, "/{master}/{database}{}", with_question_mark(&parameters))
 }
 
-fn show_wait(wait: u8, is_first: bool, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match (wait, is_first) {
-        (0, _) => Ok(()),
-        (wait, true) => write!(formatter, "?wait={wait}"),
-        (wait, false) => write!(formatter, "&wait={wait}"),
-    }
+/// `wait` as it stands in a URL, if it is not what is meant without a word.
+fn wait_parameter(wait: u8) -> Option<String> {
+    (wait > 0).then(|| format!("wait={wait}"))
+}
+
+/// The parameters with their `?`, if there are any.
+fn with_question_mark(parameters: &[String]) -> String {
+    let mark = if parameters.is_empty() { "" } else { "?" };
+    format!("{mark}{}", parameters.join("&"))
 }
 
 /// `redis://[user:password@]host[:port][,host...][/db]`, and the same of TLS with its parameters.
@@ -140,11 +138,13 @@ pub(super) fn tcp(text: &str, is_tls: bool) -> Result<RedisUrl, ConfigError> {
         return refuse(format!("a {scheme}:// URL has no #; {HINT}"));
     }
     let query = url.query().unwrap_or_default();
-    let tls = match is_tls {
-        true => Some(Box::new(TlsConfig::of_redis(query)?)),
-        false => plain(query)?,
-    };
-    let wait = wait_of(query)?;
+    // A raw @ is what is left of a password: as a path it would be shown.
+    if is_tls && query.contains('@') {
+        return refuse(format!("a rediss:// URL has one @ at most, before its host; {HINT}"));
+    }
+    let mut query = Query::parse(query, &parameter_names(is_tls))?;
+    let tls = is_tls.then(|| TlsConfig::of_redis(&mut query)).transpose()?.map(Box::new);
+    let wait = wait_of(&mut query)?;
     let endpoint = Endpoint::tcp(&url, REDIS_PORT)?;
     let user = Some(url.username()).filter(|user| !user.is_empty()).map(decoded).transpose()?;
     let password = url.password().map(decoded).transpose()?;
@@ -159,41 +159,22 @@ pub(super) fn tcp(text: &str, is_tls: bool) -> Result<RedisUrl, ConfigError> {
     Ok(RedisUrl { tls, seeds, wait, ..redis_url(endpoint, user, password, database)? })
 }
 
-/// Without TLS there is no parameter but `wait`.
-fn plain(query: &str) -> Result<Option<Box<TlsConfig>>, ConfigError> {
-    for (index, (name, _)) in parameters(query).enumerate() {
-        if name != "wait" {
-            // Not named: it may be a piece of a password.
-            let number = index + 1;
-            return refuse(format!("query parameter {number} is unknown: wait is allowed; {HINT}"));
-        }
-    }
-    Ok(None)
+/// What a URL over TCP may have behind its `?`.
+pub(super) fn parameter_names(is_tls: bool) -> Vec<&'static str> {
+    let of_tls = TLS_PARAMETERS.into_iter().filter(|_| is_tls);
+    of_tls.chain(["wait"]).collect()
 }
 
-/// The names and values behind a `?`, as they stand there.
-fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    let parameters = query.split('&').filter(|text| !text.is_empty());
-    parameters.map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
-}
-
-/// The parameter `wait` of a query. Without a value it counts as not given, as a template leaves
-/// it.
-pub(super) fn wait_of(query: &str) -> Result<u8, ConfigError> {
-    let values = parameters(query).filter(|(name, value)| *name == "wait" && !value.is_empty());
-    let mut wait = None;
-    for (_, value) in values {
-        let number = integer(value).and_then(|number| u8::try_from(number).ok());
-        let Some(number) = number.filter(|number| *number <= REPLICAS_MAX) else {
-            return refuse(format!(
-                "wait is a number of replicas from 0 to {REPLICAS_MAX}; {HINT}"
-            ));
-        };
-        if wait.replace(number).is_some() {
-            return refuse("the query parameter wait is given twice");
-        }
+/// The parameter `wait`.
+pub(super) fn wait_of(query: &mut Query) -> Result<u8, ConfigError> {
+    let Some(value) = query.take("wait") else {
+        return Ok(0);
+    };
+    let number = integer(&value).and_then(|number| u8::try_from(number).ok());
+    match number.filter(|number| *number <= REPLICAS_MAX) {
+        Some(number) => Ok(number),
+        None => refuse(format!("wait is a number of replicas from 0 to {REPLICAS_MAX}; {HINT}")),
     }
-    Ok(wait.unwrap_or(0))
 }
 
 /// `redis+unix:///path[?db=N][&user=U][&password=P]`: a path leaves no room for `user@`.
@@ -206,29 +187,12 @@ pub(super) fn unix(text: &str) -> Result<RedisUrl, ConfigError> {
         return refuse(format!("allowed is {}, without @ and #; {HINT}", UNIX_FORM));
     }
     let endpoint = Endpoint::unix(path)?;
-    let [mut database_given, mut user, mut password] = [None, None, None];
-    for (index, parameter) in query.split('&').filter(|text| !text.is_empty()).enumerate() {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        let place = match name {
-            "db" => &mut database_given,
-            "user" => &mut user,
-            "password" => &mut password,
-            "wait" => continue, // Read below.
-            // Not named: it may be what follows a bare & in the password.
-            _ => {
-                let number = index + 1;
-                return refuse(format!(
-                    "query parameter {number} is unknown: db, user, password and wait are allowed; \
-                     {HINT}"
-                ));
-            }
-        };
-        if place.replace(decoded(value)?).is_some() {
-            return refuse(format!("the query parameter {name} is given twice"));
-        }
-    }
-    let database = database_given.as_deref().map_or(Ok(0), database)?;
-    Ok(RedisUrl { wait: wait_of(query)?, ..redis_url(endpoint, user, password, database)? })
+    let mut query = Query::parse(query, &["db", "user", "password", "wait"])?;
+    // Not as a template leaves it: a database has a number.
+    let database = query.take_as_written("db").as_deref().map_or(Ok(0), database)?;
+    let (user, password) = (query.take("user"), query.take("password"));
+    let wait = wait_of(&mut query)?;
+    Ok(RedisUrl { wait, ..redis_url(endpoint, user, password, database)? })
 }
 
 /// Joins the parts. An empty user or password counts as none, as a template leaves it.

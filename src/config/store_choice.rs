@@ -8,8 +8,8 @@ use std::path::Path;
 use super::flags::{STORE, STORE_URL_FILE};
 use super::setting::{Setting, Source, Sources};
 use super::store_url::StoreUrl;
+use super::text_file::text_of;
 use super::value::{ConfigError, quoted};
-use crate::limits::CONFIG_FILE_BYTES_MAX;
 
 /// A store, and whether other users of the machine can see its password.
 pub(super) struct StoreChoice {
@@ -50,17 +50,11 @@ impl StoreChoice {
         setting: &Setting,
         read_file: &impl Fn(&Path) -> io::Result<Vec<u8>>,
     ) -> Result<StoreChoice, ConfigError> {
-        let path = quoted(setting.text());
-        let bytes = read_file(Path::new(setting.text()))
-            .map_err(|error| setting.refusal(format!("cannot read {path}: {error}")))?;
-        if bytes.len() > CONFIG_FILE_BYTES_MAX {
-            let reason = format!("{path} has more than {CONFIG_FILE_BYTES_MAX} bytes");
-            return Err(setting.refusal(reason));
-        }
-        let text = String::from_utf8(bytes)
-            .map_err(|_| setting.refusal(format!("{path} is not UTF-8")))?;
+        let path = Path::new(setting.text());
+        let text = text_of(path, read_file).map_err(|error| setting.refusal(error))?;
         let text = text.trim();
         if text.is_empty() {
+            let path = quoted(setting.text());
             return Err(setting.refusal(format!("{path} is empty: expected a store URL")));
         }
         let url = store_url(text, read_file).map_err(|error| setting.refusal(error))?;
@@ -74,8 +68,6 @@ fn store_url(
     read_file: &impl Fn(&Path) -> io::Result<Vec<u8>>,
 ) -> Result<StoreUrl, ConfigError> {
     let mut url = StoreUrl::parse(text)?;
-    if let Some(tls) = url.tls_mut() {
-        tls.read_files(read_file)?;
-    }
+    url.read_files(read_file)?;
     Ok(url)
 }

@@ -6,6 +6,8 @@
 //! Knows nothing of how a store is spoken to.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 
 use super::postgres_url::PostgresUrl;
 use super::redis_url::{self, RedisUrl, UNIX_FORM};
@@ -14,12 +16,13 @@ use super::tls::{HAS_TLS, NOT_BUILT_IN, TlsConfig};
 use super::value::{ConfigError, refuse};
 
 /// The forms of a store's URL that are built in, for `--help` and for errors.
-pub(super) const FORMS: [&str; 7] = [
+pub(super) const FORMS: [&str; 8] = [
     "memory:",
     "redis://[user:password@]host[:port][,host...][/db][?wait=N]",
     "rediss://[user:password@]host[:port][,host...][/db][?ca=FILE...]",
     UNIX_FORM,
     "redis+sentinel://[user:password@]host[:port][,host...]/MASTER[/db][?wait=N]",
+    "rediss+sentinel://[user:password@]host[:port][,host...]/MASTER[/db][?ca=FILE]",
     "postgres://[user[:password]@]host[:port][,host...][/db][?sslmode=MODE...]",
     "postgres:///db?host=/folder[&port=N][&user=U][&password=P]",
 ];
@@ -51,10 +54,10 @@ impl StoreUrl {
             Some("memory") => refuse("memory: has nothing after its colon"),
             Some("redis" | "valkey") => redis_url::tcp(text, false).map(StoreUrl::Redis),
             Some("redis+unix") => redis_url::unix(text).map(StoreUrl::Redis),
-            Some("redis+sentinel") => sentinel_url::parse(text).map(StoreUrl::Redis),
-            Some("rediss+sentinel") => refuse("TLS to what Sentinel names is not built in yet"),
-            Some("rediss" | "valkeys") if !HAS_TLS => refuse(NOT_BUILT_IN),
+            Some("redis+sentinel") => sentinel_url::parse(text, false).map(StoreUrl::Redis),
+            Some("rediss" | "valkeys" | "rediss+sentinel") if !HAS_TLS => refuse(NOT_BUILT_IN),
             Some("rediss" | "valkeys") => redis_url::tcp(text, true).map(StoreUrl::Redis),
+            Some("rediss+sentinel") => sentinel_url::parse(text, true).map(StoreUrl::Redis),
             Some("postgres" | "postgresql") => {
                 PostgresUrl::parse(text).map(|url| StoreUrl::Postgres(Box::new(url)))
             }
@@ -71,19 +74,32 @@ impl StoreUrl {
         }
     }
 
-    pub(super) fn tls_mut(&mut self) -> Option<&mut TlsConfig> {
-        match self {
+    /// Reads the files that it names.
+    ///
+    /// # Errors
+    /// One of them cannot be read, or does not hold what it should.
+    pub(super) fn read_files(
+        &mut self,
+        read_file: &impl Fn(&Path) -> io::Result<Vec<u8>>,
+    ) -> Result<(), ConfigError> {
+        let tls = match self {
             StoreUrl::Memory => None,
-            StoreUrl::Redis(redis) => redis.tls.as_deref_mut(),
+            StoreUrl::Redis(redis) => {
+                if let Some(sentinels) = &mut redis.sentinels {
+                    sentinels.read_password(read_file)?;
+                }
+                redis.tls.as_deref_mut()
+            }
             StoreUrl::Postgres(postgres) => postgres.tls.as_deref_mut(),
-        }
+        };
+        tls.map_or(Ok(()), |tls| tls.read_files(read_file))
     }
 
-    /// Whether it holds a password.
+    /// Whether it holds a password itself, and not the name of a file.
     pub(super) fn has_password(&self) -> bool {
         match self {
             StoreUrl::Memory => false,
-            StoreUrl::Redis(redis) => redis.password.is_some(),
+            StoreUrl::Redis(redis) => redis.has_password(),
             StoreUrl::Postgres(postgres) => postgres.password.is_some(),
         }
     }
@@ -276,7 +292,7 @@ mod tests {
             ("redis://h?wait=+1", &wait),
             ("redis://h?wait=256", &wait),
             ("redis://h?wait=1@x", &wait),
-            ("redis://h?wait=1&wait=1", "the query parameter wait is given twice"),
+            ("redis://h?wait=1&wait=1", "wait is given twice"),
             ("redis+unix:///s?wait=x", &wait),
             ("redis://h ", control),
             ("redis://:a\tb@h", control),
@@ -299,9 +315,10 @@ mod tests {
             ("redis+unix:///s?db=x", &number),
             ("redis+unix:///s?db=", &number),
             ("redis+unix:///s?db", &number),
-            ("redis+unix:///s?db=1&db=1", "the query parameter db is given twice"),
+            ("redis+unix:///s?db=1&db=1", "db is given twice"),
             ("redis+unix:///s?timeout=1", &parameter(1)),
             ("redis+unix:///s?db=1&DB=1", &parameter(2)),
+            ("redis+unix:///s?passwrd=x", "query parameter 1 is unknown; did you mean password?"),
         ];
         for (text, expected) in table {
             let error = StoreUrl::parse(text).expect_err(text).to_string();
@@ -333,6 +350,11 @@ mod tests {
             "redis;//u:{}@h",
             "valkey://u:{}@h:x",
             "rediss://u:{}@h",
+            "redis+sentinel://u:{}@h/m",
+            "redis+sentinel://u:{}@h,h2/m?sentinel_user=u&sentinel_password={}",
+            "rediss+sentinel://u:{}@h/m?sentinel_password={}&{}",
+            "rediss+sentinel://u:1/{}?ca={}@h/m",
+            "rediss+sentinel://u:1/m?sentinel_password_file={}@h/m",
             "postgres://u:{}@h/d",
             "postgresql://u:{}@h/d",
             "postgres://u:{}@",

@@ -17,6 +17,7 @@ use super::value::{ConfigError, quoted, refuse};
 use crate::limits::TLS_FILE_BYTES_MAX;
 
 pub(super) use postgres::TlsParameters;
+pub(super) use redis::TLS_PARAMETERS;
 
 /// TLS to a store.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,6 +40,18 @@ pub enum TlsDemand {
     /// If the server has it.
     Prefer,
     /// Always.
+    Require,
+}
+
+/// Whether the login is bound to the TLS connection, so that nobody in between can pass it on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ChannelBinding {
+    /// Never.
+    Disable,
+    /// Where the server can do it.
+    #[default]
+    Prefer,
+    /// Always: else there is no login.
     Require,
 }
 

@@ -3,6 +3,7 @@
 mod away;
 mod halted;
 mod many;
+mod shared_store;
 
 use std::time::Duration;
 
@@ -86,7 +87,7 @@ fn engine_of_redis(timeout: Duration, now: Instant) -> Engine {
         panic!("the URL is good");
     };
     let known = counters(100);
-    let redis = Redis::new(url, Arc::clone(&known), None, 7);
+    let redis = Redis::new(url, Arc::clone(&known), None, timeout, 7);
     let wire = Wire::Redis(Box::new(redis));
     let connection = Connection::new(wire, Arc::clone(&known), timeout, 7, now);
     let settings = Settings { store_timeout: timeout, ..Settings::default() };
@@ -152,8 +153,9 @@ impl Linked {
 
     /// How many numbers were asked for in each request to the store since the last call.
     fn sent(&mut self) -> Vec<u64> {
-        let sent = String::from_utf8(self.connection().send_buffer().unsent().to_vec()).unwrap();
-        self.connection().send_buffer().advance(sent.len());
+        let sent =
+            String::from_utf8(self.connection().seal_and_buffer().unsent().to_vec()).unwrap();
+        self.connection().seal_and_buffer().advance(sent.len());
         let counts = sent.split("headcount:{default}\r\n").skip(1);
         counts.map(|rest| rest.lines().nth(1).unwrap().parse().unwrap()).collect()
     }

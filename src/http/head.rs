@@ -237,9 +237,20 @@ impl Method {
 
 /// RFC 9110, section 5.6.2.
 pub(super) fn is_token_byte(byte: u8) -> bool {
-    let is_mark = matches!(
-        byte,
-        b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'
-    );
-    byte.is_ascii_alphanumeric() || is_mark
+    TOKEN_BYTES[byte as usize]
 }
+
+/// A table, since it is asked of each byte of a method: comparing took a GET 90 instructions more.
+const TOKEN_BYTES: [bool; 256] = {
+    let mut is_token = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        let is_mark = matches!(
+            byte,
+            b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'
+        );
+        is_token[byte as usize] = byte.is_ascii_alphanumeric() || is_mark;
+        byte += 1;
+    }
+    is_token
+};

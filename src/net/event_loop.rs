@@ -38,7 +38,7 @@ const LISTENER: mio::Token = mio::Token(u32::MAX as usize);
 const WAKER: mio::Token = mio::Token(u32::MAX as usize - 2);
 const ADMIN: mio::Token = mio::Token(u32::MAX as usize - 3);
 
-/// One thread's loop over its own listener, clients and store connection.
+/// One thread's loop over its own listener, its clients and, if it has some, the store's sockets.
 #[derive(Debug)]
 pub struct EventLoop {
     poll: Poll,
@@ -53,8 +53,8 @@ pub struct EventLoop {
     client_sockets: ClientSockets,
     store_sockets: StoreSockets,
     now: Instant,
-    /// The second of the clients' `Date`, since the epoch.
-    date_s: u64,
+    /// When the second of the clients' `Date` is over.
+    date_until: Instant,
     sweep_at: Instant,
     drain_delay: Duration,
     /// When accepting ends; `None`: nobody has told the process to stop.
@@ -92,7 +92,7 @@ impl EventLoop {
             admin: None,
             store_sockets,
             now,
-            date_s: 0,
+            date_until: now,
             sweep_at: now,
             drain_delay,
             drain_at: None,
@@ -163,14 +163,9 @@ impl EventLoop {
     fn wake(&mut self) {
         self.now = Instant::now();
         self.engine.answers_written(self.now);
-        let wall = SystemTime::now();
-        let since_epoch = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let turn = self.engine.clients.turn_mut();
-        turn.now = self.now;
-        if since_epoch.as_secs() != self.date_s {
-            self.date_s = since_epoch.as_secs();
-            turn.date = Date::at(wall);
-            turn.counters.set_time(self.date_s);
+        self.engine.clients.turn_mut().now = self.now;
+        if self.now >= self.date_until {
+            self.tell_time();
         }
         if self.drain_until.is_none() && self.shared.draining.load(Ordering::Relaxed) {
             self.stop();
@@ -178,6 +173,19 @@ impl EventLoop {
         if self.now >= self.sweep_at {
             self.sweep();
         }
+    }
+
+    /// Reads the clock on the wall, once a second: each time would cost a request 100 instructions.
+    /// After that clock was set, the date is wrong for a second at most.
+    #[cold]
+    fn tell_time(&mut self) {
+        let wall = SystemTime::now();
+        let since_epoch = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let of_second = Duration::from_nanos(since_epoch.subsec_nanos().into());
+        self.date_until = self.now + Duration::from_secs(1).saturating_sub(of_second);
+        let turn = self.engine.clients.turn_mut();
+        turn.date = Date::at(wall);
+        turn.counters.set_time(since_epoch.as_secs());
     }
 
     #[cold]

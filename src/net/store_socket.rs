@@ -20,7 +20,7 @@ use crate::send_buffer::SendBuffer;
 use crate::store::connection::{Command, Connection};
 use crate::store::error::StoreError;
 
-/// The store's side of a reactor.
+/// The socket of one store connection, used again for the next one.
 #[derive(Debug)]
 pub struct StoreSocket {
     token: Token,
@@ -69,7 +69,10 @@ impl StoreSocket {
         while let Some(command) = connection.command() {
             match command {
                 Command::Connect(endpoint) => self.connect(endpoint, connection, now),
-                Command::Disconnect => self.disconnect(),
+                Command::Disconnect => {
+                    self.send_last_words(&connection.take_last_words());
+                    self.disconnect();
+                }
             }
         }
     }
@@ -153,7 +156,7 @@ impl StoreSocket {
     /// Does what the connection commands, and takes what it has to send.
     pub fn take_unsent(&mut self, connection: &mut Connection, now: Instant) {
         self.carry_out(connection, now);
-        let unsent = connection.send_buffer();
+        let unsent = connection.seal_and_buffer();
         if self.is_connected && !unsent.unsent().is_empty() {
             self.outbound.writer().extend_from_slice(unsent.unsent());
             unsent.clear();
@@ -254,6 +257,17 @@ impl StoreSocket {
         self.is_connected
     }
 
+    /// Of the bytes that the socket does not take at once, nothing comes: it is closed.
+    fn send_last_words(&mut self, bytes: &[u8]) {
+        let stream = self.stream.as_mut().filter(|_| self.is_connected);
+        if let Some(stream) = stream
+            && !bytes.is_empty()
+            && self.outbound.unsent().is_empty()
+        {
+            let _ = socket::flush(stream, bytes);
+        }
+    }
+
     fn disconnect(&mut self) {
         self.stream = None;
         (self.is_connected, self.is_readable, self.has_ended) = (false, false, false);
@@ -266,10 +280,10 @@ impl StoreSocket {
         let Some(stream) = &mut self.stream else {
             return;
         };
-        while !connection.send_buffer().unsent().is_empty() {
-            match socket::flush(stream, connection.send_buffer().unsent()) {
+        while !connection.seal_and_buffer().unsent().is_empty() {
+            match socket::flush(stream, connection.seal_and_buffer().unsent()) {
                 Ok(0) => return,
-                Ok(count) => connection.send_buffer().advance(count),
+                Ok(count) => connection.seal_and_buffer().advance(count),
                 Err(error) => {
                     connection.lost(StoreError::Unreachable, &error.to_string(), now);
                     return self.run_commands(connection, now);

@@ -10,7 +10,7 @@ use mio::{Registry, Token, Waker};
 use crate::net::store_socket::StoreSocket;
 use crate::store::connection::Connection;
 
-/// The store's side of a reactor.
+/// The sockets of one reactor's store connections, or the one of the connection that all share.
 #[derive(Debug)]
 pub struct StoreSockets {
     sockets: Vec<StoreSocket>,

@@ -17,7 +17,9 @@ pub fn clients_max(config: &Config) -> usize {
     let admin = if config.admin.is_some() { DESCRIPTORS_OF_ADMIN } else { 0 };
     // In a Cluster each counter may be on another node.
     let nodes = match &config.store {
-        StoreUrl::Redis(url) if url.may_be_cluster() => (config.counters.len() - 1).min(NODES_MAX),
+        StoreUrl::Redis(url) if url.asks_for_cluster() => {
+            (config.counters.len() - 1).min(NODES_MAX)
+        }
         _ => 0,
     };
     let kept = config.threads * (DESCRIPTORS_PER_REACTOR + nodes) + DESCRIPTORS_PER_PROCESS + admin;

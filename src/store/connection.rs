@@ -3,9 +3,14 @@
 //! ```text
 //!            tick: backoff over            connected           handshake done
 //!   Down ----------------------> Connecting ---------> Handshaking ---------> Ready
-//!    ^                               |                    |                     |
-//!    +------------- lost: refused, closed, timed out, not the protocol ---------+
+//!   ^  ^                             |                    |                    | |
+//!   |  +------------ lost: refused, closed, timed out, not the protocol -------+ |
+//!   | a counter comes                                                            |
+//!   Resting <--------------- no counter has needed it for a while ---------------+
 //! ```
+//!
+//! Only the connection to a node of a Cluster is ever `Resting`. While no counter needs it, it is
+//! that in the place of `Down`, too.
 //!
 //! On each connection every counter is confirmed before it is asked for, a bounded number at a
 //! time, and goes on alone from there (`counter_link.rs`): one that is refused holds up no other.
@@ -29,6 +34,7 @@ mod loss;
 #[cfg(not(feature = "tls"))]
 mod no_tls;
 mod node;
+mod node_state;
 mod probing;
 mod sending;
 mod state;
@@ -54,13 +60,15 @@ use confirms::Confirms;
 use counter_link::{CounterLink, Stage};
 use heartbeat::Heartbeat;
 use log_throttle::LogThrottle;
-pub use state::{Command, Notice};
-use state::{NodeState, State};
+use node_state::NodeState;
+pub use node_state::Notice;
+pub use state::Command;
+use state::State;
 pub use tls_fault::Dialect;
 pub use transport::Encryption;
 use transport::Transport;
 
-/// One reactor's connection to the store.
+/// A connection to the store: of one reactor, of all of a process, or to one node of a Cluster.
 #[derive(Debug)]
 pub struct Connection {
     wire: Wire,
@@ -86,8 +94,8 @@ pub struct Connection {
     backoff: Backoff,
     /// Why there was no connection.
     last_fault: Fault,
-    /// Another host, or another way to the same, is tried after that, before it is known of all.
-    is_trying_on: bool,
+    /// There is still a host, or a way (with or without TLS), that was not tried in this round.
+    has_more_to_try: bool,
     throttle: LogThrottle,
     metrics: Arc<StoreMetrics>,
     node: NodeState,
@@ -96,36 +104,16 @@ pub struct Connection {
 impl Connection {
     /// Connects at the first tick. `timeout` bounds one request; `seed` is the jitter's.
     pub fn new(
-        mut wire: Wire,
+        wire: Wire,
         counters: Arc<Counters>,
         timeout: Duration,
         seed: u64,
         now: Instant,
     ) -> Connection {
-        wire.set_store_timeout(timeout);
         let metrics = Arc::new(StoreMetrics::new(counters.len(), StoreError::ALL.len()));
-        Connection {
-            heartbeat: Heartbeat::new(wire.heartbeat()),
-            transport: Transport::plain(Dialect::of(&wire)),
-            wire,
-            links: counters.ids().map(|_| CounterLink::new(now)).collect(),
-            counters,
-            state: State::Down { until: now },
-            commands: VecDeque::new(),
-            confirms: Confirms::default(),
-            deadlines: VecDeque::new(),
-            events: VecDeque::new(),
-            last_write: None,
-            write_check: None,
-            timeout,
-            lost_at: Some(now),
-            backoff: Backoff::new(seed),
-            last_fault: Fault { error: StoreError::Connecting, detail: String::new() },
-            is_trying_on: false,
-            throttle: LogThrottle::default(),
-            metrics,
-            node: NodeState::default(),
-        }
+        let links = counters.ids().map(|_| CounterLink::new(now)).collect();
+        let resting = Connection::resting(wire, counters, metrics, timeout, seed, now);
+        Connection { links, state: State::Down { until: now }, lost_at: Some(now), ..resting }
     }
 
     /// Encrypts the connections that are made from now on.
@@ -160,9 +148,21 @@ impl Connection {
         self.commands.pop_front()
     }
 
-    /// The bytes to send.
-    pub fn send_buffer(&mut self) -> &mut SendBuffer {
+    /// What the server is to be sent before a [`Command::Disconnect`], if the socket takes it at
+    /// once: why TLS was given up.
+    pub fn take_last_words(&mut self) -> Vec<u8> {
+        self.transport.take_last_words()
+    }
+
+    /// The bytes to send: what was written since the last call is encrypted now, where it has to
+    /// be.
+    pub fn seal_and_buffer(&mut self) -> &mut SendBuffer {
         self.transport.send_buffer()
+    }
+
+    /// Whether there are bytes to send.
+    pub fn has_unsent(&self) -> bool {
+        self.transport.has_unsent()
     }
 
     /// Why a request for this counter has no answer.
@@ -175,10 +175,10 @@ impl Connection {
         &self.last_fault
     }
 
-    /// Whether what is said by [`Connection::last_fault`] is not the last word: another host, or
-    /// the same with TLS or without, is still to be tried, and may do better.
-    pub fn is_trying_on(&self) -> bool {
-        self.is_trying_on
+    /// Whether what [`Connection::last_fault`] says may not be the end of it: there is still a
+    /// host, or a way (with or without TLS), that was not tried in this round.
+    pub fn has_more_to_try(&self) -> bool {
+        self.has_more_to_try
     }
 
     /// Why there is no connection, if there is none.

@@ -23,7 +23,8 @@ pub enum StoreError {
     Timeout,
     /// It reads its data from disk (LOADING), or starts, stops or recovers (57P03): wait.
     Loading,
-    /// A replica, or a master that was demoted (READONLY, 25006): the URL names the wrong server.
+    /// A replica, or a master that was demoted (READONLY, MASTERDOWN, 25006): the URL names the
+    /// wrong server.
     ReadOnly,
     /// `maxmemory` is reached and nothing may be evicted (OOM), or there is none left (53200).
     OutOfMemory,
@@ -62,7 +63,8 @@ pub enum StoreError {
     Conflict,
     /// TLS with the store fails: its certificate, ours, or a port that speaks none.
     Tls,
-    /// The Cluster does not serve the counter now (CLUSTERDOWN, TRYAGAIN), or it is none.
+    /// The Cluster does not serve the counter now (CLUSTERDOWN, TRYAGAIN), or the server is no
+    /// Cluster.
     Cluster,
     /// The bytes that came are not the store's protocol: another service's port, most often.
     Protocol,
@@ -229,7 +231,7 @@ impl StoreError {
             StoreError::Declined => "see headcount status NAME --store URL, and decide anew",
             StoreError::Version => "use Redis 6.2 or newer, or Valkey",
             StoreError::Connections => {
-                "raise the store's limit of connections, or use fewer --threads or processes"
+                "raise maxclients in Redis, or run fewer processes, or with fewer --threads"
             }
             StoreError::Database => "create the database, or correct its name in --store",
             StoreError::Locked => {

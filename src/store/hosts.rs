@@ -30,7 +30,7 @@ impl Hosts {
     }
 
     /// The present one serves.
-    pub fn serves(&mut self) {
+    pub fn note_serving(&mut self) {
         self.failed = 0;
     }
 
@@ -59,7 +59,7 @@ mod tests {
         assert_eq!(tried(&mut hosts), (endpoint("b"), true));
         assert_eq!(tried(&mut hosts), (endpoint("c"), false));
         assert_eq!(tried(&mut hosts), (endpoint("a"), true));
-        hosts.serves();
+        hosts.note_serving();
         assert_eq!(tried(&mut hosts), (endpoint("b"), true));
         assert_eq!(tried(&mut hosts), (endpoint("c"), true));
         assert_eq!(tried(&mut hosts), (endpoint("a"), false));

@@ -28,11 +28,15 @@ pub struct Nodes {
     endpoints: Vec<Endpoint>,
     /// By the counters' ids: the places of the connections that they are bound to.
     bound: Vec<u32>,
-    /// The nodes that are known: those of the URL, those of the first handshake, and those that
-    /// a server has named since.
+    /// The nodes of the URL.
+    seeds: Vec<Endpoint>,
+    /// The nodes that are known: the seeds, those of the last list that a node has sent, and those
+    /// that were named since.
     known: Vec<Endpoint>,
-    /// Where the search for another node begins.
+    /// Where the search for another node begins among those that are known.
     turn: usize,
+    /// The same among the seeds.
+    seed_turn: usize,
     /// Counters whose requests begin with ASKING, until then.
     asking: Vec<(Instant, CounterId)>,
     /// The jitter's, of the next connection.
@@ -53,8 +57,10 @@ impl Nodes {
             connections: vec![connection],
             endpoints: seeds.first().cloned().into_iter().collect(),
             bound: vec![0; counters],
-            known: seeds,
+            known: seeds.clone(),
+            seeds,
             turn: 0,
+            seed_turn: 0,
             asking: Vec::new(),
             seed,
             timeout,

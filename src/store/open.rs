@@ -20,7 +20,7 @@ use crate::store::survey::{Scope, Survey};
 use crate::store::wire::Wire;
 
 /// What a connection is for.
-pub enum Task {
+pub enum Purpose {
     /// To take numbers.
     Serve,
     /// To change the first counter, once.
@@ -44,9 +44,12 @@ pub fn stores(
 ) -> io::Result<Vec<Store>> {
     let is_shared = matches!(url, StoreUrl::Postgres(_)) && reactors > 1;
     let connections = if is_shared { 1 } else { reactors };
+    let encryption = encryption(url)?;
     let mut stores = Vec::new();
     for _ in 0..connections {
-        let Some(connection) = connection(url, counters, Task::Serve, timeout, now)? else {
+        let encryption = encryption.clone();
+        let opened = encrypted(url, counters, Purpose::Serve, encryption, timeout, now)?;
+        let Some(connection) = opened else {
             stores.push(Store::Memory(memory.clone()));
             continue;
         };
@@ -55,7 +58,7 @@ pub fn stores(
             return Ok(shared.into_iter().map(Store::Shared).collect());
         }
         stores.push(match url {
-            StoreUrl::Redis(url) if url.may_be_cluster() => {
+            StoreUrl::Redis(url) if url.asks_for_cluster() => {
                 Store::Nodes(Box::new(nodes(url, connection, counters.len(), timeout)?))
             }
             _ => Store::Connection(Box::new(connection)),
@@ -71,11 +74,11 @@ pub fn stores(
 pub fn command(
     url: &StoreUrl,
     counters: &Arc<Counters>,
-    task: Task,
+    purpose: Purpose,
     timeout: Duration,
     now: Instant,
 ) -> io::Result<Option<Nodes>> {
-    let Some(connection) = connection(url, counters, task, timeout, now)? else {
+    let Some(connection) = connection(url, counters, purpose, timeout, now)? else {
         return Ok(None);
     };
     Ok(Some(match url {
@@ -101,31 +104,54 @@ fn nodes(
 pub fn connection(
     url: &StoreUrl,
     counters: &Arc<Counters>,
-    task: Task,
+    purpose: Purpose,
     timeout: Duration,
     now: Instant,
 ) -> io::Result<Option<Connection>> {
-    let (known, id) = (Arc::clone(counters), random()?);
-    let (change, survey) = match task {
-        Task::Serve => (None, None),
-        Task::Change(change) => (Some(change), None),
-        Task::Survey(scope) => (None, Some(Survey::new(scope))),
+    encrypted(url, counters, purpose, encryption(url)?, timeout, now)
+}
+
+/// How the connections to the store are encrypted, if they are. Made once for all reactors: it
+/// takes in the roots and the files of the URL, and a copy shares them.
+fn encryption(url: &StoreUrl) -> io::Result<Option<Encryption>> {
+    let dialect = match url {
+        StoreUrl::Memory => return Ok(None),
+        StoreUrl::Redis(_) => Dialect::Redis,
+        StoreUrl::Postgres(_) => Dialect::Postgres,
+    };
+    url.tls().map(|tls| Encryption::new(tls, dialect)).transpose()
+}
+
+/// A connection that is encrypted so, if at all.
+fn encrypted(
+    url: &StoreUrl,
+    counters: &Arc<Counters>,
+    purpose: Purpose,
+    encryption: Option<Encryption>,
+    timeout: Duration,
+    now: Instant,
+) -> io::Result<Option<Connection>> {
+    let (counters, id) = (Arc::clone(counters), random()?);
+    let (change, survey) = match purpose {
+        Purpose::Serve => (None, None),
+        Purpose::Change(change) => (Some(change), None),
+        Purpose::Survey(scope) => (None, Some(Survey::new(scope))),
     };
     let wire = match url {
         StoreUrl::Memory => return Ok(None),
         StoreUrl::Redis(url) => {
-            let mut redis = Redis::new(url.clone(), known, change, id);
-            *redis.survey() = survey;
+            let mut redis = Redis::new(url.clone(), Arc::clone(&counters), change, timeout, id);
+            *redis.survey_mut() = survey;
             Wire::Redis(Box::new(redis))
         }
         StoreUrl::Postgres(url) => {
-            let mut postgres = Postgres::new((**url).clone(), known, change, timeout, id);
-            *postgres.survey() = survey;
+            let (url, counters) = ((**url).clone(), Arc::clone(&counters));
+            let mut postgres = Postgres::new(url, counters, change, timeout, id);
+            *postgres.survey_mut() = survey;
             Wire::Postgres(Box::new(postgres))
         }
     };
-    let encryption = url.tls().map(|tls| Encryption::new(tls, Dialect::of(&wire))).transpose()?;
-    let mut connection = Connection::new(wire, Arc::clone(counters), timeout, random()?, now);
+    let mut connection = Connection::new(wire, counters, timeout, random()?, now);
     if let Some(encryption) = encryption {
         connection.encrypt(encryption);
     }

@@ -21,8 +21,10 @@ mod outcome;
 mod remedy;
 mod requests;
 mod row;
+mod settings;
 mod statement;
 mod survey;
+mod task;
 mod transaction;
 
 use std::collections::VecDeque;
@@ -35,20 +37,20 @@ use postgres_protocol::message::backend::Message;
 
 use crate::config::PostgresUrl;
 use crate::limits::{HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX};
-use crate::store::change::{Change, ChangeProgress};
+use crate::store::change::Change;
+use crate::store::channel::Channel;
 use crate::store::counters::Counters;
 use crate::store::error::Fault;
 use crate::store::hosts::Hosts;
 use crate::store::request::WireEvent;
-use crate::store::survey::{Page, Survey};
 use authentication::Authentication;
 use due::Due;
 pub use error::hint;
 use error::{ServerError, not_postgres};
 use outcome::Outcome;
 use requests::{CounterSession, Requests};
-use row::ReadBefore;
-use statement::Session;
+use settings::TransactionSettings;
+use task::OnceTask;
 
 /// The protocol state of one connection, used again for the next one.
 pub struct Postgres {
@@ -58,6 +60,7 @@ pub struct Postgres {
     /// Tells this link from all others, those of former processes included.
     id: u64,
     statement_timeout: Duration,
+    channel: Channel,
     authentication: Authentication,
     is_login_refused: bool,
     unread: BytesMut,
@@ -67,7 +70,8 @@ pub struct Postgres {
     requests: Requests,
     /// The process of the server that serves this connection, as it says itself.
     process_id: Option<i32>,
-    session: Session,
+    /// What each transaction begins with, if the session is a pooler's.
+    transaction_settings: Option<TransactionSettings>,
     /// By the counters' ids.
     sessions: Vec<CounterSession>,
     /// What became of the requests of a transaction that has ended.
@@ -76,14 +80,8 @@ pub struct Postgres {
     is_creating_tables: bool,
     /// Why the counter that is being confirmed is not.
     refused: Option<Fault>,
-    /// The change that is carried out instead of confirming the first counter.
-    change: Option<Change>,
-    /// What the change has read, over all connections.
-    read_before: Option<ReadBefore>,
-    /// The survey that is made instead, and how far it has come.
-    survey: Option<Survey>,
-    page: Page,
-    change_progress: ChangeProgress,
+    /// What is done instead of confirming counters, if anything is.
+    task: OnceTask,
 }
 
 impl Postgres {
@@ -104,11 +102,12 @@ impl Postgres {
             hosts: Hosts::new(url.endpoint.clone(), url.others.iter().cloned()),
             url,
             process_id: None,
-            session: Session::Own,
+            transaction_settings: None,
             sessions: vec![CounterSession::default(); counters.len()],
             counters,
             id,
             statement_timeout: timeout / (POSTGRES_BATCHES_IN_FLIGHT_MAX as u32 + 1),
+            channel: Channel::Plain,
             authentication: Authentication::default(),
             is_login_refused: false,
             unread: BytesMut::new(),
@@ -119,16 +118,17 @@ impl Postgres {
             events: VecDeque::new(),
             is_creating_tables: false,
             refused: None,
-            change,
-            read_before: None,
-            survey: None,
-            page: Page::default(),
-            change_progress: ChangeProgress::default(),
+            task: OnceTask { change, ..OnceTask::default() },
         }
     }
 
     /// Where a connection leads to.
-    pub fn hosts(&mut self) -> &mut Hosts {
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    /// The same, to say which of them serve.
+    pub fn hosts_mut(&mut self) -> &mut Hosts {
         &mut self.hosts
     }
 
@@ -154,9 +154,15 @@ impl Postgres {
         self.events.clear();
         self.sessions.iter_mut().for_each(|session| session.has_entered = false);
         (self.is_creating_tables, self.refused) = (false, None);
-        (self.process_id, self.session) = (None, Session::Own);
+        (self.channel, self.process_id) = (Channel::Plain, None);
+        self.transaction_settings = None;
         message::startup(&self.url, &mut self.unsent);
         self.send(Due::Startup, out);
+    }
+
+    /// The connection is encrypted: what its login can be bound to.
+    pub fn set_channel(&mut self, channel: Channel) {
+        self.channel = channel;
     }
 
     /// Whether a request would be sent now: a transaction waits for the one before it.
@@ -208,13 +214,7 @@ impl Postgres {
                 let detail = ServerError::read(body.fields())?.fault().detail;
                 debug!(detail; "store notice");
             }
-            Message::CommandComplete(body) => match self.due.front() {
-                Some(Due::Requests(requests)) => self.requests.executed(*requests)?,
-                Some(Due::Insert(_)) => {
-                    self.outcome.has_inserted = body.tag().is_ok_and(|tag| tag == "INSERT 0 1");
-                }
-                _ => {}
-            },
+            Message::CommandComplete(body) => self.executed(body.tag().unwrap_or_default())?,
             Message::BackendKeyData(body) => self.process_id = Some(body.process_id()),
             Message::ParseComplete
             | Message::BindComplete
@@ -223,7 +223,7 @@ impl Postgres {
             | Message::ParameterStatus(_)
             | Message::NotificationResponse(_) => {}
             message if self.due.front() == Some(&Due::Startup) => {
-                self.authentication.respond(message, &self.url, &mut self.unsent)?;
+                self.authentication.respond(message, &self.url, &self.channel, &mut self.unsent)?;
                 self.flush(out);
             }
             _ => return Err(not_postgres("a message that is not expected")),
@@ -271,7 +271,13 @@ impl Postgres {
         }
     }
 
+    /// Sends what is written up to one Sync, and so one transaction.
     fn send(&mut self, due: Due, out: &mut Vec<u8>) {
+        if let Some(settings) =
+            self.transaction_settings.as_ref().filter(|_| !due.is_simple_query())
+        {
+            out.extend_from_slice(settings.messages());
+        }
         self.due.push_back(due);
         self.flush(out);
     }

@@ -38,7 +38,7 @@ use command::key;
 use due::Due;
 use replicas::Replicas;
 use resp::Command;
-use task::Task;
+use task::OnceTask;
 
 const TAKE: &str = include_str!("redis/take.lua");
 
@@ -67,23 +67,32 @@ pub struct Redis {
     may_check: bool,
     /// The server is a node of a Cluster.
     is_cluster: bool,
+    /// Its list of the nodes is not too long to be read.
+    may_ask_nodes: bool,
     /// Counters whose commands are preceded by ASKING.
     asking: Vec<CounterId>,
     /// What is done instead of confirming counters, if anything is.
-    task: Task,
+    task: OnceTask,
     replicas: Replicas,
 }
 
 impl Redis {
     /// A link to the Redis of `url`. `id` must be no other link's: a random one. `change`: what is
-    /// to be done with the first counter.
-    pub fn new(url: RedisUrl, counters: Arc<Counters>, change: Option<Change>, id: u64) -> Redis {
+    /// to be done with the first counter. `timeout` is that of a request.
+    pub fn new(
+        url: RedisUrl,
+        counters: Arc<Counters>,
+        change: Option<Change>,
+        timeout: Duration,
+        id: u64,
+    ) -> Redis {
         let hash = command::hash(TAKE);
         let take_head = |id| command::take_head(&hash, &key(&counters, id)).into_boxed_slice();
         let take_heads = counters.ids().map(take_head).collect();
         let reply_slots = std::array::from_fn(|slot| format!("a:{id:016x}:{slot}"));
-        let task = Task { change, ..Task::default() };
-        Redis { task, ..Redis::unconnected(url, counters, take_heads, reply_slots) }
+        let task = OnceTask { change, ..OnceTask::default() };
+        let replicas = Replicas::new(url.wait, timeout);
+        Redis { task, ..Redis::unconnected(url, counters, take_heads, reply_slots, replicas) }
     }
 
     /// The protocol state of a connection to another node of a Cluster, of the same link.
@@ -91,7 +100,9 @@ impl Redis {
         let url = RedisUrl { endpoint, ..self.url.clone() };
         let counters = Arc::clone(&self.counters);
         let take_heads = Arc::clone(&self.take_heads);
-        Redis::unconnected(url, counters, take_heads, self.reply_slots.clone())
+        let (reply_slots, replicas) = (self.reply_slots.clone(), self.replicas.anew());
+        let other = Redis::unconnected(url, counters, take_heads, reply_slots, replicas);
+        Redis { may_ask_nodes: self.may_ask_nodes, ..other }
     }
 
     fn unconnected(
@@ -99,8 +110,8 @@ impl Redis {
         counters: Arc<Counters>,
         take_heads: Arc<[Box<[u8]>]>,
         reply_slots: [String; BATCHES_IN_FLIGHT_MAX],
+        replicas: Replicas,
     ) -> Redis {
-        let replicas = Replicas::new(url.wait);
         Redis {
             hosts: Hosts::new(url.endpoint.clone(), url.other_sentinels()),
             primary: None,
@@ -115,8 +126,9 @@ impl Redis {
             refused: None,
             may_check: true,
             is_cluster: false,
+            may_ask_nodes: true,
             asking: Vec::new(),
-            task: Task::default(),
+            task: OnceTask::default(),
             replicas,
         }
     }
@@ -145,11 +157,6 @@ impl Redis {
         self.send(&check, Due::Check(counter), out);
     }
 
-    /// How long a request may take, for what is waited for within that.
-    pub fn set_store_timeout(&mut self, timeout: Duration) {
-        self.replicas.set_store_timeout(timeout);
-    }
-
     /// All requests of this wake are written: the WAIT for them, if they need one.
     pub fn finish_requests(&mut self, out: &mut Vec<u8>) {
         if self.replicas.is_wait_due() {
@@ -157,11 +164,16 @@ impl Redis {
         }
     }
 
+    /// The connection is gone: no WAIT is due on it.
+    pub fn connection_ended(&mut self) {
+        self.replicas.reset();
+    }
+
     fn write_wait(&mut self, out: &mut Vec<u8>) {
         let (wanted, timeout) = self.replicas.begin_wait();
         let counter = self.replicas.marked();
         self.ask_first(counter, out);
-        self.send(&command::mark(&key(&self.counters, counter)), Due::Mark, out);
+        self.send(&command::mark(&key(&self.counters, counter)), Due::Mark(counter), out);
         self.send(&command::wait(wanted, timeout), Due::Wait, out);
     }
 

@@ -15,8 +15,8 @@ pub struct Request {
     pub count: u64,
     /// What this process has seen of the counter. The request runs in that epoch and in no other.
     pub seen: Position,
-    /// The last request that was granted something, if there are unclaimed numbers: where the store
-    /// no longer has the answer to it, it answers no more than that. 0: nothing is to be confirmed.
+    /// The last request that was granted something, if there are unclaimed numbers: if the store no
+    /// longer has that answer, it grants nothing and says so. 0: nothing is to be confirmed.
     pub confirm: u64,
 }
 
@@ -90,9 +90,12 @@ pub enum WireEvent {
     Confirmed(CounterId, Result<(), Fault>),
     /// The answer to the oldest request for this counter.
     Replied(CounterId, Answer),
-    /// The counter is served by another node of a Cluster. What was sent for it and is not
-    /// answered yet never will be, by this event or another.
-    Moved(CounterId, Redirect),
+    /// The counter is not served here, but by another node of a Cluster. Its requests without an
+    /// answer get none from this connection; they are sent again to the other node. The fault is
+    /// what the server said.
+    GoesElsewhere(CounterId, Redirect, Fault),
+    /// All that this node has for a survey is read: it goes on to this one.
+    SurveyGoesTo(Endpoint),
     /// These are nodes of the Cluster.
     NodesNamed(Vec<Endpoint>),
     /// The answer to the oldest probe, or why it was refused.
@@ -109,11 +112,13 @@ pub enum WireEvent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Redirect {
     /// To this node.
-    Moved(Endpoint),
+    To(Endpoint),
     /// To this node, which is being given its slot, and serves it only behind ASKING.
-    Ask(Endpoint),
+    AskAt(Endpoint),
     /// To any other that may know.
-    Any,
+    AnyOther,
+    /// Nowhere: it is confirmed here anew, and then its requests are sent again.
+    Nowhere,
 }
 
 /// The answer to a probe: a read that the store follows with a message of the next change, if it

@@ -77,12 +77,6 @@ impl SharedStore {
         self.lock().is_ready(self.source, counter)
     }
 
-    /// See [`super::Store::is_busy`].
-    pub fn is_busy(&self, counter: CounterId) -> bool {
-        let shared = self.lock();
-        !shared.connection.is_confirmed(counter) && shared.connection.is_busy(counter)
-    }
-
     /// Hands over a batch that wants so many numbers, to be sent with those of the others.
     pub fn send(&self, counter: CounterId, count: u64, has_unclaimed: bool) {
         self.lock().push(self.source, counter, count, has_unclaimed);
@@ -106,8 +100,8 @@ impl SharedStore {
         }
     }
 
-    /// See [`super::Store::has_events`].
-    pub fn has_events(&self) -> bool {
+    /// Whether there is an event for this reactor, which from now on is woken for the next one.
+    pub fn look_for_events(&self) -> bool {
         self.lock().mailboxes.look(self.source)
     }
 
@@ -153,9 +147,10 @@ impl SharedStore {
         }
     }
 
-    /// See [`super::Store::deadline`].
-    pub fn deadline(&self) -> Option<Instant> {
-        if self.is_owner() { self.lock().tell_deadline() } else { None }
+    /// When the owner has to turn though nothing comes: it is woken only for what is earlier.
+    /// `None` for the others.
+    pub fn announce_deadline(&self) -> Option<Instant> {
+        if self.is_owner() { self.lock().announce_deadline() } else { None }
     }
 
     /// See [`super::Store::away_at`].

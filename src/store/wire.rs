@@ -1,13 +1,11 @@
 //! How a store behind a connection is spoken to: one of a closed set, matched once a call.
 
-use std::time::Duration;
+mod pace;
 
 use crate::config::Endpoint;
 use crate::counter::{CounterId, Grant};
-use crate::limits::{
-    BATCHES_IN_FLIGHT_MAX, HANDSHAKE_TIMEOUT, HEARTBEAT, POSTGRES_BATCHES_IN_FLIGHT_MAX,
-};
 use crate::store::change::ChangeProgress;
+use crate::store::channel::Channel;
 use crate::store::error::{Fault, StoreError};
 use crate::store::hosts::Hosts;
 use crate::store::postgres::{self, Postgres};
@@ -26,7 +24,7 @@ pub enum Wire {
 
 impl Wire {
     /// Where the next connection leads to.
-    pub fn endpoint(&mut self) -> &Endpoint {
+    pub fn endpoint(&self) -> &Endpoint {
         match self {
             Wire::Redis(redis) => redis.endpoint(),
             Wire::Postgres(postgres) => postgres.hosts().current(),
@@ -38,7 +36,16 @@ impl Wire {
     pub fn lost(&mut self, error: StoreError, has_served: bool) -> bool {
         match self {
             Wire::Redis(redis) => redis.lost(has_served),
-            Wire::Postgres(postgres) => error.is_of_host(has_served) && postgres.hosts().try_next(),
+            Wire::Postgres(postgres) => {
+                error.is_of_host(has_served) && postgres.hosts_mut().try_next()
+            }
+        }
+    }
+
+    /// The connection is gone: nothing is to be written on it any more.
+    pub fn connection_ended(&mut self) {
+        if let Wire::Redis(redis) = self {
+            redis.connection_ended();
         }
     }
 
@@ -53,23 +60,28 @@ impl Wire {
     }
 
     /// The hosts that are tried in turn.
-    pub fn hosts(&mut self) -> &mut Hosts {
+    pub fn hosts(&self) -> &Hosts {
         match self {
             Wire::Redis(redis) => redis.hosts(),
             Wire::Postgres(postgres) => postgres.hosts(),
         }
     }
 
-    /// What a fault says, and of which host where there may be several.
-    pub fn located(&mut self, detail: &str) -> String {
-        match self.hosts().are_several() || self.is_one_of_several() {
-            true => format!("{}: {detail}", self.endpoint()),
-            false => detail.to_owned(),
+    /// The same, to say which of them serve.
+    pub fn hosts_mut(&mut self) -> &mut Hosts {
+        match self {
+            Wire::Redis(redis) => redis.hosts_mut(),
+            Wire::Postgres(postgres) => postgres.hosts_mut(),
         }
     }
 
-    fn is_one_of_several(&self) -> bool {
-        matches!(self, Wire::Redis(redis) if redis.is_one_of_several())
+    /// What a fault says, and of which host where there may be several.
+    pub fn located(&self, detail: &str) -> String {
+        let is_node = matches!(self, Wire::Redis(redis) if redis.is_one_of_several());
+        match self.hosts().are_several() || is_node {
+            true => format!("{}: {detail}", self.endpoint()),
+            false => detail.to_owned(),
+        }
     }
 
     /// The protocol of a connection to another node of a Cluster.
@@ -80,7 +92,7 @@ impl Wire {
         }
     }
 
-    /// What came for this counter and what will come of what was sent is of no meaning any more.
+    /// Drops what still comes for this counter.
     pub fn disown(&mut self, counter: CounterId) {
         if let Wire::Redis(redis) = self {
             redis.disown(counter);
@@ -106,6 +118,13 @@ impl Wire {
         match self {
             Wire::Redis(redis) => redis.start_handshake(out),
             Wire::Postgres(postgres) => postgres.start_handshake(out),
+        }
+    }
+
+    /// The connection is encrypted now: what a login on it can be bound to.
+    pub fn set_channel(&mut self, channel: Channel) {
+        if let Wire::Postgres(postgres) = self {
+            postgres.set_channel(channel);
         }
     }
 
@@ -176,14 +195,6 @@ impl Wire {
         }
     }
 
-    /// How long a request may take.
-    pub fn set_store_timeout(&mut self, timeout: Duration) {
-        match self {
-            Wire::Redis(redis) => redis.set_store_timeout(timeout),
-            Wire::Postgres(_) => {} // It knows.
-        }
-    }
-
     /// Whether the halt that was read may be cached. A Redis that is to have replicas may tell what
     /// they do not have.
     pub fn may_cache(&self, counter: CounterId, grant: Grant) -> bool {
@@ -198,14 +209,6 @@ impl Wire {
         match self {
             Wire::Redis(redis) => redis.may_track(),
             Wire::Postgres(_) => false,
-        }
-    }
-
-    /// How long the store may be silent before it is probed; `None`: for ever.
-    pub fn heartbeat(&self) -> Option<Duration> {
-        match self {
-            Wire::Redis(_) => Some(HEARTBEAT),
-            Wire::Postgres(_) => None,
         }
     }
 
@@ -230,10 +233,18 @@ impl Wire {
     }
 
     /// What a survey has brought, if one is made.
-    pub fn survey(&mut self) -> &mut Option<Survey> {
+    pub fn survey(&self) -> Option<&Survey> {
         match self {
             Wire::Redis(redis) => redis.survey(),
             Wire::Postgres(postgres) => postgres.survey(),
+        }
+    }
+
+    /// The same, to take it out.
+    pub fn survey_mut(&mut self) -> &mut Option<Survey> {
+        match self {
+            Wire::Redis(redis) => redis.survey_mut(),
+            Wire::Postgres(postgres) => postgres.survey_mut(),
         }
     }
 
@@ -242,31 +253,6 @@ impl Wire {
         match self {
             Wire::Redis(redis) => redis.change_progress(),
             Wire::Postgres(postgres) => postgres.change_progress(),
-        }
-    }
-
-    /// How long connecting and the handshake may take, and confirming a counter.
-    pub fn handshake_timeout(&self) -> Duration {
-        match self {
-            Wire::Redis(_) => HANDSHAKE_TIMEOUT,
-            Wire::Postgres(postgres) => postgres.handshake_timeout(),
-        }
-    }
-
-    /// Batches of one counter that may be in flight at once.
-    pub fn batches_in_flight_max(&self) -> usize {
-        match self {
-            Wire::Redis(_) => BATCHES_IN_FLIGHT_MAX,
-            Wire::Postgres(_) => POSTGRES_BATCHES_IN_FLIGHT_MAX,
-        }
-    }
-
-    /// Of those who were just answered, how many the next batch waits for: a commit is expensive,
-    /// so all; a script is not, and while half of them return the other half is on its way.
-    pub fn expected_returning(&self, answered: usize) -> usize {
-        match self {
-            Wire::Redis(_) => answered / 2,
-            Wire::Postgres(_) => answered,
         }
     }
 

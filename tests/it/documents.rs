@@ -9,6 +9,7 @@ mod names;
 mod output;
 mod proxy;
 mod terminal;
+mod urls;
 
 use blocks::read;
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::support::cluster::Cluster;
 use crate::support::daemon::{Daemon, run};
 use crate::support::path_load::{PathLoad, PathPlan};
 use crate::support::process::free_port;
+use crate::support::redis_cluster::Cluster;
 use crate::support::redis_server::RedisServer;
 use crate::support::wait::wait_for;
 
@@ -84,6 +84,72 @@ fn a_slot_that_moves_under_load_costs_no_number_and_repeats_none() {
         let holder = if name == &names[1] { 1 } else { place };
         assert_eq!(cluster.servers[holder].counter(name), Some((taken, 1_000_000)), "{name}");
     }
+}
+
+/// Beside the counter's key is that of the mark for the replicas. It may go before the counter, or
+/// behind it.
+#[test]
+fn with_wait_two_keys_that_move_apart_cost_no_number_and_repeat_none() {
+    let cluster = Cluster::start();
+    let names = cluster.names();
+    let url = format!("{}?wait=1", cluster.url(&[1]));
+    let daemon = start(&url, &names, &["--store-timeout", "5s"]);
+    let loads = |names: &[String]| {
+        PathLoad::start(&PathPlan {
+            addresses: &[daemon.address()],
+            names,
+            connections: 3,
+            depth: 1,
+            requests: u64::MAX,
+            pause: Duration::from_millis(1),
+        })
+    };
+    let (moved, others) = (loads(&names[..1]), loads(&names[1..]));
+    moved.wait_for_numbers(50);
+    for (from, to, ends) in [(0, 1, ["", ":wait"]), (1, 0, [":wait", ""])] {
+        cluster.give_apart(&names[0], from, to, &ends, |end| {
+            others.wait_for_numbers(50);
+            // One that has not moved, while its mark has, is not served.
+            if [end, ends[0]].contains(&"") {
+                moved.wait_for_numbers(50);
+            }
+        });
+        moved.wait_for_numbers(50);
+    }
+    for tally in moved.stop().iter().chain(&others.stop()) {
+        tally.assert_sound(1_000_000);
+        let taken = tally.numbers.len() as u64;
+        assert_eq!(tally.numbers.iter().max(), Some(&taken), "no gap");
+    }
+}
+
+#[test]
+fn with_wait_a_replica_as_the_only_seed_is_enough() {
+    let cluster = Cluster::start();
+    let names = cluster.names();
+    let url = format!("{}?wait=1", cluster.url(&[4]));
+    let daemon = start(&url, &names, &[]);
+    for name in &names {
+        assert_eq!(wait_for("a number", || take(&daemon, name)), 1);
+    }
+    let set = run(&["set", &names[0], "--limit", "7", "--store", &url], &[]);
+    let expected = format!("counter {}: limit 1000000 before, 7 now; 1 taken", names[0]);
+    assert_eq!(set.stdout, [expected], "{set:?}");
+}
+
+#[test]
+fn a_slot_that_no_node_serves_is_in_the_log() {
+    let cluster = Cluster::start();
+    let names = cluster.names();
+    let daemon = start(&cluster.url(&[0]), &names, &[]);
+    assert_eq!(wait_for("a number", || take(&daemon, &names[0])), 1);
+    let slot = cluster.slot(&names[0]).to_string();
+    let _: String = cluster.servers[0].command(&["CLUSTER", "DELSLOTS", &slot]);
+    assert_eq!(take(&daemon, &names[0]), None);
+    let line = daemon.last_error(&["cluster"]);
+    assert_eq!(line["counter"], names[0].as_str(), "{line}");
+    let _: String = cluster.servers[0].command(&["CLUSTER", "ADDSLOTS", &slot]);
+    assert_eq!(wait_for("a number", || take(&daemon, &names[0])), 2);
 }
 
 #[test]

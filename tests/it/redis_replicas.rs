@@ -21,7 +21,7 @@ fn follow(primary: &RedisServer) -> RedisServer {
 fn pair() -> (RedisServer, RedisServer, String) {
     let primary = RedisServer::start(&["--repl-diskless-sync-delay", "0"]);
     let replica = follow(&primary);
-    wait_until("the replica", || primary.command::<u64>(&["WAIT", "1", "100"]) == 1);
+    primary.wait_for_replicas(1);
     let url = format!("{}?wait=1", primary.url());
     (primary, replica, url)
 }
@@ -89,7 +89,7 @@ fn a_replica_that_is_killed_is_waited_for_until_it_is_back() {
 fn of_two_replicas_one_may_be_gone() {
     let (primary, mut replica, url) = pair();
     let _other = follow(&primary);
-    wait_until("both replicas", || primary.command::<u64>(&["WAIT", "2", "100"]) == 2);
+    primary.wait_for_replicas(2);
     let daemon = Daemon::start_with_store(&url, ARGUMENTS);
     let load = start_load(&daemon);
     load.wait_for_numbers(500);

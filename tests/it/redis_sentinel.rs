@@ -1,11 +1,13 @@
 //! A Redis behind Sentinel: the primary is found, and found again after a failover.
 
 use std::collections::BTreeSet;
+use std::fs;
 
+use crate::support::certificates::Authority;
 use crate::support::daemon::{Daemon, run};
-use crate::support::process::free_port;
-use crate::support::sentinels::{MASTER, Sentinels};
-use crate::support::wait::wait_for;
+use crate::support::process::{Folder, free_port};
+use crate::support::sentinels::{MASTER, SENTINEL_USER, Sentinels};
+use crate::support::wait::{wait_for, wait_until};
 
 /// Takes so many numbers, none of which came before.
 fn take(daemon: &Daemon, numbers: &mut BTreeSet<u64>, count: usize) {
@@ -50,4 +52,53 @@ fn the_commands_find_it_too_and_a_name_that_no_sentinel_knows_is_said() {
     let detail = line["detail"].as_str().unwrap_or_default();
     assert!(detail.contains("the sentinel knows no primary of this name"), "{line}");
     assert!(daemon.client().get("/").is_unavailable());
+}
+
+#[test]
+fn over_tls_and_with_a_login_of_their_own_the_sentinels_name_the_next_primary() {
+    let authority = Authority::create();
+    // A sentinel names an address.
+    let certificate = authority.issue("server", "IP:127.0.0.1", 1);
+    let mut set = Sentinels::start_encrypted(&authority, &certificate);
+    let (folder, (user, password)) = (Folder::create(), SENTINEL_USER);
+    let file = folder.path().join("password");
+    fs::write(&file, format!("{password}\n")).expect("the folder is ours");
+    let login = format!("sentinel_user={user}&sentinel_password_file={}", file.display());
+    let url = format!("{}?ca={}&{login}", set.url(None), authority.file());
+    let daemon = Daemon::start_with_store(&url, &["--store-timeout", "5s", "--threads=1"]);
+    let mut numbers = BTreeSet::new();
+    take(&daemon, &mut numbers, 5);
+    let line = daemon.wait_for_log("that the store is ready", |line| line["msg"] == "store ready");
+    let tls = line["tls"].as_str().unwrap_or_default();
+    assert!(tls.ends_with("the server's certificate is verified"), "{line}");
+    set.wait_for_replicas(2);
+    let old = set.fail_over(true);
+    let new = wait_for("another primary", || Some(set.primary()).filter(|it| *it != old));
+    take(&daemon, &mut numbers, 5);
+    assert_eq!(set.servers[new].counter("default"), Some((10, 100)));
+    assert_eq!(numbers, (1..=10).collect(), "no gap, and none twice");
+    // The login is the sentinels', and it is verified that the certificate is theirs.
+    fs::write(&file, "wrong").expect("the folder is ours");
+    assert!(Daemon::start(&["--store", &url]).last_error(&["authentication"]).is_object());
+    let stranger = Authority::create();
+    let other = url.replace(&authority.file(), &stranger.file());
+    assert!(Daemon::start(&["--store", &other]).last_error(&["tls"]).is_object());
+}
+
+#[test]
+fn a_process_without_takes_leaves_a_primary_that_was_demoted() {
+    let mut set = Sentinels::start();
+    let daemon = Daemon::start_with_store(&set.url(None), &["--threads=1"]);
+    assert_eq!(daemon.client().get("/").number(), Some(1));
+    set.wait_for_replicas(2);
+    let old = set.fail_over(false);
+    let new = wait_for("another primary", || Some(set.primary()).filter(|it| *it != old));
+    wait_until("the process to be connected to it, and to no other", || {
+        let is_connected = |place: usize| {
+            let clients: String = set.servers[place].command(&["CLIENT", "LIST"]);
+            clients.contains(" name=headcount ")
+        };
+        is_connected(new) && !is_connected(old)
+    });
+    assert_eq!(daemon.client().get("/").number(), Some(2));
 }

@@ -3,7 +3,6 @@
 //! every wait is for a condition, and [`wait::PATIENCE`] only turns a hang into a failure.
 
 pub mod certificates;
-pub mod cluster;
 pub mod daemon;
 pub mod front;
 pub mod http_client;
@@ -18,10 +17,12 @@ pub mod probe;
 pub mod process;
 pub mod prometheus;
 pub mod proxy;
+pub mod redis_cluster;
 pub mod redis_server;
 pub mod resp;
 pub mod sentinels;
 pub mod small_disk;
+pub mod start;
 pub mod store_server;
 pub mod vitals;
 pub mod wait;

@@ -104,6 +104,9 @@ fn a_password_is_seen_on_the_command_line_and_nowhere_else() {
         ("redis://:s3cret@h", true),
         ("redis://u:s3cret@h", true),
         ("redis+unix:///s?password=s3cret", true),
+        ("redis+sentinel://h/m?sentinel_password=s3cret", true),
+        ("redis+sentinel://u:s3cret@h/m", true),
+        ("redis+sentinel://h/m", false),
         ("postgres://u:s3cret@h", true),
         ("postgres:///d?host=/s&password=s3cret", true),
         ("redis://h", false),
@@ -136,5 +139,35 @@ fn the_files_of_a_url_are_read_and_shown_by_their_path_alone() {
     let long = parse(&vec![b'x'; 1024 * 1024 + 1]).unwrap_err().to_string();
     assert_eq!(long, format!("--store: \"{FILE}\" has more than 1048576 bytes"));
     let absent = error(&["--store", "postgres://h?sslrootcert=/absent"], &[]);
+    assert_eq!(absent, "--store: cannot read \"/absent\": entity not found");
+}
+
+#[test]
+fn the_password_of_the_sentinels_is_read_from_its_file() {
+    let flags = |query: &str| format!("redis+sentinel://h/m?{query}sentinel_password_file={FILE}");
+    let parse =
+        |query: &str, contents: &[u8]| parse_with_file(&["--store", &flags(query)], &[], contents);
+    for (contents, expected) in [("s3cret", "s3cret"), ("s3cret\r\n", "s3cret"), (" \n\n", " \n")] {
+        let (url, is_seen) = store(parse("sentinel_user=u&", contents.as_bytes()));
+        let StoreUrl::Redis(redis) = &url else { panic!("{url:?}") };
+        let sentinels = redis.sentinels.as_ref().expect("there are some");
+        assert_eq!(sentinels.password.as_ref().map(|it| it.reveal()), Some(expected));
+        assert_eq!(sentinels.user.as_deref(), Some("u"));
+        assert!(!is_seen, "who lists processes sees a path");
+        let shown = format!("{url} {url:?}");
+        assert!(shown.contains(FILE) && !shown.contains("s3cret"), "{shown}");
+    }
+    let long = vec![b'x'; 64 * 1024 + 1];
+    let table: &[(&[u8], &str)] = &[
+        (b"", "is empty: expected the sentinels' password"),
+        (b"\n", "is empty: expected the sentinels' password"),
+        (&long, "has more than 65536 bytes"),
+        (b"\xff", "is not UTF-8"),
+    ];
+    for (contents, reason) in table {
+        let error = parse("", contents).unwrap_err().to_string();
+        assert_eq!(error, format!("--store: \"{FILE}\" {reason}"));
+    }
+    let absent = error(&["--store", "redis+sentinel://h/m?sentinel_password_file=/absent"], &[]);
     assert_eq!(absent, "--store: cannot read \"/absent\": entity not found");
 }

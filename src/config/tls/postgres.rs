@@ -2,48 +2,51 @@
 //!
 //! Three things differ: `ssl=true` is `sslmode=require`, as there, but beside another `sslmode` it
 //! is refused; there is no `~/.postgresql`, since an image without an operating system has
-//! no home, so a file that is not named is not looked for; and `channel_binding` is not built in.
+//! no home, so a file that is not named is not looked for; and `channel_binding=require`, which
+//! nothing but TLS can satisfy, makes `sslmode=require` of `allow` and `prefer`.
 //! See PostgreSQL's manual, "SSL Support" of libpq.
 
-use super::{ClientIdentity, PemFile, Roots, TlsConfig, TlsDemand, Verification};
+use super::{ChannelBinding, ClientIdentity, PemFile, Roots, TlsConfig, TlsDemand, Verification};
+use crate::config::query::Query;
 use crate::config::tls::{HAS_TLS, NOT_BUILT_IN};
 use crate::config::value::{ConfigError, refuse};
 
 /// The values as they stand in the URL, without their percent-encoding; none is empty.
 #[derive(Default)]
 pub(in crate::config) struct TlsParameters {
-    pub(in crate::config) mode: Option<String>,
-    pub(in crate::config) ssl: Option<String>,
-    pub(in crate::config) root: Option<String>,
-    pub(in crate::config) certificate: Option<String>,
-    pub(in crate::config) key: Option<String>,
-    pub(in crate::config) channel_binding: Option<String>,
+    mode: Option<String>,
+    ssl: Option<String>,
+    root: Option<String>,
+    certificate: Option<String>,
+    key: Option<String>,
+    channel_binding: Option<String>,
 }
 
 impl TlsParameters {
-    /// Where one of the parameters is kept, if it is one.
-    pub(in crate::config) fn place(&mut self, name: &str) -> Option<&mut Option<String>> {
-        Some(match name {
-            "sslmode" => &mut self.mode,
-            "ssl" => &mut self.ssl,
-            "sslrootcert" => &mut self.root,
-            "sslcert" => &mut self.certificate,
-            "sslkey" => &mut self.key,
-            "channel_binding" => &mut self.channel_binding,
-            _ => return None,
-        })
+    /// Takes them out of a query.
+    pub(in crate::config) fn of(query: &mut Query) -> TlsParameters {
+        TlsParameters {
+            mode: query.take("sslmode"),
+            ssl: query.take("ssl"),
+            root: query.take("sslrootcert"),
+            certificate: query.take("sslcert"),
+            key: query.take("sslkey"),
+            channel_binding: query.take("channel_binding"),
+        }
     }
 
     /// What they mean together; `None` for no TLS.
     pub(in crate::config) fn understand(self) -> Result<Option<TlsConfig>, ConfigError> {
-        self.refuse_channel_binding()?;
+        let is_bound = self.binding()? == ChannelBinding::Require;
         let given = mode(self.mode.as_deref(), self.ssl.as_deref())?;
         let names = ["sslcert", "sslkey"];
         let client = ClientIdentity::from_paths(self.certificate, self.key, names)?;
         let is_public = self.root.as_deref() == Some(SYSTEM);
         let mode = given.unwrap_or(if is_public { VERIFY_FULL } else { "prefer" });
         let demand = match mode {
+            "disable" if is_bound => return refuse(BOUND_TO_NOTHING),
             "disable" => return Ok(None),
+            "allow" | "prefer" if is_bound => TlsDemand::Require,
             "allow" => TlsDemand::Allow,
             "prefer" => TlsDemand::Prefer,
             "require" | "verify-ca" | VERIFY_FULL => TlsDemand::Require,
@@ -73,15 +76,14 @@ impl TlsParameters {
         Ok(Some(TlsConfig { demand, verification, roots, client }))
     }
 
-    fn refuse_channel_binding(&self) -> Result<(), ConfigError> {
-        match self.channel_binding.as_deref() {
-            None | Some("disable" | "prefer") => Ok(()),
-            Some("require") => refuse(
-                "channel_binding=require is not built in: use sslmode=verify-full, which keeps out \
-                 whoever stands in between too",
-            ),
-            Some(_) => refuse("channel_binding is disable or prefer"),
-        }
+    /// What `channel_binding` says.
+    pub(in crate::config) fn binding(&self) -> Result<ChannelBinding, ConfigError> {
+        Ok(match self.channel_binding.as_deref() {
+            Some("disable") => ChannelBinding::Disable,
+            None | Some("prefer") => ChannelBinding::Prefer,
+            Some("require") => ChannelBinding::Require,
+            Some(_) => return refuse("channel_binding is disable, prefer or require"),
+        })
     }
 }
 
@@ -92,6 +94,17 @@ fn mode<'a>(mode: Option<&'a str>, ssl: Option<&str>) -> Result<Option<&'a str>,
         (Some("true"), None | Some("require")) => Ok(Some("require")),
         (Some("true"), Some(_)) => refuse(SSL_AND_MODE),
         (Some(_), _) => refuse("ssl is true, and then the same as sslmode=require"),
+    }
+}
+
+impl ChannelBinding {
+    /// As it stands in a URL, if it is not what is meant without a word.
+    pub(in crate::config) fn parameter(self) -> Option<&'static str> {
+        match self {
+            ChannelBinding::Disable => Some("channel_binding=disable"),
+            ChannelBinding::Prefer => None,
+            ChannelBinding::Require => Some("channel_binding=require"),
+        }
     }
 }
 
@@ -134,6 +147,8 @@ const SYSTEM: &str = "system";
 
 const MODES: &str = "sslmode is disable, allow, prefer, require, verify-ca or verify-full";
 
+const BOUND_TO_NOTHING: &str = "channel_binding=require needs TLS, and sslmode=disable has none";
+
 const SSL_AND_MODE: &str = "ssl=true is sslmode=require, and sslmode says something else";
 
 #[cfg(test)]
@@ -161,12 +176,17 @@ mod tests {
             ("sslmode=verify-full&sslrootcert=r", Some((Require, IssuerAndName))),
             ("sslmode=verify-full&sslrootcert=system", Some((Require, IssuerAndName))),
             ("sslrootcert=system&channel_binding=prefer", Some((Require, IssuerAndName))),
+            ("sslmode=require&channel_binding=require", Some((Require, Nothing))),
+            ("channel_binding=require", Some((Require, Nothing))),
+            ("sslmode=allow&channel_binding=require&sslrootcert=r", Some((Require, Issuer))),
+            ("sslmode=prefer&channel_binding=disable", Some((Prefer, Nothing))),
         ];
         for (query, expected) in table {
             let url = StoreUrl::parse(&format!("postgres://u:zq@h/d?{query}")).unwrap();
             let found = url.tls().map(|tls| (tls.demand, tls.verification));
             assert_eq!(found, expected, "{query}");
             let shown = url.to_string();
+            assert_eq!(StoreUrl::parse(&shown).unwrap().to_string(), shown);
             assert_eq!(StoreUrl::parse(&shown).unwrap().tls(), url.tls(), "{shown}");
         }
         let socket = StoreUrl::parse("postgres:///d?host=/s&sslmode=verify-full&sslrootcert=r");
@@ -189,8 +209,8 @@ mod tests {
             ("ssl=true&ssl=true", "ssl is given twice"),
             ("sslcert=c", "sslcert and sslkey go together: one of them is missing"),
             ("sslkey=k", "sslcert and sslkey go together: one of them is missing"),
-            ("channel_binding=require", "channel_binding=require is not built in"),
-            ("channel_binding=x", "channel_binding is disable or prefer"),
+            ("channel_binding=require&sslmode=disable", BOUND_TO_NOTHING),
+            ("channel_binding=x", "channel_binding is disable, prefer or require"),
             ("sslmode=allow&sslmode=allow", "sslmode is given twice"),
         ];
         for (query, expected) in table {

@@ -1,41 +1,13 @@
 //! The parameters of a `rediss://` URL: `ca`, `cert` and `key`.
 
 use super::{ClientIdentity, PemFile, Roots, TlsConfig, TlsDemand, Verification};
-use crate::config::endpoint::{HINT, decoded};
-use crate::config::value::{ConfigError, refuse};
+use crate::config::query::Query;
+use crate::config::value::ConfigError;
 
 impl TlsConfig {
     /// From what stands behind the `?`. The server's certificate is always verified in full.
-    pub(in crate::config) fn of_redis(query: &str) -> Result<TlsConfig, ConfigError> {
-        // A raw @ is what is left of a password: as a path it would be shown.
-        if query.contains('@') {
-            return refuse(format!("a rediss:// URL has one @ at most, before its host; {HINT}"));
-        }
-        let [mut ca, mut cert, mut key] = [None, None, None];
-        for (index, parameter) in query.split('&').filter(|text| !text.is_empty()).enumerate() {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let place = match name {
-                "ca" => &mut ca,
-                "cert" => &mut cert,
-                "key" => &mut key,
-                "wait" => continue, // Of the store, not of TLS.
-                // Not named: it may be what follows a bare & in the password.
-                _ => {
-                    let number = index + 1;
-                    return refuse(format!(
-                        "query parameter {number} is unknown: ca, cert, key and wait are allowed; \
-                         {HINT}"
-                    ));
-                }
-            };
-            let value = decoded(value)?;
-            if value.is_empty() {
-                continue; // As a template with nothing to fill in leaves it.
-            }
-            if place.replace(value).is_some() {
-                return refuse(format!("the query parameter {name} is given twice"));
-            }
-        }
+    pub(in crate::config) fn of_redis(query: &mut Query) -> Result<TlsConfig, ConfigError> {
+        let [ca, cert, key] = TLS_PARAMETERS.map(|name| query.take(name));
         Ok(TlsConfig {
             demand: TlsDemand::Require,
             verification: Verification::IssuerAndName,
@@ -45,7 +17,7 @@ impl TlsConfig {
     }
 
     /// The same as it stands in a URL.
-    pub(in crate::config) fn redis_query(&self) -> String {
+    pub(in crate::config) fn redis_parameters(&self) -> Vec<String> {
         let mut parameters = Vec::new();
         if let Roots::File(ca) = &self.roots {
             parameters.push(format!("ca={ca}"));
@@ -53,10 +25,12 @@ impl TlsConfig {
         if let Some(ClientIdentity { certificate, key }) = &self.client {
             parameters.push(format!("cert={certificate}&key={key}"));
         }
-        let separator = if parameters.is_empty() { "" } else { "?" };
-        format!("{separator}{}", parameters.join("&"))
+        parameters
     }
 }
+
+/// The names of the parameters.
+pub(in crate::config) const TLS_PARAMETERS: [&str; 3] = ["ca", "cert", "key"];
 
 #[cfg(test)]
 mod tests {
@@ -83,7 +57,8 @@ mod tests {
         }
         for (text, part) in [
             ("rediss://h?cert=c", "cert and key go together: one of them is missing"),
-            ("rediss://h?ca=a&ca=b", "the query parameter ca is given twice"),
+            ("rediss://h?ca=a&ca=b", "ca is given twice"),
+            ("rediss://h?crt=zq", "query parameter 1 is unknown; did you mean cert?"),
             ("rediss://h?x=zq", "query parameter 1 is unknown: ca, cert, key and wait are"),
             ("rediss://u:1?ca=zq@h", "a rediss:// URL has one @ at most"),
             ("rediss://h#zq", "a rediss:// URL has no #"),

@@ -46,7 +46,7 @@ impl Fixture {
         };
         let now = Instant::now();
         let known = Arc::new(Counters::new([("default", 3)].into_iter(), true));
-        let wire = Wire::Redis(Box::new(Redis::new(url, Arc::clone(&known), None, 7)));
+        let wire = Wire::Redis(Box::new(Redis::new(url, Arc::clone(&known), None, TIMEOUT, 7)));
         let connection = Connection::new(wire, Arc::clone(&known), TIMEOUT, 7, now);
         let store = Store::Connection(Box::new(connection));
         let mut fixture = Fixture::new(store, known, Arc::new(Shared::new(1)));

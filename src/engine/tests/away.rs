@@ -6,7 +6,7 @@ use crate::store::connection::Command;
 
 const TIMEOUT: Duration = Duration::from_millis(500);
 const MS: Duration = Duration::from_millis(1);
-const RECONNECTED: &[u8] =
+pub const RECONNECTED: &[u8] =
     b"%0\r\n+hash\r\n+hash\r\n+OK\r\n+found\r\n*4\r\n:1\r\n:0\r\n:100\r\n:5\r\n";
 const TAKE: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 

@@ -28,7 +28,7 @@ impl Two {
         let (now, timeout) = (Instant::now(), Duration::from_millis(500));
         let counters = [("shoes", 100), ("hats", 9)];
         let counters = Arc::new(Counters::new(counters.into_iter(), true));
-        let wire = Wire::Redis(Box::new(Redis::new(url, Arc::clone(&counters), None, 7)));
+        let wire = Wire::Redis(Box::new(Redis::new(url, Arc::clone(&counters), None, timeout, 7)));
         let connection = Connection::new(wire, Arc::clone(&counters), timeout, 7, now);
         let store = Store::Connection(Box::new(connection));
         let settings = Settings { store_timeout: timeout, ..Settings::default() };
@@ -74,8 +74,9 @@ impl Two {
 
     /// The counters and counts of the requests since the last call.
     fn sent(&mut self) -> Vec<(String, u64)> {
-        let sent = String::from_utf8(self.connection().send_buffer().unsent().to_vec()).unwrap();
-        self.connection().send_buffer().advance(sent.len());
+        let sent =
+            String::from_utf8(self.connection().seal_and_buffer().unsent().to_vec()).unwrap();
+        self.connection().seal_and_buffer().advance(sent.len());
         let requests = sent.split("headcount:{").skip(1).map(|rest| {
             let (name, rest) = rest.split_once("}\r\n").unwrap();
             (name.to_owned(), rest.lines().nth(1).unwrap().parse().unwrap())
@@ -241,7 +242,7 @@ fn readyz_is_answered_though_many_counters_are_refused() {
     let (now, timeout) = (Instant::now(), Duration::from_millis(500));
     let counters = names.iter().map(|name| (name.as_str(), 100));
     let counters = Arc::new(Counters::new(counters, false));
-    let wire = Wire::Redis(Box::new(Redis::new(url, Arc::clone(&counters), None, 7)));
+    let wire = Wire::Redis(Box::new(Redis::new(url, Arc::clone(&counters), None, timeout, 7)));
     let connection = Connection::new(wire, Arc::clone(&counters), timeout, 7, now);
     let store = Store::Connection(Box::new(connection));
     let settings = Settings { store_timeout: timeout, ..Settings::default() };
@@ -253,8 +254,8 @@ fn readyz_is_answered_though_many_counters_are_refused() {
     let mut token = None;
     for turn in 0..200 {
         // What was sent arrives, is answered, and the replies are here 30 ms later.
-        let sent = String::from_utf8(two.connection().send_buffer().unsent().to_vec()).unwrap();
-        two.connection().send_buffer().advance(sent.len());
+        let sent = String::from_utf8(two.connection().seal_and_buffer().unsent().to_vec()).unwrap();
+        two.connection().seal_and_buffer().advance(sent.len());
         let mut replies = String::new();
         for command in sent.split("\r\n*").filter(|command| !command.is_empty()) {
             let is_well = command.contains("headcount:{c0}");

@@ -32,7 +32,8 @@ impl EventLoop {
         }
     }
 
-    /// The waker woke the reactor: a name may be resolved.
+    /// The waker woke the reactor: a name may be resolved, or its mailbox has events, which the
+    /// engine looks for in every turn.
     pub(super) fn woken(&mut self) {
         match &mut self.engine.store {
             Store::Shared(shared) if shared.is_owner() => {

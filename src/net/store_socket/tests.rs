@@ -10,7 +10,7 @@ use super::*;
 use crate::config::StoreUrl;
 use crate::limits::HANDSHAKE_TIMEOUT;
 use crate::store::counters::Counters;
-use crate::store::open::{self, Task};
+use crate::store::open::{self, Purpose};
 
 const WAKER: Token = Token(0);
 const SOCKET: Token = Token(1);
@@ -39,7 +39,7 @@ fn the_late_address_of_a_name_is_not_connected_to_in_place_of_the_next_host() {
     let url = StoreUrl::parse(&url).expect("the URL is good");
     let counters = Arc::new(Counters::new([("default", 9)].into_iter(), true));
     let (mut now, scope) = (Instant::now(), crate::store::survey::Scope::All);
-    let opened = open::command(&url, &counters, Task::Survey(scope), HANDSHAKE_TIMEOUT, now);
+    let opened = open::command(&url, &counters, Purpose::Survey(scope), HANDSHAKE_TIMEOUT, now);
     let mut nodes = opened.expect("it opens").expect("it is elsewhere");
     let connection = &mut nodes.connections()[0];
     let mut poll = Poll::new().expect("a poll");

@@ -8,7 +8,7 @@ use super::{confirm, status, text};
 use crate::config::Command;
 use crate::store::change::{Change, ChangeKind, Changed};
 use crate::store::error::StoreError;
-use crate::store::open::{self, Task};
+use crate::store::open::{self, Purpose};
 
 /// Creates the counter, or finds it there with the same limit.
 ///
@@ -104,10 +104,10 @@ fn change(
     let token = format!("{:016x}", open::random()?);
     let change = Change { epoch_shown, ..Change::new(token, kind) };
     let counter = (name, change.limit());
-    let mut connection =
-        drive(&StoreAccess::of(command), counter, Task::Change(change), |connection| {
+    let connection =
+        drive(&StoreAccess::of(command), counter, Purpose::Change(change), |connection| {
             connection.wire().change_progress().result().is_some()
         })?;
     let result = connection.wire().change_progress().result();
-    result.ok_or_else(|| io::Error::other(text::failure(&mut connection, verb, name)))
+    result.ok_or_else(|| io::Error::other(text::failure(&connection, verb, name)))
 }

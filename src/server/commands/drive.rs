@@ -1,4 +1,4 @@
-//! Drives a store connection until its task is done, cannot be, or time is up.
+//! Drives a store connection until it has served its purpose, cannot, or time is up.
 
 use std::io;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::store::connection::Connection;
 use crate::store::counters::Counters;
 use crate::store::error::StoreError;
 use crate::store::nodes::Nodes;
-use crate::store::open::{self, Task};
+use crate::store::open::{self, Purpose};
 
 const WAKER: Token = Token(0);
 
@@ -25,7 +25,7 @@ pub struct StoreAccess {
     pub store: StoreUrl,
     /// How long each request may wait for the store.
     pub request_timeout: Duration,
-    /// How long a task may wait for the store to say anything new.
+    /// How long a command may wait for the store to say anything new.
     pub patience: Duration,
 }
 
@@ -37,32 +37,32 @@ impl StoreAccess {
     }
 }
 
-/// A connection with its task behind it, and what came of that.
+/// A connection that has served its purpose, or not, and what came of that.
 ///
 /// # Errors
 /// The operating system is out of something. What the store does is no error here.
 pub fn drive(
     access: &StoreAccess,
     counter: (&str, Option<u64>),
-    task: Task,
-    is_done: impl Fn(&mut Connection) -> bool,
+    purpose: Purpose,
+    is_done: impl Fn(&Connection) -> bool,
 ) -> io::Result<Connection> {
     let (name, limit) = counter;
-    let may_create = matches!(task, Task::Change(_));
+    let may_create = matches!(purpose, Purpose::Change(_));
     let limits = [(name, limit.unwrap_or(LIMIT_DEFAULT))];
     let counters = Arc::new(Counters::new(limits.into_iter(), may_create));
     let (store, timeout) = (&access.store, access.request_timeout);
-    let opened = open::command(store, &counters, task, timeout, Instant::now())?;
+    let opened = open::command(store, &counters, purpose, timeout, Instant::now())?;
     let mut nodes = opened.ok_or_else(|| io::Error::other("the store is in no other process"))?;
     poll_until(&mut nodes, access.patience, is_done)?;
     Ok(nodes.into_first())
 }
 
-/// The task is with the first counter, on whichever connection that is.
+/// What is to be done is with the first counter, on whichever connection that is.
 fn poll_until(
     nodes: &mut Nodes,
     patience: Duration,
-    is_done: impl Fn(&mut Connection) -> bool,
+    is_done: impl Fn(&Connection) -> bool,
 ) -> io::Result<()> {
     let mut poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
@@ -107,7 +107,7 @@ fn dispatch(events: &Events, sockets: &mut StoreSockets, connections: &mut [Conn
 
 /// Whether the connection has failed for good, and there is no other host or way to try.
 fn is_given_up(connection: &Connection) -> bool {
-    is_final(connection.last_fault().error) && !connection.is_trying_on()
+    is_final(connection.last_fault().error) && !connection.has_more_to_try()
 }
 
 /// Whether trying again is of no use: somebody must do something first.

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::store::change::{Change, ChangeKind};
 use crate::store::connection::Connection;
 use crate::store::error::StoreError;
-use crate::store::open::{self, Task};
+use crate::store::open::{self, Purpose};
 use crate::store::survey::Held;
 
 /// Changes a counter of a store, until a deadline.
@@ -57,14 +57,14 @@ impl RemoteChange {
         let token = format!("{:016x}", open::random()?);
         let change = Change { epoch_shown, ..Change::new(token, kind) };
         let limit = change.limit().unwrap_or(held.count.limit);
-        let (counter, task) = ((self.name.as_str(), Some(limit)), Task::Change(change));
-        let mut connection = drive(&self.access()?, counter, task, is_changed)?;
+        let (counter, purpose) = ((self.name.as_str(), Some(limit)), Purpose::Change(change));
+        let connection = drive(&self.access()?, counter, purpose, is_changed)?;
         if let Some(changed) = connection.wire().change_progress().result() {
             return Ok(ChangeResult::Done { before: changed.before, after: changed.after });
         }
         let is_declined = connection.last_fault().error == StoreError::Declined
             && !connection.wire().change_progress().is_in_doubt();
-        let words = text::failure(&mut connection, self.request.word(), &self.name);
+        let words = text::failure(&connection, self.request.word(), &self.name);
         if !is_declined {
             return Ok(ChangeResult::Unavailable(words));
         }
@@ -102,6 +102,6 @@ impl RemoteChange {
     }
 }
 
-fn is_changed(connection: &mut Connection) -> bool {
+fn is_changed(connection: &Connection) -> bool {
     connection.wire().change_progress().result().is_some()
 }

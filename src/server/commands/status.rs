@@ -10,7 +10,7 @@ use crate::counter::Count;
 use crate::limits::STATUS_COUNTERS_MAX;
 use crate::store::connection::Connection;
 use crate::store::error::Fault;
-use crate::store::open::Task;
+use crate::store::open::Purpose;
 use crate::store::survey::{Held, Rows, Scope, Survey};
 
 /// Prints one counter, or all, sorted by name.
@@ -53,10 +53,10 @@ fn read(access: &StoreAccess, verb: &str, scope: Scope) -> io::Result<Survey> {
         Scope::One(name) => name.clone(),
         Scope::All => "all".to_owned(),
     };
-    let task = Task::Survey(scope);
-    let mut connection = drive(access, (&name, None), task, Connection::is_survey_done)?;
+    let purpose = Purpose::Survey(scope);
+    let mut connection = drive(access, (&name, None), purpose, Connection::is_survey_done)?;
     let survey = connection.take_survey();
-    survey.ok_or_else(|| io::Error::other(text::failure(&mut connection, verb, &name)))
+    survey.ok_or_else(|| io::Error::other(text::failure(&connection, verb, &name)))
 }
 
 fn problem(rows: &Rows, is_cut_short: bool) -> Option<String> {

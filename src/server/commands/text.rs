@@ -67,8 +67,8 @@ pub fn reset_question(name: &str, held: Option<&Result<Held, Fault>>) -> String 
     format!("Reset counter {name}: {now}. {will}")
 }
 
-/// Why a task was not done, as far as that is known.
-pub fn failure(connection: &mut Connection, verb: &str, name: &str) -> String {
+/// Why a command was not done, as far as that is known.
+pub fn failure(connection: &Connection, verb: &str, name: &str) -> String {
     let is_in_doubt = connection.wire().change_progress().is_in_doubt();
     let Fault { error, detail } = connection.last_fault();
     let (reason, detail) = (error.word(), printable(detail));

@@ -76,7 +76,7 @@ impl Connection {
         self.resend_next(counter, now);
         let link = &mut self.links[counter.index()];
         if link.in_flight.is_empty() {
-            link.served();
+            link.note_served();
             self.backoff.reset(); // Else at the first answer: it may be lost for what was asked.
         }
     }

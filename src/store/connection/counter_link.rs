@@ -95,7 +95,7 @@ impl CounterLink {
     }
 
     /// It is served.
-    pub fn served(&mut self) {
+    pub fn note_served(&mut self) {
         (self.hops, self.unserved_since) = (0, None);
     }
 

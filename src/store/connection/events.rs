@@ -6,7 +6,8 @@ use log::info;
 
 use super::counter_link::Stage;
 use super::log_throttle::{LOG_TARGET, headline};
-use super::state::{Command, Notice, State};
+use super::node_state::Notice;
+use super::state::{Command, State};
 use super::{Connection, in_flight::Sent};
 use crate::counter::{CounterId, Grant};
 use crate::limits::WRITE_CHECK_INTERVAL;
@@ -19,6 +20,9 @@ impl Connection {
         match self.transport.receive(bytes) {
             Ok(bytes) => self.wire.receive(bytes),
             Err(fault) => return self.lost(fault.error, &fault.detail, now),
+        }
+        if let Some(channel) = self.transport.take_channel() {
+            self.wire.set_channel(channel);
         }
         while !matches!(self.state, State::Down { .. } | State::Resting { .. }) {
             match self.wire.next(self.transport.writer()) {
@@ -39,7 +43,10 @@ impl Connection {
             WireEvent::AnswersLost(counter) => {
                 self.events.push_back(StoreEvent::AnswersLost(counter));
             }
-            WireEvent::Moved(counter, redirect) => self.moved(counter, redirect, now),
+            WireEvent::GoesElsewhere(counter, redirect, fault) => {
+                self.goes_elsewhere(counter, redirect, &fault, now);
+            }
+            WireEvent::SurveyGoesTo(node) => self.survey_goes_to(node, now),
             WireEvent::NodesNamed(nodes) => self.notify(Notice::Named(nodes), now),
             WireEvent::Confirmed(counter, result) => self.confirmed(counter, result, now),
             WireEvent::Replied(counter, answer) => self.replied(counter, answer, now),
@@ -53,7 +60,7 @@ impl Connection {
     #[inline(never)]
     fn handshake_done(&mut self, now: Instant) {
         self.state = State::Ready;
-        self.wire.hosts().serves();
+        self.wire.hosts_mut().note_serving();
         self.lost_at = None;
         self.metrics.ready.add(1);
         if std::mem::replace(&mut self.node.was_ready, true) {
@@ -189,7 +196,7 @@ impl Connection {
             return Reply::Failed(StoreError::Backwards);
         }
         link.last_error = None;
-        link.served();
+        link.note_served();
         if grant.granted > 0 {
             link.in_flight.granted(sequence, grant);
             link.throttle.log_recovery(&self.counters.get(counter).name);

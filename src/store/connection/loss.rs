@@ -36,6 +36,7 @@ impl Connection {
         }
         self.last_write = None;
         let pause = self.choose_next(error, has_served);
+        self.wire.connection_ended();
         self.transport.end();
         self.commands.push_back(Command::Disconnect);
         self.lost_at.get_or_insert(now);
@@ -47,7 +48,8 @@ impl Connection {
         let is_other_way_next = self.transport.choose_way(error, self.wire.is_login_refused());
         // The other way leads to the same host: the next one is to be tried both ways as well.
         let is_other_host_next = !is_other_way_next && self.wire.lost(error, has_served);
-        self.is_trying_on = is_other_way_next || (is_other_host_next && error.is_of_connection());
+        self.has_more_to_try =
+            is_other_way_next || (is_other_host_next && error.is_of_connection());
         // One that serves and is lost, again and again, must not be tried without a pause.
         match (is_other_way_next || is_other_host_next) && !has_served {
             true => Duration::ZERO,

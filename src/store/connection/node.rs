@@ -7,52 +7,76 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
 use super::confirms::Confirms;
 use super::counter_link::{CounterLink, Stage};
 use super::heartbeat::Heartbeat;
-use super::log_throttle::LogThrottle;
-use super::state::{Command, NodeState, Notice, State};
+use super::log_throttle::{LogThrottle, headline};
+use super::node_state::{NodeState, Notice};
+use super::state::{Command, State};
+use super::tls_fault::Dialect;
+use super::transport::Transport;
 use super::{Connection, Fault};
 use crate::config::Endpoint;
 use crate::counter::CounterId;
 use crate::limits::{HOPS_AT_ONCE_MAX, NODE_IDLE_TIMEOUT, REFUSED_PAUSE};
+use crate::metrics::store_metrics::StoreMetrics;
+use crate::store::counters::Counters;
 use crate::store::error::StoreError;
 use crate::store::request::{Redirect, StoreEvent};
+use crate::store::wire::Wire;
 
 impl Connection {
     /// A connection to another node, for the same reactor. It rests until a counter needs it.
     pub fn for_node(&self, endpoint: Endpoint, seed: u64, now: Instant) -> Option<Connection> {
         let wire = self.wire.for_node(endpoint)?;
+        let (counters, metrics) = (Arc::clone(&self.counters), Arc::clone(&self.metrics));
+        let resting = Connection::resting(wire, counters, metrics, self.timeout, seed, now);
         Some(Connection {
-            heartbeat: Heartbeat::new(wire.heartbeat()),
             transport: self.transport.for_node(),
-            wire,
-            links: self.links.iter().map(|_| CounterLink::elsewhere(now)).collect(),
-            counters: Arc::clone(&self.counters),
-            state: State::Resting { until: now },
             // Its socket may have been another connection's.
             commands: VecDeque::from([Command::Disconnect]),
+            ..resting
+        })
+    }
+
+    /// One that no counter needs yet.
+    pub(super) fn resting(
+        wire: Wire,
+        counters: Arc<Counters>,
+        metrics: Arc<StoreMetrics>,
+        timeout: Duration,
+        seed: u64,
+        now: Instant,
+    ) -> Connection {
+        Connection {
+            heartbeat: Heartbeat::new(wire.heartbeat()),
+            transport: Transport::plain(Dialect::of(&wire)),
+            wire,
+            links: counters.ids().map(|_| CounterLink::elsewhere(now)).collect(),
+            counters,
+            state: State::Resting { until: now },
+            commands: VecDeque::new(),
             confirms: Confirms::default(),
             deadlines: VecDeque::new(),
             events: VecDeque::new(),
             last_write: None,
             write_check: None,
-            timeout: self.timeout,
+            timeout,
             lost_at: None,
             backoff: Backoff::new(seed),
             last_fault: Fault { error: StoreError::Connecting, detail: String::new() },
-            is_trying_on: false,
+            has_more_to_try: false,
             throttle: LogThrottle::default(),
-            metrics: Arc::clone(&self.metrics),
+            metrics,
             node: NodeState::default(),
-        })
+        }
     }
 
     /// What its owner is to know next, and since when.
-    pub fn notice(&mut self) -> Option<(Instant, Notice)> {
+    pub fn take_notice(&mut self) -> Option<(Instant, Notice)> {
         self.node.notices.pop_front()
     }
 
@@ -69,6 +93,11 @@ impl Connection {
     /// Whether no counter needs it, and it is closed.
     pub fn is_resting(&self) -> bool {
         matches!(self.state, State::Resting { .. })
+    }
+
+    /// Whether its place may be another connection's: nobody is to hear of it any more.
+    pub fn is_over(&self) -> bool {
+        self.is_resting() && self.noticed_at().is_none() && !self.has_events()
     }
 
     /// Whether it serves this counter, or is to.
@@ -127,8 +156,15 @@ impl Connection {
         self.wire.take_task(&mut other.wire);
     }
 
-    /// The server does not serve this counter: it goes to another node.
-    pub(super) fn moved(&mut self, counter: CounterId, redirect: Redirect, now: Instant) {
+    /// The server does not serve this counter: it goes to another node. That it is named is no
+    /// failure, but where the nodes do not agree.
+    pub(super) fn goes_elsewhere(
+        &mut self,
+        counter: CounterId,
+        redirect: Redirect,
+        fault: &Fault,
+        now: Instant,
+    ) {
         if self.write_check.is_some_and(|(checked, _)| checked == counter) {
             self.write_check = None; // It is tried again where the counter is.
         }
@@ -136,10 +172,22 @@ impl Connection {
             return;
         }
         self.let_go(counter, now);
-        self.links[counter.index()].hops += 1;
-        self.links[counter.index()].last_error = Some(StoreError::Cluster);
+        let link = &mut self.links[counter.index()];
+        link.hops += 1;
+        link.last_error = Some(fault.error);
+        if redirect == Redirect::AnyOther || link.hops > HOPS_AT_ONCE_MAX {
+            self.log_failure(counter, headline(fault.error), fault, now);
+        }
         self.events.push_back(StoreEvent::MayHaveChanged(Some(counter)));
-        self.notify(Notice::Moved(counter, redirect), now);
+        self.notify(Notice::GoesElsewhere(counter, redirect), now);
+    }
+
+    /// A survey, which is with the first counter, goes on to another node. That is no error.
+    pub(super) fn survey_goes_to(&mut self, node: Endpoint, now: Instant) {
+        if self.has(CounterId::FIRST) {
+            self.let_go(CounterId::FIRST, now);
+            self.notify(Notice::GoesElsewhere(CounterId::FIRST, Redirect::To(node)), now);
+        }
     }
 
     /// From now on nothing that comes here is for this counter.
@@ -185,6 +233,7 @@ impl Connection {
         self.heartbeat.reset();
         self.last_write = None;
         self.write_check = None;
+        self.wire.connection_ended();
         self.transport.end();
         self.commands.push_back(Command::Disconnect);
         self.node = NodeState::default();

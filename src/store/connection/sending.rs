@@ -59,13 +59,6 @@ impl Connection {
         matches!(self.state, State::Ready) && is_confirmed
     }
 
-    /// Whether nothing can be done for this counter before the store has said something.
-    pub fn is_busy(&self, counter: CounterId) -> bool {
-        let is_refused = matches!(self.links[counter.index()].stage, Stage::Unconfirmed { .. });
-        let can_retry = is_refused && matches!(self.state, State::Ready);
-        !(can_retry || self.is_ready(counter))
-    }
-
     /// Sends a request for up to `count` numbers; only if the counter is ready. `has_unclaimed`:
     /// there are numbers at hand, and the store is to confirm that it still has their grant.
     pub fn send(&mut self, counter: CounterId, count: u64, has_unclaimed: bool, now: Instant) {
@@ -83,6 +76,8 @@ impl Connection {
 
     /// All requests of this wake are made: those that go together are sent together.
     pub fn finish_requests(&mut self) {
-        self.wire.finish_requests(self.transport.writer());
+        if let State::Handshaking { .. } | State::Ready = self.state {
+            self.wire.finish_requests(self.transport.writer());
+        }
     }
 }

@@ -7,16 +7,16 @@ impl Connection {
     /// Takes out what a survey has brought, if it is done. Nothing is left to do for the connection
     /// then.
     pub fn take_survey(&mut self) -> Option<Survey> {
-        self.wire.survey().take_if(|survey| survey.is_done())
+        self.wire.survey_mut().take_if(|survey| survey.is_done())
     }
 
     /// Whether all that was to be read is read.
-    pub fn is_survey_done(&mut self) -> bool {
-        self.wire.survey().as_ref().is_some_and(Survey::is_done)
+    pub fn is_survey_done(&self) -> bool {
+        self.wire.survey().is_some_and(Survey::is_done)
     }
 
     /// How often the store has answered a survey.
-    pub fn survey_steps(&mut self) -> u64 {
-        self.wire.survey().as_ref().map_or(0, Survey::steps)
+    pub fn survey_steps(&self) -> u64 {
+        self.wire.survey().map_or(0, Survey::steps)
     }
 }

@@ -19,8 +19,8 @@ const HANDSHAKE_DONE_AGAIN: &[u8] =
     b"%0\r\n+hash\r\n+hash\r\n+OK\r\n+found\r\n*4\r\n:1\r\n:0\r\n:9\r\n:5\r\n";
 
 /// It may be written to, and no pooler is in between; four settings.
-const POSTGRES_SETTLED: &[u8] = b"D\0\0\0\x26\0\x06\0\0\0\x03off\0\0\0\x01f\
-    \0\0\0\x01x\0\0\0\x01x\0\0\0\x01x\0\0\0\x01xZ\0\0\0\x05I";
+const POSTGRES_SETTLED: &[u8] = b"D\0\0\0\x2b\0\x07\0\0\0\x03off\0\0\0\x01f\
+    \0\0\0\x01x\0\0\0\x01x\0\0\0\x01x\0\0\0\x01x\0\0\0\x01xZ\0\0\0\x05I";
 
 /// One row (1, 0, 9, 5, 1, 2, 0, 0, 0), and the end of its transaction.
 const POSTGRES_GRANTED: &[u8] = b"D\0\0\0\x72\0\x09\0\0\0\x08\0\0\0\0\0\0\0\x01\
@@ -64,7 +64,7 @@ impl Fixture {
         };
         let now = Instant::now();
         let known = counters();
-        let redis = Redis::new(url, Arc::clone(&known), None, 7);
+        let redis = Redis::new(url, Arc::clone(&known), None, TIMEOUT, 7);
         let connection = Connection::new(Wire::Redis(Box::new(redis)), known, TIMEOUT, 7, now);
         Fixture { connection, now }
     }
@@ -134,8 +134,8 @@ impl Fixture {
 
     /// What was written since the last call.
     fn sent(&mut self) -> Vec<u8> {
-        let sent = self.connection.send_buffer().unsent().to_vec();
-        self.connection.send_buffer().advance(sent.len());
+        let sent = self.connection.seal_and_buffer().unsent().to_vec();
+        self.connection.seal_and_buffer().advance(sent.len());
         sent
     }
 }
@@ -519,9 +519,9 @@ fn each_host_is_tried_at_once_and_a_pause_comes_after_the_last() {
         fixture.connection.deadline() == Some(now)
     };
     assert!(fail(&mut fixture, "h1", StoreError::Unreachable));
-    assert!(fixture.connection.is_trying_on(), "h2 is not known yet");
+    assert!(fixture.connection.has_more_to_try(), "h2 is not known yet");
     assert!(!fail(&mut fixture, "h2", StoreError::ReadOnly), "both have failed");
-    assert!(!fixture.connection.is_trying_on());
+    assert!(!fixture.connection.has_more_to_try());
     fixture.now += BACKOFF_MAX;
     let now = fixture.now;
     fixture.tick();
@@ -539,7 +539,7 @@ fn a_sentinel_is_asked_at_every_connect_and_then_the_primary_that_it_names() {
         panic!("the URL is good");
     };
     let (now, known) = (Instant::now(), counters());
-    let wire = Wire::Redis(Box::new(Redis::new(url, Arc::clone(&known), None, 7)));
+    let wire = Wire::Redis(Box::new(Redis::new(url, Arc::clone(&known), None, TIMEOUT, 7)));
     let mut fixture = Fixture { connection: Connection::new(wire, known, TIMEOUT, 7, now), now };
     let connect =
         |host: &str, port| Command::Connect(Endpoint::Tcp { host: host.to_owned(), port });
@@ -557,7 +557,7 @@ fn a_sentinel_is_asked_at_every_connect_and_then_the_primary_that_it_names() {
     fixture.receive(HANDSHAKE_DONE);
     assert!(fixture.connection.is_ready(FIRST));
     fixture.connection.lost(StoreError::ReadOnly, "demoted", now);
-    assert!(fixture.connection.is_trying_on(), "a sentinel is asked anew");
+    assert!(fixture.connection.has_more_to_try(), "a sentinel is asked anew");
     assert_eq!(fixture.connection.last_fault().detail, "node:6380: demoted");
     assert_eq!(fixture.commands(), [Command::Disconnect]);
     let pause = fixture.connection.deadline().expect("it is tried again") - now;
@@ -571,7 +571,7 @@ fn a_sentinel_is_asked_at_every_connect_and_then_the_primary_that_it_names() {
     assert_eq!(fixture.connection.last_fault().error, StoreError::Protocol);
     assert_eq!(fixture.commands(), [Command::Disconnect]);
     assert!(fixture.connection.deadline() > Some(now), "both were asked");
-    assert!(!fixture.connection.is_trying_on());
+    assert!(!fixture.connection.has_more_to_try());
 }
 
 #[cfg(feature = "tls")]

@@ -3,6 +3,7 @@
 //! rustls itself reads the clock, for a certificate's dates, and the system's random source.
 //! Sessions are not resumed: connections are few, and each verifies the server anew.
 
+mod end_point;
 mod verifier;
 mod words;
 
@@ -19,6 +20,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::tls_fault::{Dialect, tls_fault};
 use crate::config::{ClientIdentity, PemFile, Roots, TlsConfig, Verification};
+use crate::store::channel::Channel;
 use crate::store::error::{Fault, StoreError};
 
 /// What all connections to a store have in common.
@@ -35,6 +37,7 @@ pub struct TlsSession {
     dialect: Dialect,
     verification: Verification,
     has_received: bool,
+    is_channel_told: bool,
 }
 
 impl TlsClient {
@@ -79,8 +82,13 @@ impl TlsClient {
         let connection = ClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| words::fault(&error, self.dialect))?;
         let (dialect, verification) = (self.dialect, self.verification);
-        let connection = Box::new(connection);
-        Ok(TlsSession { connection, dialect, verification, has_received: false })
+        Ok(TlsSession {
+            connection: Box::new(connection),
+            dialect,
+            verification,
+            has_received: false,
+            is_channel_told: false,
+        })
     }
 }
 
@@ -93,6 +101,28 @@ impl TlsSession {
     /// Whether the server has sent anything behind its handshake.
     pub fn has_received(&self) -> bool {
         self.has_received
+    }
+
+    /// What a login can be bound to: once, when the handshake is done.
+    pub fn take_channel(&mut self) -> Option<Channel> {
+        if self.is_channel_told || self.is_handshaking() {
+            return None;
+        }
+        self.is_channel_told = true;
+        let certificate = self.connection.peer_certificates()?.first()?;
+        Some(match end_point::end_point(certificate) {
+            _ if !verifier::is_readable(certificate) => Channel::Unbindable(OLD_FORM),
+            Some(hash) => Channel::EndPoint(hash),
+            None => Channel::Unbindable(NO_HASH),
+        })
+    }
+
+    /// Moves the records that wait in rustls to `out`; after an error, the alert that tells of it.
+    pub fn write_records(&mut self, out: &mut Vec<u8>) {
+        while self.connection.wants_write() {
+            // A Vec takes everything.
+            let _ = self.connection.write_tls(out);
+        }
     }
 
     /// Decrypts what came, and appends it to `plain`.
@@ -121,10 +151,7 @@ impl TlsSession {
     pub fn seal(&mut self, plain: &mut Vec<u8>, out: &mut Vec<u8>) {
         let mut sealed = 0;
         loop {
-            while self.connection.wants_write() {
-                // A Vec takes everything.
-                let _ = self.connection.write_tls(out);
-            }
+            self.write_records(out);
             if self.connection.is_handshaking() || sealed == plain.len() {
                 break;
             }
@@ -228,6 +255,12 @@ impl fmt::Debug for TlsSession {
         formatter.debug_struct("TlsSession").finish_non_exhaustive()
     }
 }
+
+const OLD_FORM: &str =
+    "the server's certificate is not of X.509 version 3, and proves nothing here";
+
+const NO_HASH: &str =
+    "the signature of the server's certificate has no hash to bind to, as Ed25519";
 
 /// Capacity kept for the next requests; what a burst took beyond it is given back.
 const UNSEALED_KEPT_BYTES: usize = 4 * 1024;

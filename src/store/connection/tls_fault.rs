@@ -36,7 +36,8 @@ impl Dialect {
     pub fn plain_to_tls(self) -> &'static str {
         match self {
             Dialect::Redis => {
-                "the server speaks TLS on this port: use rediss:// in --store, or its other port"
+                "the server speaks TLS on this port: use rediss:// in --store (for a sentinel \
+                 rediss+sentinel://), or its other port"
             }
             Dialect::Postgres => "the server speaks TLS from the first byte on: use another port",
         }
@@ -45,9 +46,10 @@ impl Dialect {
     /// A connection without TLS was closed before anything came.
     pub fn closed_plain(self) -> Option<&'static str> {
         match self {
-            Dialect::Redis => {
-                Some("nothing came before: if this is a TLS port, use rediss:// in --store")
-            }
+            Dialect::Redis => Some(
+                "nothing came before: if this is a TLS port, use rediss:// in --store, and \
+                     for a sentinel rediss+sentinel://",
+            ),
             Dialect::Postgres => None,
         }
     }

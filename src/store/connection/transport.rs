@@ -14,6 +14,8 @@
 //! tried without, as libpq does, and with `prefer` that other way is plain text. Whoever stands in
 //! between can bring it about. Invariant: `unsealed` is empty in `Plain`.
 
+mod words;
+
 use std::fmt;
 
 #[cfg(not(feature = "tls"))]
@@ -23,6 +25,7 @@ use super::tls::{TlsClient, TlsSession};
 use super::tls_fault::{Dialect, tls_fault};
 use crate::config::{Endpoint, TlsConfig, TlsDemand};
 use crate::send_buffer::SendBuffer;
+use crate::store::channel::Channel;
 use crate::store::error::{Fault, StoreError};
 
 /// How the connections to a store are encrypted.
@@ -52,6 +55,8 @@ pub struct Transport {
     unsealed: Vec<u8>,
     /// What TLS decrypted of the last bytes.
     opened: Vec<u8>,
+    /// What the server of the connection that was given up is to hear still: a TLS alert.
+    last_words: Vec<u8>,
     /// The socket is connected.
     has_begun: bool,
     /// Anything came on this connection.
@@ -81,6 +86,7 @@ impl Transport {
             send_buffer: SendBuffer::default(),
             unsealed: Vec::new(),
             opened: Vec::new(),
+            last_words: Vec::new(),
             has_begun: false,
             has_received: false,
             has_other_way: false,
@@ -103,6 +109,7 @@ impl Transport {
     /// # Errors
     /// No certificate can be for such a host.
     pub fn begin(&mut self, endpoint: &Endpoint) -> Result<(), Fault> {
+        self.end(); // Nothing of the last connection comes before the first bytes of this one.
         (self.has_begun, self.has_received, self.has_other_way) = (true, false, false);
         let (Some(encryption), Endpoint::Tcp { host, .. }) = (&self.encryption, endpoint) else {
             return Ok(());
@@ -140,6 +147,15 @@ impl Transport {
         &mut self.send_buffer
     }
 
+    /// Whether the protocol wrote what the socket can send now, and has not yet.
+    pub fn has_unsent(&self) -> bool {
+        let is_unsealed = match &self.stage {
+            Stage::Tls(session) => !session.is_handshaking() && !self.unsealed.is_empty(),
+            Stage::Plain | Stage::Asking(_) => false,
+        };
+        is_unsealed || !self.send_buffer.unsent().is_empty()
+    }
+
     /// Bytes came from the socket: those that the protocol is to have.
     ///
     /// # Errors
@@ -162,52 +178,28 @@ impl Transport {
         Ok(&self.opened)
     }
 
-    /// What is to be said of the encryption once the store is ready; `None` where none was asked
-    /// for.
-    pub fn outcome(&self) -> Option<String> {
-        self.encryption.as_ref()?;
-        Some(match &self.stage {
-            Stage::Tls(session) => session.outcome(),
-            Stage::Plain | Stage::Asking(_) => "none: the connection is not encrypted".to_owned(),
-        })
-    }
-
-    /// The detail of a loss, with what it is likely to mean.
-    pub fn explain(&self, error: StoreError, detail: &str) -> String {
-        match self.suspicion(error) {
-            Some(suspicion) => format!("{detail}; {suspicion}"),
-            None => detail.to_owned(),
-        }
-    }
-
-    /// What a loss at this point is likely to mean, if it may be about TLS.
-    fn suspicion(&self, error: StoreError) -> Option<&'static str> {
-        let is_silent = self.has_begun && !self.has_received;
-        match (&self.stage, error) {
-            (_, StoreError::Tls) => None,
-            (Stage::Plain, StoreError::Unreachable) if is_silent => self.dialect.closed_plain(),
-            (Stage::Tls(_), _) if is_silent => Some(self.dialect.silence()),
-            (Stage::Tls(session), _) if !session.is_handshaking() && !session.has_received() => {
-                Some(self.dialect.closed_after_handshake())
-            }
-            _ => None,
+    /// What a login can be bound to: once, when the TLS handshake is done.
+    pub fn take_channel(&mut self) -> Option<Channel> {
+        match &mut self.stage {
+            Stage::Tls(session) => session.take_channel(),
+            Stage::Plain | Stage::Asking(_) => None,
         }
     }
 
     /// The connection is lost, for this reason: whether the next one is to try the other way, to
     /// the same server. `is_login_refused`: the server has said so, before anybody was logged in.
     ///
+    /// What this side refuses of a login, such as a password in clear text, no other way mends.
     /// Each way is tried once; then the first one is that of the next try again.
     pub fn choose_way(&mut self, error: StoreError, is_login_refused: bool) -> bool {
-        use StoreError::{Authentication, Timeout, Tls, Unreachable};
-        let is_of_login = is_login_refused || error == Authentication;
+        use StoreError::{Timeout, Tls, Unreachable};
         let may_help = match &self.stage {
             Stage::Tls(session) if session.is_handshaking() => {
                 matches!(error, Tls | Unreachable | Timeout)
             }
-            Stage::Tls(session) if session.has_received() => is_of_login,
+            Stage::Tls(session) if session.has_received() => is_login_refused,
             // In TLS 1.3 a client certificate is refused behind the handshake.
-            Stage::Tls(_) | Stage::Plain | Stage::Asking(_) => is_of_login || error == Tls,
+            Stage::Tls(_) | Stage::Plain | Stage::Asking(_) => is_login_refused || error == Tls,
         };
         self.is_second_way = std::mem::take(&mut self.has_other_way) && may_help;
         self.is_second_way
@@ -215,10 +207,21 @@ impl Transport {
 
     /// The connection is gone.
     pub fn end(&mut self) {
+        self.last_words.clear();
+        if let Stage::Tls(session) = &mut self.stage
+            && self.send_buffer.unsent().is_empty()
+        {
+            session.write_records(&mut self.last_words);
+        }
         (self.stage, self.has_begun) = (Stage::Plain, false);
         self.send_buffer.clear();
         self.unsealed.clear();
         self.opened.clear();
+    }
+
+    /// What the server is to be sent before the socket is closed, if that takes it at once.
+    pub fn take_last_words(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.last_words)
     }
 
     /// The server has said whether it has TLS: what follows that.
@@ -233,7 +236,10 @@ impl Transport {
                 Ok(&[])
             }
             // Somebody in between may have put them there, to be taken for encrypted ones.
-            [b'S', ..] => Err(tls_fault(MORE_THAN_AN_ANSWER)),
+            [b'S', ..] => {
+                self.has_other_way = false;
+                Err(tls_fault(MORE_THAN_AN_ANSWER))
+            }
             [b'N', ..] if is_required => Err(tls_fault(NO_TLS)),
             [b'N', rest @ ..] => {
                 self.has_other_way = false;
@@ -266,7 +272,8 @@ const TLS_ALERT: u8 = 0x15;
 const MORE_THAN_AN_ANSWER: &str = "the server sent more than its answer before TLS began: \
     somebody may stand in between";
 
-const NO_TLS: &str = "the server has no TLS: set ssl=on there, or sslmode=prefer in --store";
+const NO_TLS: &str = "the server has no TLS: set ssl=on there, or sslmode=prefer in --store \
+    (without channel_binding=require)";
 
 #[cfg(test)]
 #[cfg(feature = "tls")]

@@ -1,13 +1,17 @@
 //! Two counters of a Cluster in virtual time, whose nodes are a few canned replies.
 
+mod faults;
+
 use super::*;
 use crate::config::StoreUrl;
 use crate::counter::Grant;
 use crate::limits::{ASKING_TTL, BACKOFF_MAX, NODES_MAX, REFUSED_PAUSE};
 use crate::store::connection::Command;
 use crate::store::counters::Counters;
+use crate::store::open::{self, Purpose};
 use crate::store::redis::Redis;
 use crate::store::request::Reply;
+use crate::store::survey::Scope;
 use crate::store::wire::Wire;
 
 const A: CounterId = CounterId::FIRST;
@@ -40,9 +44,25 @@ impl Fixture {
         let counters = Arc::new(Counters::new([("a", 9), ("b", 9)].into_iter(), true));
         let seeds = [&url.endpoint].into_iter().chain(&url.seeds).cloned().collect();
         let now = Instant::now();
-        let wire = Wire::Redis(Box::new(Redis::new(url, Arc::clone(&counters), None, 7)));
+        let wire = Wire::Redis(Box::new(Redis::new(url, Arc::clone(&counters), None, TIMEOUT, 7)));
         let connection = Connection::new(wire, counters, TIMEOUT, 7, now);
         Fixture { nodes: Nodes::new(connection, seeds, 2, TIMEOUT, 7), now }
+    }
+
+    /// A command that reads all counters.
+    fn of_survey(url: &str) -> Fixture {
+        let url = StoreUrl::parse(url).expect("the URL is good");
+        let counters = Arc::new(Counters::new([("a", 9)].into_iter(), false));
+        let (purpose, now) = (Purpose::Survey(Scope::All), Instant::now());
+        let opened = open::command(&url, &counters, purpose, TIMEOUT, now);
+        Fixture { nodes: opened.unwrap().expect("it is behind a connection"), now }
+    }
+
+    /// A shard of one node, a primary, in a reply to CLUSTER SHARDS.
+    fn shard(host: &str, port: &str) -> String {
+        let fields = [("endpoint", host), ("port", port), ("role", "master")];
+        let fields = fields.map(|(name, value)| format!("+{name}\r\n+{value}\r\n"));
+        format!("%1\r\n+nodes\r\n*1\r\n%3\r\n{}", fields.join(""))
     }
 
     /// Both counters are on the first node, which has named the second.
@@ -50,11 +70,7 @@ impl Fixture {
         let mut fixture = Fixture::new("redis://n1:1");
         fixture.connect(0, "n1:1");
         fixture.receive(0, &format!("{FIRST_HELLO}{CONFIRMED}{CONFIRMED}"));
-        let node = |host: &str, port| {
-            let fields = [("endpoint", host), ("port", port), ("role", "master")];
-            let fields = fields.map(|(name, value)| format!("+{name}\r\n+{value}\r\n"));
-            format!("%1\r\n+nodes\r\n*1\r\n%3\r\n{}", fields.join(""))
-        };
+        let node = Fixture::shard;
         let shards = format!("*3\r\n{}{}{}", node("n1", "1"), node("n2", "2"), node("!", "7"));
         fixture.receive(0, &shards);
         assert!(fixture.nodes.of(A).is_ready(A) && fixture.nodes.of(B).is_ready(B));
@@ -101,7 +117,7 @@ impl Fixture {
 
     /// What the connection in this place wrote since the last call, a word a line.
     fn sent(&mut self, place: usize) -> String {
-        let buffer = self.nodes.connections[place].send_buffer();
+        let buffer = self.nodes.connections[place].seal_and_buffer();
         let sent = String::from_utf8_lossy(buffer.unsent()).into_owned();
         buffer.advance(sent.len());
         sent
@@ -109,6 +125,11 @@ impl Fixture {
 
     fn place(&self, counter: CounterId) -> u32 {
         self.nodes.bound[counter.index()]
+    }
+
+    /// How many failures were counted for this reason.
+    fn errors(&self, error: StoreError) -> u64 {
+        self.nodes.metrics().errors[error.index()].get()
     }
 }
 
@@ -334,6 +355,7 @@ fn nodes_are_bounded_and_those_that_make_no_sense_are_left_out() {
     let many: String = (1..=1_000).map(|port| node("+h", &format!(":{port}"))).collect();
     fixture.receive(0, &bytes(&many, 1_000));
     assert_eq!(fixture.nodes.known.len(), NODES_MAX);
+    assert!(fixture.nodes.known.contains(&fixture.nodes.endpoints[0]), "it is connected");
 }
 
 /// Redis 6.2 has no CLUSTER SHARDS, and a user may have no right to ask.
@@ -370,4 +392,40 @@ fn a_connection_that_no_counter_needs_is_closed_after_a_while() {
     fixture.lose(1);
     assert_eq!((fixture.place(A), fixture.place(B)), (0, 0), "it is needed again");
     fixture.connect(0, "n1:1");
+}
+
+#[test]
+fn the_replicas_of_each_node_have_the_same_part_of_the_timeout() {
+    const WAIT: &str = "WAIT\r\n$1\r\n1\r\n$3\r\n125\r\n";
+    let mut fixture = Fixture::new("redis://n1:1,n2:2?wait=1");
+    fixture.connect(0, "n1:1");
+    fixture.nodes.finish_requests();
+    let sent = fixture.sent(0);
+    assert!(sent.contains(WAIT), "{sent}");
+    fixture.lose(0);
+    fixture.connect(1, "n2:2");
+    fixture.nodes.finish_requests();
+    let sent = fixture.sent(1);
+    assert!(sent.contains(WAIT), "{sent}");
+}
+
+/// It is sent on by its own list of primaries, and not since a node does not serve it.
+#[test]
+fn a_survey_goes_round_the_primaries_and_that_is_no_error() {
+    const HELLO: &str = "%1\r\n+mode\r\n+cluster\r\n+OK\r\n";
+    const NO_KEYS: &str = "*2\r\n+0\r\n*0\r\n";
+    let mut fixture = Fixture::of_survey("redis://n1:1");
+    fixture.connect(0, "n1:1");
+    let shards: String =
+        (1..=4).map(|n| Fixture::shard(&format!("n{n}"), &n.to_string())).collect();
+    fixture.receive(0, &format!("{HELLO}{NO_KEYS}*4\r\n{shards}"));
+    fixture.receive(0, NO_KEYS);
+    for place in 1..4 {
+        assert_eq!(fixture.place(A), place);
+        assert_eq!(fixture.nodes.of(A).last_error(A), StoreError::Connecting);
+        let address = format!("n{0}:{0}", place + 1);
+        fixture.connect(place as usize, &address);
+        fixture.receive(place as usize, &format!("{HELLO}{NO_KEYS}"));
+    }
+    assert!(fixture.nodes.of_mut(A).is_survey_done(), "n4 was the last");
 }

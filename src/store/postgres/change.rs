@@ -17,12 +17,12 @@ use crate::store::error::{Fault, StoreError};
 impl Postgres {
     /// What is known of a change.
     pub fn change_progress(&self) -> &ChangeProgress {
-        &self.change_progress
+        &self.task.change_progress
     }
 
     /// Reads the counter; a change that was read for on an earlier connection is sent again.
     pub(super) fn begin_change(&mut self, out: &mut Vec<u8>) {
-        match self.read_before {
+        match self.task.read_before {
             None => self.write_read(Due::Read, out),
             Some(_) => self.write_change(out),
         }
@@ -48,20 +48,22 @@ impl Postgres {
             epoch: held.epoch,
             token: held.token,
         });
-        if self.change.as_ref().is_some_and(|change| !change.fits_epoch(before.epoch)) {
+        if self.task.change.as_ref().is_some_and(|change| !change.fits_epoch(before.epoch)) {
             return Err(declined("the counter was changed by somebody else meanwhile"));
         }
-        self.change_progress.read(count);
-        self.read_before = Some(before);
+        self.task.change_progress.read(count);
+        self.task.read_before = Some(before);
         self.write_change(out);
         Ok(())
     }
 
     fn write_change(&mut self, out: &mut Vec<u8>) {
-        let (Some(change), Some(before)) = (&self.change, &self.read_before) else { return };
+        let (Some(change), Some(before)) = (&self.task.change, &self.task.read_before) else {
+            return;
+        };
         let counter = self.counters.get(CounterId::FIRST);
         message::change_counter(counter, change, before, &mut self.unsent);
-        self.change_progress.sent();
+        self.task.change_progress.sent();
         self.send(Due::Change, out);
         self.write_read(Due::ReadChanged, out);
         self.confirm(CounterId::FIRST, out);
@@ -69,11 +71,11 @@ impl Postgres {
 
     /// It was done if it gives a row.
     pub(super) fn changed(&mut self, outcome: Outcome) -> Result<(), Fault> {
-        let is_create = matches!(&self.change, Some(change) if is_create(change));
+        let is_create = matches!(&self.task.change, Some(change) if is_create(change));
         match &outcome.row {
-            Some(row) if is_create => self.change_progress.created(row::count(row)?),
-            Some(row) => self.change_progress.done(row::count(row)?),
-            None if outcome.error.is_some() => self.change_progress.refused(),
+            Some(row) if is_create => self.task.change_progress.created(row::count(row)?),
+            Some(row) => self.task.change_progress.done(row::count(row)?),
+            None if outcome.error.is_some() => self.task.change_progress.refused(),
             None => {}
         }
         self.stepped(outcome.error)
@@ -81,30 +83,30 @@ impl Postgres {
 
     /// Whether it was done when it was sent before, by its token; if not, why.
     pub(super) fn read_changed(&mut self, outcome: Outcome) -> Result<(), Fault> {
-        if self.change_progress.result().is_some() {
+        if self.task.change_progress.result().is_some() {
             return Ok(());
         }
         if let Some(error) = outcome.error {
             return Err(self.fault(error));
         }
-        let (Some(change), Some(before)) = (&self.change, &self.read_before) else {
+        let (Some(change), Some(before)) = (&self.task.change, &self.task.read_before) else {
             return Ok(());
         };
         let held = outcome.row.as_ref().map(row::held).transpose()?;
         if let Some(held) = held.as_ref().filter(|held| held.token == change.token) {
             match change.kind {
-                ChangeKind::Create { .. } => self.change_progress.created(held.count),
-                _ => self.change_progress.done(held.count),
+                ChangeKind::Create { .. } => self.task.change_progress.created(held.count),
+                _ => self.task.change_progress.done(held.count),
             }
             return Ok(());
         }
         if let Some(held) = held.as_ref().filter(|held| is_create(change) && held.is_well()) {
-            self.change_progress.found(held.count);
+            self.task.change_progress.found(held.count);
             return Ok(());
         }
         let limit_default = self.counters.get(CounterId::FIRST).limit;
         let detail = why_not(self.first_name(), change, before, held.as_ref(), limit_default);
-        self.change_progress.refused();
+        self.task.change_progress.refused();
         Err(declined(&detail))
     }
 

@@ -41,3 +41,10 @@ pub enum Due {
     /// A write that changes nothing.
     Check,
 }
+
+impl Due {
+    /// Whether it is a simple query, in whose text the settings of its transaction are.
+    pub fn is_simple_query(self) -> bool {
+        matches!(self, Due::Create | Due::Migrate)
+    }
+}

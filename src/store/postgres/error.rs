@@ -152,6 +152,7 @@ pub fn hint(error: StoreError) -> &'static str {
         }
         StoreError::Type => "the table headcount is another one: rename it, or use another db",
         StoreError::Version => "use PostgreSQL 12 or newer",
+        StoreError::Connections => "raise max_connections, or run fewer processes",
         error => error.hint(),
     }
 }

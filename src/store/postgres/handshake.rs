@@ -28,9 +28,8 @@ use super::Postgres;
 use super::due::Due;
 use super::error::{self, ServerError, not_postgres};
 use super::outcome::Outcome;
-use super::row;
-use super::statement::{self, Session, TimeLimits};
-use super::{message, remedy};
+use super::settings::{TimeLimits, TransactionSettings};
+use super::{message, remedy, row, settings, statement};
 use crate::counter::CounterId;
 use crate::limits::POSTGRES_LOCK_TIMEOUT_SHARED;
 use crate::store::counters::Origin;
@@ -41,9 +40,9 @@ use crate::store::request::{LastGrant, WireEvent};
 impl Postgres {
     /// Writes what confirms a counter, or what begins a change or a survey instead.
     pub fn write_confirm(&mut self, counter: CounterId, last: LastGrant, out: &mut Vec<u8>) {
-        if self.survey.is_some() {
+        if self.task.survey.is_some() {
             self.begin_survey(out);
-        } else if self.change.is_some() {
+        } else if self.task.change.is_some() {
             self.begin_change(out);
         } else {
             if last.sequence > 0 {
@@ -97,17 +96,18 @@ impl Postgres {
         if !self.authentication.is_done() {
             return Err(not_postgres("a handshake without authentication"));
         }
-        message::settings(self.process_id, self.time_limits(), &mut self.unsent);
+        settings::write(self.process_id, self.time_limits(), &mut self.unsent);
         self.send(Due::Settings, out);
         Ok(())
     }
 
     fn settled(&mut self, outcome: Outcome, out: &mut Vec<u8>) -> Result<Option<WireEvent>, Fault> {
-        if message::is_pooled(outcome.row.as_ref())? {
-            self.session = Session::Pooled(self.time_limits());
+        if let Some(search_path) = settings::pooled_search_path(outcome.row.as_ref())? {
+            let settings = TransactionSettings::new(self.time_limits(), &search_path);
+            self.transaction_settings = Some(settings);
             debug!("a pooler is in between: settings end with each transaction");
         }
-        if self.survey.is_some() {
+        if self.task.survey.is_some() {
             return Ok(Some(WireEvent::HandshakeDone));
         }
         self.prepare(out);
@@ -117,7 +117,7 @@ impl Postgres {
     fn prepare(&mut self, out: &mut Vec<u8>) {
         message::clean(self.id, &mut self.unsent);
         self.send(Due::Clean, out);
-        statement::prepare(self.session, self.counters.len() > 1, &mut self.unsent);
+        statement::prepare(self.session(), self.counters.len() > 1, &mut self.unsent);
         self.send(Due::Prepare, out);
     }
 
@@ -148,7 +148,7 @@ impl Postgres {
 
     /// What a change that creates nothing makes of a table that is missing, or of another layout.
     fn not_prepared(&self, error: ServerError) -> Fault {
-        let is_for_limit = self.change.as_ref().is_some_and(|change| !change.may_create());
+        let is_for_limit = self.task.change.as_ref().is_some_and(|change| !change.may_create());
         if is_for_limit && error.is_missing_table() {
             self.no_counter()
         } else if is_for_limit && error.is_missing_column() {
@@ -159,7 +159,7 @@ impl Postgres {
     }
 
     fn may_create_tables(&self) -> bool {
-        let is_wanted = match &self.change {
+        let is_wanted = match &self.task.change {
             Some(change) => change.may_create(),
             None => self.counters.may_create(CounterId::FIRST),
         };
@@ -169,10 +169,10 @@ impl Postgres {
     fn create_tables(&mut self, error: &ServerError, out: &mut Vec<u8>) {
         self.is_creating_tables = true;
         if error.is_missing_column() {
-            message::migrate_tables(&mut self.unsent);
+            message::migrate_tables(self.transaction_settings.as_ref(), &mut self.unsent);
             self.send(Due::Migrate, out);
         }
-        message::create_tables(&mut self.unsent);
+        message::create_tables(self.transaction_settings.as_ref(), &mut self.unsent);
         self.send(Due::Create, out);
     }
 
@@ -206,8 +206,8 @@ impl Postgres {
     // --- confirming a counter -------------------------------------------------------------------
 
     fn enter(&mut self, counter: CounterId, last: LastGrant, out: &mut Vec<u8>) {
-        let name = &self.counters.get(counter).name;
-        message::enter(name, self.id, last, self.session, &mut self.unsent);
+        let (name, session) = (&self.counters.get(counter).name, self.session());
+        message::enter(name, self.id, last, session, &mut self.unsent);
         message::sync(&mut self.unsent);
         self.send(Due::Enter(counter, last), out);
     }

@@ -1,17 +1,18 @@
 //! PostgreSQL's messages: what is sent, and what came, within bounds. Pure functions of bytes.
 
 use bytes::BytesMut;
-use postgres_protocol::message::backend::{DataRowBody, Header, Message};
+use postgres_protocol::message::backend::{Header, Message};
 use postgres_protocol::message::frontend;
 
 use super::error::not_postgres;
-use super::row::{self, ReadBefore};
-use super::statement::{INT8, Mode, Session, Statement, TEXT, TimeLimits, WRITABLE, execute};
+use super::row::ReadBefore;
+use super::settings::TransactionSettings;
+use super::statement::{INT8, Mode, Session, Statement, TEXT, WRITABLE, execute};
 use crate::config::PostgresUrl;
 use crate::limits::{REPLY_BYTES_MAX, STATUS_PAGE};
 use crate::store::change::{Change, ChangeKind};
 use crate::store::counters::Counter;
-use crate::store::error::{Fault, StoreError};
+use crate::store::error::Fault;
 use crate::store::high_water::Position;
 use crate::store::request::{LastGrant, Request};
 
@@ -59,26 +60,6 @@ pub fn startup(url: &PostgresUrl, out: &mut BytesMut) {
     frontend::startup_message(parameters, out).expect(WRITABLE);
 }
 
-/// Asks for the right to write and makes the session's settings, if it is that of the process whose
-/// id the server has given; a pooler has given another one, or none, and the settings of its
-/// sessions are not to be changed.
-///
-/// The statements are made for READ COMMITTED. They are planned once: a new plan for each request
-/// costs more than the request itself.
-pub fn settings(process_id: Option<i32>, limits: TimeLimits, out: &mut BytesMut) {
-    let TimeLimits { statement_ms, lock_ms } = limits;
-    let process_id = process_id.unwrap_or_default();
-    let query = format!(
-        "select current_setting('transaction_read_only'), is_pooled, \
-         set_config('statement_timeout', '{statement_ms}', is_pooled), \
-         set_config('lock_timeout', '{lock_ms}', is_pooled), \
-         set_config('default_transaction_isolation', 'read committed', is_pooled), \
-         set_config('plan_cache_mode', 'force_generic_plan', is_pooled) \
-         from (select pg_backend_pid() <> {process_id} as is_pooled) as session"
-    );
-    frontend::query(&query, out).expect(WRITABLE);
-}
-
 /// Removes what no link needs any more.
 pub fn clean(id: u64, out: &mut BytesMut) {
     execute(CLEAN, &[INT8], &[Some(&id.to_be_bytes())], out);
@@ -119,14 +100,19 @@ pub fn write_lost(name: &str, seen: Position, out: &mut BytesMut) {
     execute(LOST, &[TEXT, INT8, INT8], &[name.as_bytes(), epoch, taken].map(Some), out);
 }
 
-/// Creates what is missing of the tables.
-pub fn create_tables(out: &mut BytesMut) {
-    frontend::query(TABLE, out).expect(WRITABLE);
+/// Creates what is missing of the tables: a simple query, which begins with these settings.
+pub fn create_tables(settings: Option<&TransactionSettings>, out: &mut BytesMut) {
+    query_with(settings, TABLE, out);
 }
 
-/// Gives the tables of headcount 0.1 today's layout.
-pub fn migrate_tables(out: &mut BytesMut) {
-    frontend::query(MIGRATE, out).expect(WRITABLE);
+/// Gives the tables of headcount 0.1 today's layout, in the same way.
+pub fn migrate_tables(settings: Option<&TransactionSettings>, out: &mut BytesMut) {
+    query_with(settings, MIGRATE, out);
+}
+
+fn query_with(settings: Option<&TransactionSettings>, sql: &str, out: &mut BytesMut) {
+    let settings = settings.map_or("", TransactionSettings::query);
+    frontend::query(&format!("{settings}{sql}"), out).expect(WRITABLE);
 }
 
 /// Creates the row of the counter if there is none.
@@ -182,23 +168,6 @@ pub fn enter(name: &str, id: u64, last: LastGrant, session: Session, out: &mut B
     let [id, sequence, epoch] = &[id, last.sequence, last.epoch].map(u64::to_be_bytes);
     let values = [id.as_slice(), name.as_bytes(), sequence, epoch];
     Statement::Enter.run(session, &values.map(Some), out);
-}
-
-/// What came of [`settings`]: whether the session is a pooler's.
-///
-/// # Errors
-/// The server is read-only, and would refuse the first take.
-pub fn is_pooled(row: Option<&DataRowBody>) -> Result<bool, Fault> {
-    match row.and_then(row::columns) {
-        Some([Some(b"off"), Some(is_pooled), Some(_), Some(_), Some(_), Some(_)]) => {
-            Ok(is_pooled == b"t")
-        }
-        Some([Some(b"on"), ..]) => Err(Fault {
-            error: StoreError::ReadOnly,
-            detail: "the server says that its transactions are read-only".to_owned(),
-        }),
-        _ => Err(not_postgres("settings without an answer")),
-    }
 }
 
 /// Ends a transaction.

@@ -18,6 +18,8 @@ pub struct Outcome {
     pub error: Option<ServerError>,
     /// The last statement has inserted a row.
     pub has_inserted: bool,
+    /// The statements that have run.
+    pub executed: u32,
 }
 
 impl Outcome {

@@ -3,9 +3,7 @@
 //! On a session of its own they are prepared once, and the settings are made once. A pooler, such
 //! as pgbouncer, may give each transaction another session of the server, which other clients use
 //! before and after: what is prepared there is not found again, and a setting would become theirs.
-//! There each statement is parsed anew, and its time limits end with its transaction.
-
-use std::time::Duration;
+//! There each statement is parsed anew, and each transaction has its own settings (`settings.rs`).
 
 use bytes::{BufMut, BytesMut};
 use postgres_protocol::IsNull;
@@ -40,7 +38,7 @@ pub enum Session {
     /// The connection's.
     Own,
     /// A pooler's, which lends it for one transaction.
-    Pooled(TimeLimits),
+    Pooled,
 }
 
 /// How the statements of a request run.
@@ -48,13 +46,6 @@ pub enum Session {
 pub struct Mode {
     pub session: Session,
     pub locks: Locks,
-}
-
-/// When the server gives up a statement, and waiting for a lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeLimits {
-    pub statement_ms: u128,
-    pub lock_ms: u128,
 }
 
 /// A statement of a request. An update finds its row locked by the same statement, and so waits for
@@ -65,32 +56,6 @@ pub enum Statement {
     Peek(Locks),
     Answer(Locks),
     Enter,
-}
-
-impl Session {
-    /// How many statements run for one.
-    pub fn statements(self, of_a_request: u32) -> u32 {
-        if self == Session::Own { of_a_request } else { 2 * of_a_request }
-    }
-}
-
-impl TimeLimits {
-    /// The wait for a lock ends before the statement does.
-    pub fn new(statement: Duration, lock: Duration) -> TimeLimits {
-        // 0 would be no limit at all.
-        let statement_ms = statement.as_millis().max(2);
-        TimeLimits { statement_ms, lock_ms: lock.as_millis().clamp(1, statement_ms - 1) }
-    }
-
-    /// Makes them for this transaction. Gives no row: a request has one at the most.
-    fn of_transaction(self) -> String {
-        let TimeLimits { statement_ms, lock_ms } = self;
-        format!(
-            "select from (select set_config('statement_timeout', '{statement_ms}', true) as one, \
-             set_config('lock_timeout', '{lock_ms}', true) as other offset 0) as limits \
-             where one is null or other is null"
-        )
-    }
 }
 
 impl Statement {
@@ -130,9 +95,7 @@ impl Statement {
     pub fn run(self, session: Session, values: &[Option<&[u8]>], out: &mut BytesMut) {
         match session {
             Session::Own => run(self.name(), values, out),
-            Session::Pooled(limits) => {
-                frontend::parse("", &limits.of_transaction(), [], out).expect(WRITABLE);
-                run("", &[], out);
+            Session::Pooled => {
                 self.parse("", out);
                 run("", values, out);
             }
@@ -165,9 +128,14 @@ pub fn prepare(session: Session, many: bool, out: &mut BytesMut) {
 
 /// Parses this text, binds values to it and executes it, up to a Sync.
 pub fn execute(sql: &str, types: &[u32], values: &[Option<&[u8]>], out: &mut BytesMut) {
+    parse_and_run(sql, types, values, out);
+    frontend::sync(out);
+}
+
+/// The same without the Sync.
+pub fn parse_and_run(sql: &str, types: &[u32], values: &[Option<&[u8]>], out: &mut BytesMut) {
     frontend::parse("", sql, types.iter().copied(), out).expect(WRITABLE);
     run("", values, out);
-    frontend::sync(out);
 }
 
 /// Binds values to a prepared statement and executes it, in binary.

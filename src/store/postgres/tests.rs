@@ -4,6 +4,7 @@ mod answers;
 mod authentication;
 mod handshake;
 mod many;
+mod pooled;
 mod transaction;
 
 use super::*;
@@ -87,7 +88,7 @@ fn settled_with(read_only: &[u8]) -> Vec<u8> {
 fn settled_in(is_pooled: &[u8], read_only: &[u8]) -> Vec<u8> {
     let set = [b"250ms".as_slice(), b"225ms", b"read committed", b"force_generic_plan"];
     let [one, two, three, four] = set;
-    [columns(&[read_only, is_pooled, one, two, three, four]), done()].concat()
+    [columns(&[read_only, is_pooled, b"\"$user\", it's", one, two, three, four]), done()].concat()
 }
 
 fn postgres_of(url: &str) -> Postgres {

@@ -27,7 +27,8 @@ use super::error::{ServerError, not_postgres};
 use super::message;
 use super::outcome::Outcome;
 use super::requests::Sent;
-use super::statement::Mode;
+use super::settings::TransactionSettings;
+use super::statement::{Mode, Session};
 use crate::counter::{CounterId, Grant};
 use crate::limits::POSTGRES_TRANSACTION_REQUESTS_MAX;
 use crate::store::error::Fault;
@@ -86,7 +87,7 @@ impl Postgres {
             0 => message::peek(name, request.seen, mode, &mut self.unsent),
             _ => message::take(name, self.id, request, mode, &mut self.unsent),
         }
-        let statements_left = mode.session.statements(1 + u32::from(is_entering));
+        let statements_left = 1 + u32::from(is_entering);
         let sent = Sent { counter, request, is_again, is_entering, statements_left, row: None };
         self.requests.push(sent);
     }
@@ -96,6 +97,20 @@ impl Postgres {
             message::sync(&mut self.unsent);
             self.send(Due::Requests(requests), out);
         }
+    }
+
+    /// A statement of the oldest transaction has run, which the server tags so.
+    pub(super) fn executed(&mut self, tag: &str) -> Result<(), Fault> {
+        self.outcome.executed += 1;
+        let is_of_settings = self.session() == Session::Pooled
+            && self.outcome.executed <= TransactionSettings::STATEMENTS;
+        match self.due.front() {
+            _ if is_of_settings => {}
+            Some(Due::Requests(requests)) => self.requests.executed(*requests)?,
+            Some(Due::Insert(_)) => self.outcome.has_inserted = tag == "INSERT 0 1",
+            _ => {}
+        }
+        Ok(())
     }
 
     /// The oldest transaction has ended, which has so many requests: makes an event for each.
@@ -148,9 +163,7 @@ impl Postgres {
         // Whose it is nobody knows, or it is of all: the next try will show.
         let is_of_all = (executed >= requests || error.is_of_the_server()) && requests > 1;
         let failed = executed.min(requests - 1);
-        let statements_of_take = self.session.statements(1);
-        let is_entering =
-            |sent: &Sent| sent.is_entering && sent.statements_left > statements_of_take;
+        let is_entering = |sent: &Sent| sent.is_entering && sent.statements_left > 1;
         let is_locked = error.is_lock();
         let answer = match self.requests.get(failed) {
             Some(sent) if is_entering(sent) && error.is_missing_right() => {
@@ -219,9 +232,14 @@ impl Postgres {
         Ok(())
     }
 
+    /// Whose the session of the server is.
+    pub(super) fn session(&self) -> Session {
+        if self.transaction_settings.is_some() { Session::Pooled } else { Session::Own }
+    }
+
     /// How the statements of this counter run.
     pub(super) fn mode(&self, counter: CounterId) -> Mode {
-        Mode { session: self.session, locks: self.sessions[counter.index()].locks() }
+        Mode { session: self.session(), locks: self.sessions[counter.index()].locks() }
     }
 
     /// The counter has failed, and is to make no other one fail.

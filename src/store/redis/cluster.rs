@@ -33,7 +33,7 @@ impl Redis {
     /// # Errors
     /// The URL does not fit that.
     pub(super) fn judge_mode(&mut self, hello: &Value) -> Result<(), Fault> {
-        self.is_cluster = self.url.may_be_cluster() && reply::is_cluster(hello);
+        self.is_cluster = self.url.asks_for_cluster() && reply::is_cluster(hello);
         if self.is_cluster && self.url.database != 0 {
             let detail = "a Cluster has the database 0 alone: remove /N from --store".to_owned();
             return Err(Fault { error: StoreError::Database, detail });
@@ -81,6 +81,8 @@ impl Redis {
     pub fn disown(&mut self, counter: CounterId) {
         self.set_asking(counter, false);
         for due in self.due.iter_mut().chain(self.replicas.held()) {
+            // A tried write shows whether the server takes writes, whoever serves the counter: its
+            // reply still counts.
             let is_its = !matches!(due, Due::Check(_)) && due.counter() == Some(counter);
             let is_task = counter == CounterId::FIRST
                 && matches!(due, Due::Read | Due::Change | Due::Row | Due::Scan);
@@ -95,22 +97,35 @@ impl Redis {
         let Reply::Value(Value::Error(error)) = reply else { return None };
         let redirect = self.redirect(error)?;
         let is_of_one = self.task.survey.as_ref().is_some_and(|survey| !survey.is_of_all());
-        match due {
-            Due::ConfirmScript(counter)
-            | Due::Confirm(counter)
-            | Due::Probe(counter)
-            | Due::Request(counter)
-            | Due::Peek(counter)
-            | Due::Check(counter) => Some(WireEvent::Moved(counter, redirect)),
-            Due::Read | Due::Change => Some(WireEvent::Moved(CounterId::FIRST, redirect)),
-            Due::Row if is_of_one => Some(WireEvent::Moved(CounterId::FIRST, redirect)),
-            _ => None,
+        let counter = match due {
+            Due::Read | Due::Change => CounterId::FIRST,
+            Due::Row if is_of_one => CounterId::FIRST,
+            due => due.counter()?,
+        };
+        if let Due::Confirm(_) = due {
+            self.refused = None; // It was this counter's.
         }
+        Some(WireEvent::GoesElsewhere(counter, redirect, reply::fault(error)))
     }
 
-    /// Whether a command never ran, since its key is elsewhere.
-    pub(super) fn is_redirect(&self, reply: &Reply) -> bool {
-        matches!(reply, Reply::Value(Value::Error(error)) if self.redirect(error).is_some())
+    /// What sends a mark to another node, if this reply does: then it never ran.
+    pub(super) fn redirect_of_mark(&self, reply: &Reply) -> Option<Fault> {
+        let Reply::Value(Value::Error(error)) = reply else { return None };
+        self.redirect(error)?;
+        let Fault { error, detail } = reply::fault(error);
+        Some(Fault { error, detail: format!("the key :wait beside the counter: {detail}") })
+    }
+
+    /// The next reply is malformed, or too long. A node may be asked for anything but such a list
+    /// of the nodes on the next connection.
+    #[cold]
+    pub(super) fn reply_unreadable(&mut self) {
+        if let Some(Due::Shards | Due::Slots) = self.due.front() {
+            self.may_ask_nodes = false;
+            let detail = "the list is too long, or makes no sense";
+            let hint = "name more of the nodes in --store";
+            info!(detail, hint; "the nodes of the Cluster are not known");
+        }
     }
 
     /// The nodes cannot be asked for, or not so: those of the URL, and those that MOVED names, must
@@ -140,9 +155,9 @@ impl Redis {
             return None;
         }
         match error.code.as_str() {
-            "MOVED" => Some(self.target(&error.detail).map_or(Redirect::Any, Redirect::Moved)),
-            "ASK" => Some(self.target(&error.detail).map_or(Redirect::Any, Redirect::Ask)),
-            "CLUSTERDOWN" | "MASTERDOWN" | "LOADING" | "READONLY" => Some(Redirect::Any),
+            "MOVED" => Some(self.target(&error.detail).map_or(Redirect::AnyOther, Redirect::To)),
+            "ASK" => Some(self.target(&error.detail).map_or(Redirect::AnyOther, Redirect::AskAt)),
+            "CLUSTERDOWN" | "MASTERDOWN" | "LOADING" | "READONLY" => Some(Redirect::AnyOther),
             _ => None,
         }
     }
@@ -166,7 +181,7 @@ impl Redis {
         let primaries = nodes.iter().filter(|node| node.is_primary);
         let primaries = primaries.map(|node| node.endpoint.clone()).collect();
         match self.begin_tour(primaries) {
-            Some(first) => WireEvent::Moved(CounterId::FIRST, Redirect::Moved(first)),
+            Some(first) => WireEvent::SurveyGoesTo(first),
             None => WireEvent::NodesNamed(nodes.into_iter().map(|node| node.endpoint).collect()),
         }
     }

@@ -40,8 +40,8 @@ pub enum Due {
     Shards,
     /// The same of a Redis before 7.
     Slots,
-    /// A write for the replicas, and how many of them have it.
-    Mark,
+    /// A write for the replicas, beside this counter; and how many of them have it.
+    Mark(CounterId),
     Wait,
     /// What it was for is served over another connection by now.
     Disowned,
@@ -58,6 +58,14 @@ impl Due {
             | Due::Peek(counter)
             | Due::Check(counter) => Some(counter),
             _ => None,
+        }
+    }
+
+    /// The counter to which the reply matters, if it matters to one.
+    pub fn owner(self) -> Option<CounterId> {
+        match self {
+            Due::Read | Due::Change | Due::Row | Due::Scan => Some(CounterId::FIRST),
+            due => due.counter(),
         }
     }
 }

@@ -69,10 +69,7 @@ impl Redis {
         reply: Reply,
         out: &mut Vec<u8>,
     ) -> Result<Option<WireEvent>, Fault> {
-        let value = match reply {
-            Reply::Numbers(numbers) => Value::List(numbers.map(Value::Integer).into()),
-            Reply::Value(value) => value,
-        };
+        let value = reply.into_value();
         if let Value::Error(error) = &value {
             return self.step_refused(due, error, out);
         }
@@ -98,7 +95,7 @@ impl Redis {
             Due::Disowned => self.refused = None,
             Due::SentinelHello | Due::Step => {}
             Due::Confirm(_) | Due::Probe(_) | Due::Request(_) | Due::Peek(_) => {}
-            Due::Mark | Due::Wait => {}
+            Due::Mark(_) | Due::Wait => {}
         }
         Ok(None)
     }
@@ -165,11 +162,13 @@ impl Redis {
     fn introduced(&mut self, hello: &Value, out: &mut Vec<u8>) -> Result<(), Fault> {
         refuse_sentinel(hello)?;
         self.judge_mode(hello)?;
-        if self.is_cluster {
-            self.ask_for_nodes(out);
-            return Ok(());
+        if !self.is_cluster {
+            return primary(hello);
         }
-        primary(hello)
+        if self.may_ask_nodes || self.task.survey.is_some() {
+            self.ask_for_nodes(out);
+        }
+        Ok(())
     }
 
     /// Tracking is refused: for good, or for once.

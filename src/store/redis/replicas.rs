@@ -13,7 +13,10 @@
 //! connection is given up, and what was in flight is sent again on the next.
 //!
 //! The mark is a key of its own: a write to the counter's would notify all who track it, and a
-//! halted counter would cost Redis as much as an open one.
+//! halted counter would cost Redis as much as an open one. The key is in the counter's slot, and
+//! while that moves the one may have gone before the other. Then nobody knows what the replicas
+//! have: what is held of the counter is dropped, it is confirmed anew after a pause, and its
+//! requests are sent again.
 //! See redis.io/docs/latest/commands/wait.
 
 use std::collections::VecDeque;
@@ -30,6 +33,7 @@ use crate::store::error::{Fault, StoreError};
 pub(super) struct Replicas {
     /// How many are to have what was written; 0: none is asked.
     wanted: u8,
+    /// How long WAIT may take.
     timeout: Duration,
     /// A reply is due, or held, that has no WAIT behind it yet.
     is_wait_due: bool,
@@ -41,23 +45,31 @@ pub(super) struct Replicas {
     is_overtaken: bool,
     /// The counter beside which the mark is: in a Cluster it must be one that the server has.
     marked: CounterId,
-    /// The mark before the next WAIT did not run: its counter is on another node of the Cluster.
-    is_mark_astray: bool,
+    /// The mark before the next WAIT did not run: it is elsewhere in the Cluster, and so the fault
+    /// says.
+    astray: Option<(CounterId, Fault)>,
 }
 
 impl Replicas {
-    /// So many are to have what was written.
-    pub fn new(wanted: u8) -> Replicas {
+    /// So many are to have what was written, in a part of the `timeout` of a request.
+    pub fn new(wanted: u8, timeout: Duration) -> Replicas {
+        let part = timeout / REPLICAS_TIMEOUT_PART;
         Replicas {
             wanted,
-            timeout: REPLICAS_TIMEOUT_MAX,
+            // 0 would be for ever.
+            timeout: part.clamp(Duration::from_millis(1), REPLICAS_TIMEOUT_MAX),
             is_wait_due: false,
             held: VecDeque::new(),
             acknowledged: 0,
             is_overtaken: false,
             marked: CounterId::FIRST,
-            is_mark_astray: false,
+            astray: None,
         }
+    }
+
+    /// The same for another connection: nothing is held.
+    pub fn anew(&self) -> Replicas {
+        Replicas { timeout: self.timeout, ..Replicas::new(self.wanted, Duration::ZERO) }
     }
 
     /// Whether replicas are asked at all.
@@ -67,15 +79,7 @@ impl Replicas {
 
     /// A new connection: what was held on the last one is sent again.
     pub fn reset(&mut self) {
-        let timeout = self.timeout;
-        *self = Replicas { timeout, ..Replicas::new(self.wanted) };
-    }
-
-    /// How long a request may take: a part of that is the replicas'.
-    pub fn set_store_timeout(&mut self, timeout: Duration) {
-        let part = timeout / REPLICAS_TIMEOUT_PART;
-        // 0 would be for ever.
-        self.timeout = part.clamp(Duration::from_millis(1), REPLICAS_TIMEOUT_MAX);
+        *self = self.anew();
     }
 
     /// Whether a WAIT is to be written.
@@ -93,7 +97,7 @@ impl Replicas {
     pub fn sent(&mut self, due: Due) {
         if self.wanted > 0 && has_wait(due) {
             self.is_wait_due = true;
-            self.marked = due.counter().unwrap_or(CounterId::FIRST);
+            self.marked = due.owner().unwrap_or(CounterId::FIRST);
         }
     }
 
@@ -107,9 +111,28 @@ impl Replicas {
         self.held.iter_mut().map(|(due, _)| due)
     }
 
-    /// The last mark that was written was for another node: the WAIT behind it tells nothing.
-    pub fn mark_went_astray(&mut self) {
-        self.is_mark_astray = true;
+    /// The mark beside this counter is for another node: the WAIT behind it tells nothing.
+    pub fn mark_went_astray(&mut self, counter: CounterId, fault: Fault) {
+        self.astray = Some((counter, fault));
+    }
+
+    /// Where the WAIT that was answered now tells nothing: the counter whose mark went astray.
+    pub fn take_astray(&mut self) -> Option<(CounterId, Fault)> {
+        self.astray.take()
+    }
+
+    /// Nobody knows whether the replicas have what is held of this counter, so that is dropped, if
+    /// there is any. The others' have a mark of their own next.
+    pub fn drop_held(&mut self, counter: CounterId) -> bool {
+        let mut is_any = false;
+        for (due, _) in self.held.iter_mut().filter(|(due, _)| due.owner() == Some(counter)) {
+            (*due, is_any) = (Due::Disowned, true);
+        }
+        match self.held.iter().find_map(|(due, _)| due.owner()) {
+            Some(other) => (self.is_wait_due, self.marked) = (true, other),
+            None => self.acknowledged = self.held.len(),
+        }
+        is_any
     }
 
     /// The next reply that the replicas have.
@@ -120,9 +143,14 @@ impl Replicas {
 
     /// A reply came: gives it back if it need not be held. Order stays: behind one that is held
     /// all are. `is_news`: it is to be held, though it is only read.
-    pub fn hold(&mut self, due: Due, reply: Reply, is_news: bool) -> Result<Option<Reply>, Fault> {
+    pub fn pass_or_hold(
+        &mut self,
+        due: Due,
+        reply: Reply,
+        is_news: bool,
+    ) -> Result<Option<Reply>, Fault> {
         match due {
-            Due::Mark | Due::Wait => self.answered(due, &reply).map(|()| None),
+            Due::Mark(_) | Due::Wait => self.answered(due, &reply).map(|()| None),
             due if is_news || has_wait(due) || !self.held.is_empty() => {
                 self.is_wait_due |= is_news;
                 self.is_overtaken &= !self.held.is_empty();
@@ -147,14 +175,7 @@ impl Replicas {
         let (wanted, number) = (u64::from(self.wanted), reply.number());
         match (due, number, reply) {
             (_, _, Reply::Value(Value::Error(error))) => Err(fault(error)),
-            (Due::Mark, Some(_), _) => Ok(()),
-            (Due::Wait, ..) if std::mem::take(&mut self.is_mark_astray) => {
-                match self.held.iter().find_map(|(due, _)| due.counter()) {
-                    Some(counter) => (self.is_wait_due, self.marked) = (true, counter),
-                    None => self.acknowledged = self.held.len(),
-                }
-                Ok(())
-            }
+            (Due::Mark(_), Some(_), _) => Ok(()),
             (Due::Wait, Some(number), _) if number >= wanted => {
                 self.acknowledged = self.held.len();
                 Ok(())

@@ -6,7 +6,7 @@ use super::value::{self, Value};
 use super::{Due, Redis};
 use crate::counter::{CounterId, Grant};
 use crate::store::error::{Fault, StoreError};
-use crate::store::request::{Answer, Probed, WireEvent};
+use crate::store::request::{Answer, Probed, Redirect, WireEvent};
 
 /// What a script said, or why it was refused.
 type Read = Result<Grant, Fault>;
@@ -68,12 +68,18 @@ impl Redis {
         if let Some(event) = self.redirected(due, &reply) {
             return Ok(Some(event)); // It never ran, so no replica is to have it.
         }
-        if due == Due::Mark && self.is_redirect(&reply) {
-            self.replicas.mark_went_astray();
+        if let (Due::Mark(counter), Some(fault)) = (due, self.redirect_of_mark(&reply)) {
+            self.replicas.mark_went_astray(counter, fault);
             return Ok(None);
         }
+        if due == Due::Wait
+            && let Some((counter, fault)) = self.replicas.take_astray()
+        {
+            let event = WireEvent::GoesElsewhere(counter, Redirect::Nowhere, fault);
+            return Ok(self.replicas.drop_held(counter).then_some(event));
+        }
         let is_news = matches!(due, Due::Peek(counter) if self.is_new_epoch(counter, &reply));
-        match self.replicas.hold(due, reply, is_news)? {
+        match self.replicas.pass_or_hold(due, reply, is_news)? {
             Some(reply) => self.understand(due, reply, false, out),
             None => Ok(None),
         }
@@ -97,18 +103,18 @@ impl Redis {
         })
     }
 
-    /// `counts`: what was read may move the high-water mark.
+    /// `may_observe`: what was read may move the high-water mark.
     #[inline]
     fn understand(
         &mut self,
         due: Due,
         reply: Reply,
-        counts: bool,
+        may_observe: bool,
         out: &mut Vec<u8>,
     ) -> Result<Option<WireEvent>, Fault> {
         Ok(Some(match due {
             Due::Request(counter) | Due::Peek(counter) => {
-                let answer = match self.answer(counter, reply, counts)? {
+                let answer = match self.answer(counter, reply, may_observe)? {
                     Ok(grant) => Answer::Granted(grant),
                     Err(fault) if is_unconfirmed(&fault) => Answer::Unconfirmed(fault),
                     Err(fault) if is_of_migration(&fault) => Answer::NotRun(Some(fault)),
@@ -117,13 +123,13 @@ impl Redis {
                 WireEvent::Replied(counter, answer)
             }
             Due::Confirm(counter) => {
-                let read = self.answer(counter, reply, counts)?;
+                let read = self.answer(counter, reply, may_observe)?;
                 let refused = self.refused.take();
                 let result = refused.map_or(read.map(|_| ()), Err);
                 WireEvent::Confirmed(counter, result)
             }
             Due::Probe(counter) => {
-                let result = self.answer(counter, reply, counts)?;
+                let result = self.answer(counter, reply, may_observe)?;
                 let is_tracked = std::mem::take(&mut self.is_tracked);
                 let is_tracked = is_tracked && !self.replicas.was_overtaken();
                 WireEvent::Probed(Probed { counter, result, is_tracked })
@@ -134,7 +140,7 @@ impl Redis {
 
     /// What the script said, or why it was refused. After an outer error the connection must be
     /// given up.
-    fn answer(&self, counter: CounterId, reply: Reply, counts: bool) -> Result<Read, Fault> {
+    fn answer(&self, counter: CounterId, reply: Reply, may_observe: bool) -> Result<Read, Fault> {
         match reply {
             // The handshake loads it; and what is in flight is sent again in order after one.
             Reply::Value(Value::Error(error)) if error.code == "NOSCRIPT" => {
@@ -145,7 +151,7 @@ impl Redis {
             reply => {
                 let read = reply.grant();
                 let (grant, made) = read.ok_or_else(|| not_redis("a grant that makes no sense"))?;
-                if counts {
+                if may_observe {
                     self.counters.observe(counter, grant, made);
                 }
                 Ok(Ok(grant))
@@ -161,16 +167,19 @@ impl Redis {
 
     /// The next whole reply.
     fn reply(&mut self) -> Result<Option<Reply>, Fault> {
-        let Some(length) = resp::length(&self.unread)? else {
-            return Ok(None);
-        };
-        let bytes = &self.unread[..length];
-        let reply = match resp::numbers::<4>(bytes) {
-            Some(numbers) => Ok(Reply::Numbers(numbers)),
-            None => value::parse(bytes).map(Reply::Value),
+        let (reply, length) = match resp::numbers(&self.unread) {
+            Some((numbers, length)) => (Reply::Numbers(numbers), length),
+            None => match resp::length(&self.unread) {
+                Ok(Some(length)) => (Reply::Value(value::parse(&self.unread[..length])?), length),
+                Ok(None) => return Ok(None),
+                Err(fault) => {
+                    self.reply_unreadable();
+                    return Err(fault);
+                }
+            },
         };
         self.unread.drain(..length);
-        reply.map(Some)
+        Ok(Some(reply))
     }
 
     /// The one counter whose key a message names; `None` if that is not so: then it may be any.

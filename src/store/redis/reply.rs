@@ -13,7 +13,7 @@ pub fn fault(error: &ServerError) -> Fault {
     let (code, details) = (error.code.as_str(), error.detail.as_str());
     let known = match code {
         "LOADING" => StoreError::Loading,
-        "READONLY" => StoreError::ReadOnly,
+        "READONLY" | "MASTERDOWN" => StoreError::ReadOnly,
         "OOM" => StoreError::OutOfMemory,
         "MISCONF" => StoreError::Disk,
         "NOREPLICAS" => StoreError::Replicas,
@@ -96,7 +96,7 @@ pub fn number(value: &Value) -> Option<u64> {
 pub enum Reply {
     /// Four integers, none of them negative: a take's, as a rule. An allocation and a few hundred
     /// instructions are saved by not making a value of it.
-    Numbers([i64; 4]),
+    Numbers([u64; 4]),
     /// Any.
     Value(Value),
 }
@@ -110,11 +110,21 @@ impl Reply {
         }
     }
 
+    /// The reply as Redis has it.
+    pub fn into_value(self) -> Value {
+        match self {
+            Reply::Numbers(numbers) => {
+                Value::List(numbers.map(|number| Value::Integer(number.cast_signed())).into())
+            }
+            Reply::Value(value) => value,
+        }
+    }
+
     /// `[first, granted, limit, epoch]`, if it keeps a grant's invariants; behind that, in an epoch
     /// that is not the one that was seen, how it began.
     pub fn grant(&self) -> Option<(Grant, Option<Made>)> {
         let (numbers, made) = match self {
-            Reply::Numbers(numbers) => (numbers.map(|number| u64::try_from(number).ok()), None),
+            Reply::Numbers(numbers) => (numbers.map(Some), None),
             Reply::Value(Value::List(parts)) => {
                 let (numbers, rest) = parts.split_first_chunk::<4>()?;
                 (numbers.each_ref().map(number), made(rest)?)

@@ -41,22 +41,38 @@ pub fn length(bytes: &[u8]) -> Result<Option<usize>, Fault> {
     if end > bytes.len() { unfinished(bytes) } else { Ok(Some(end)) }
 }
 
-/// The numbers of a whole reply that is a list of just so many, none of them negative.
-pub fn numbers<const COUNT: usize>(reply: &[u8]) -> Option<[i64; COUNT]> {
-    let mut rest = reply;
-    let mut next = |kind: u8| {
-        let line = line(rest)?;
-        rest = &rest[line.len() + LINE_END.len()..];
-        decimal(line.strip_prefix(&[kind])?)
-    };
-    if next(b'*') != Some(COUNT as u64) {
+/// The numbers of a reply that is a list of just so many, none of them negative, and the length of
+/// that reply. `None` where [`length`] has to look: it is another reply, or not whole.
+///
+/// In one go over the bytes: finding the end first cost a request 900 instructions more.
+pub fn numbers<const COUNT: usize>(bytes: &[u8]) -> Option<([u64; COUNT], usize)> {
+    let (count, mut rest) = number_line(b'*', bytes)?;
+    if count != COUNT as u64 {
         return None;
     }
     let mut numbers = [0; COUNT];
     for number in &mut numbers {
-        *number = i64::try_from(next(b':')?).ok()?;
+        (*number, rest) = number_line(b':', rest)?;
     }
-    rest.is_empty().then_some(numbers)
+    Some((numbers, bytes.len() - rest.len()))
+}
+
+/// A line of this kind that is a number from 0 to 2^63 - 1, and what follows it.
+fn number_line(kind: u8, bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let digits = bytes.strip_prefix(&[kind])?;
+    let mut number = 0;
+    // A 20th digit is never looked at: so nothing overflows.
+    for (place, byte) in digits.iter().enumerate().take(DIGITS_MAX + 1) {
+        match byte {
+            b'0'..=b'9' if place < DIGITS_MAX => number = number * 10 + u64::from(byte - b'0'),
+            b'\r' if place > 0 => {
+                let rest = digits[place..].strip_prefix(LINE_END)?;
+                return (number <= i64::MAX as u64).then_some((number, rest));
+            }
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// A command that is being put together, word by word.
@@ -155,6 +171,9 @@ pub fn malformed() -> Fault {
     not_redis("bytes that are no RESP")
 }
 
+/// Of 2^63 - 1, the greatest number of Redis.
+const DIGITS_MAX: usize = 19;
+
 /// Ends a line.
 pub const LINE_END: &[u8] = b"\r\n";
 
@@ -206,11 +225,19 @@ mod tests {
 
     #[test]
     fn numbers_are_those_of_a_list_and_of_nothing_else() {
-        assert_eq!(numbers(b"*2\r\n:0\r\n:9223372036854775807\r\n"), Some([0, i64::MAX]));
+        let whole = b"*2\r\n:0\r\n:9223372036854775807\r\n";
+        let found = Some(([0, i64::MAX as u64], whole.len()));
+        assert_eq!(numbers(whole), found);
+        assert_eq!(numbers(&[whole, &b":1\r\n"[..]].concat()), found, "with more behind");
+        for end in 0..whole.len() {
+            assert_eq!(numbers::<2>(&whole[..end]), None, "{end} bytes");
+        }
         for text in [
-            "*2\r\n:1\r\n",
             "*3\r\n:1\r\n:2\r\n",
-            "*2\r\n:1\r\n:2\r\n:3\r\n",
+            "*1\r\n:1\r\n:2\r\n",
+            "*2\r\n:1\r\n:18446744073709551617\r\n",
+            "*2\r\n:1\r\n:00000000000000000001\r\n",
+            "*2\r\n:1\r\n:1\rx\n",
             "*2\r\n:1\r\n:-2\r\n",
             "*2\r\n:1\r\n:\r\n",
             "*2\r\n:1\r\n:9223372036854775808\r\n",

@@ -22,7 +22,12 @@ use crate::store::request::WireEvent;
 
 impl Redis {
     /// The hosts that are tried in turn.
-    pub fn hosts(&mut self) -> &mut Hosts {
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    /// The same, to say which of them serve.
+    pub fn hosts_mut(&mut self) -> &mut Hosts {
         &mut self.hosts
     }
 
@@ -85,7 +90,7 @@ impl Redis {
     }
 }
 
-/// One who names a sentinel as the store would have each command refused, and never be told why.
+/// If --store names a sentinel as if it were the store, every command fails, and no error says why.
 pub(super) fn refuse_sentinel(hello: &Value) -> Result<(), Fault> {
     if !reply::is_sentinel(hello) {
         return Ok(());

@@ -13,12 +13,17 @@ use crate::limits::LIMIT_MAX;
 use crate::store::counters::Made;
 use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
-use crate::store::request::{Redirect, WireEvent};
+use crate::store::request::WireEvent;
 use crate::store::survey::{Held, Scope, Survey};
 
 impl Redis {
     /// The survey that is made instead of confirming counters, if there is one.
-    pub fn survey(&mut self) -> &mut Option<Survey> {
+    pub fn survey(&self) -> Option<&Survey> {
+        self.task.survey.as_ref()
+    }
+
+    /// The same, to begin one, or to take it out.
+    pub fn survey_mut(&mut self) -> &mut Option<Survey> {
         &mut self.task.survey
     }
 
@@ -98,7 +103,7 @@ impl Redis {
         }
         let next = self.task.tour.as_mut()?.pop_front()?;
         survey.more_are_named();
-        Some(WireEvent::Moved(CounterId::FIRST, Redirect::Moved(next)))
+        Some(WireEvent::SurveyGoesTo(next))
     }
 }
 

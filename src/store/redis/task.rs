@@ -10,7 +10,7 @@ use crate::store::survey::Survey;
 /// A change or a survey; nothing, for a process that serves. In a Cluster it goes to the node that
 /// can do it.
 #[derive(Default)]
-pub struct Task {
+pub struct OnceTask {
     /// The change that is carried out instead of confirming the first counter.
     pub change: Option<Change>,
     /// What the change has read, over all connections.

@@ -14,6 +14,7 @@ const HANDSHAKE_DONE: &[u8] =
     +found\r\n*4\r\n:1\r\n:0\r\n:100\r\n:5\r\n";
 
 const FIRST: CounterId = CounterId::FIRST;
+const TIMEOUT: Duration = Duration::from_millis(500);
 const SEEN: Position = Position { epoch: 5, taken: 0 };
 
 fn counters() -> Arc<Counters> {
@@ -24,7 +25,7 @@ fn redis() -> Redis {
     let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
     let (user, password, tls, sentinels, seeds) = (None, None, None, None, Vec::new());
     let url = RedisUrl { endpoint, user, password, database: 0, tls, sentinels, seeds, wait: 0 };
-    Redis::new(url, counters(), None, 7)
+    Redis::new(url, counters(), None, TIMEOUT, 7)
 }
 
 /// A connection whose whole handshake is sent, and nothing received.
@@ -300,7 +301,7 @@ fn a_sentinel_that_is_named_as_the_store_is_refused_by_its_name() {
         let Ok(crate::config::StoreUrl::Redis(url)) = crate::config::StoreUrl::parse(url) else {
             panic!("the URL is good");
         };
-        let mut redis = Redis::new(url, counters(), None, 7);
+        let mut redis = Redis::new(url, counters(), None, TIMEOUT, 7);
         redis.start_handshake(&mut Vec::new());
         redis.receive(hello);
         let fault = redis.next(&mut Vec::new()).expect_err("it is no store");
@@ -317,7 +318,7 @@ fn each_answer_is_for_the_counter_that_was_asked_for() {
     let endpoint = Endpoint::Tcp { host: "localhost".to_owned(), port: 6379 };
     let (user, password, tls, sentinels, seeds) = (None, None, None, None, Vec::new());
     let url = RedisUrl { endpoint, user, password, database: 0, tls, sentinels, seeds, wait: 0 };
-    let mut redis = Redis::new(url, Arc::new(counters), None, 7);
+    let mut redis = Redis::new(url, Arc::new(counters), None, TIMEOUT, 7);
     let mut out = Vec::new();
     let request = Request { sequence: 1, count: 3, seen: SEEN, confirm: 0 };
     redis.write_request(hats, request, &mut out);
@@ -393,7 +394,7 @@ fn the_password_is_sent_and_never_repeated() {
     let Ok(crate::config::StoreUrl::Redis(url)) = crate::config::StoreUrl::parse(url) else {
         panic!("the URL is good");
     };
-    let mut redis = Redis::new(url, counters(), None, 7);
+    let mut redis = Redis::new(url, counters(), None, TIMEOUT, 7);
     let mut out = Vec::new();
     redis.start_handshake(&mut out);
     let sent = String::from_utf8(out).expect("all of it is text");
@@ -413,7 +414,7 @@ mod replicas;
 fn the_password_of_a_sentinel_is_in_no_error() {
     let url = "redis+sentinel://s1/shop?sentinel_user=ann&sentinel_password=TOPSECRET";
     let Ok(StoreUrl::Redis(url)) = StoreUrl::parse(url) else { panic!("the URL is good") };
-    let mut redis = Redis::new(url, counters(), None, 7);
+    let mut redis = Redis::new(url, counters(), None, TIMEOUT, 7);
     let mut out = Vec::new();
     redis.start_handshake(&mut out);
     assert!(String::from_utf8_lossy(&out).contains("TOPSECRET"));

@@ -84,11 +84,11 @@ impl SharedConnection {
         }
     }
 
-    fn needs_owner(&mut self, now: Instant) -> bool {
+    fn needs_owner(&self, now: Instant) -> bool {
         let is_earlier = |at| self.owner_turns_at.is_none_or(|turns_at| at < turns_at);
         self.is_send_due(now)
             || self.deadline().is_some_and(is_earlier)
-            || !self.connection.send_buffer().unsent().is_empty()
+            || self.connection.has_unsent()
     }
 
     /// Whether something that is queued can be sent, or given back.
@@ -131,8 +131,9 @@ impl SharedConnection {
         }
     }
 
-    /// When the owner has to turn though nothing comes: it is woken for what is earlier.
-    pub fn tell_deadline(&mut self) -> Option<Instant> {
+    /// When the owner has to turn though nothing comes. It turns then by itself, and from now on is
+    /// woken only for what is earlier.
+    pub fn announce_deadline(&mut self) -> Option<Instant> {
         self.owner_turns_at = self.deadline();
         self.owner_turns_at
     }

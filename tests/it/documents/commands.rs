@@ -15,14 +15,24 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ("docs/operating.md", POD, "tests/pod runs its commands"),
     ("docs/operating.md", "$ podman volume rm headcount-redis", "tests/pod runs it"),
     ("docs/operating.md", RAISE, "tests/pod runs it"),
-    ("docs/operating.md", APPLY, "it needs a cluster; tests/deploy checks what it applies"),
+    ("docs/operating.md", PUSH, "it needs a registry; tests/pod builds the image"),
+    ("docs/operating.md", APPLY[0], NEEDS_CLUSTER),
+    ("docs/operating.md", APPLY[1], NEEDS_CLUSTER),
+    ("docs/operating.md", APPLY[2], NEEDS_CLUSTER),
 ];
 
 const POD: &str = "$ podman build -f Containerfile.scratch -t localhost/headcount:0.1.0 .";
 
 const RAISE: &str = "$ podman exec \"$(podman ps -q --filter name=headcount-pod)\" \
     /headcount set default --limit 200";
-const APPLY: &str = "kubectl apply -k deploy/kubernetes/with-redis";
+const PUSH: &str =
+    "podman build -f Containerfile.scratch -t registry.example.com/shop/headcount:0.1.0 .";
+const APPLY: [&str; 3] = [
+    "kubectl apply -k deploy/kubernetes/with-redis",
+    "kubectl apply -k deploy/kubernetes/with-sentinel",
+    "kubectl apply -k deploy/kubernetes/own-redis",
+];
+const NEEDS_CLUSTER: &str = "it needs a cluster; tests/deploy checks what it applies";
 
 /// What stands behind the fence of a block that has no commands.
 const NO_COMMANDS: &[&str] = &["caddy", "haproxy", "json", "nginx", "sql", "text"];

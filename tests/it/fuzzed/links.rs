@@ -32,7 +32,7 @@ pub fn run_redis(data: &[u8]) {
         panic!("the URL is good");
     };
     let counters = counters();
-    let redis = Redis::new(url, Arc::clone(&counters), None, 7);
+    let redis = Redis::new(url, Arc::clone(&counters), None, TIMEOUT, 7);
     Script::new(Wire::Redis(Box::new(redis)), counters, speech::REDIS).run(data);
 }
 
@@ -224,9 +224,9 @@ impl Script {
     }
 
     fn read_sent(&mut self) {
-        self.sent.extend_from_slice(self.connection.send_buffer().unsent());
-        let unsent = self.connection.send_buffer().unsent().len();
-        self.connection.send_buffer().advance(unsent);
+        self.sent.extend_from_slice(self.connection.seal_and_buffer().unsent());
+        let unsent = self.connection.seal_and_buffer().unsent().len();
+        self.connection.seal_and_buffer().advance(unsent);
         while let Some(due) = (self.speech.next)(&mut self.sent, &mut self.read) {
             self.due.push_back(due);
         }

@@ -191,7 +191,8 @@ pub fn connection(
     let endpoint = Endpoint::Tcp { host: "model".to_owned(), port: 1 };
     let (user, password, tls, sentinels, seeds) = (None, None, None, None, Vec::new());
     let url = RedisUrl { endpoint, user, password, database: 0, tls, sentinels, seeds, wait: 0 };
-    let redis = Wire::Redis(Box::new(Redis::new(url, Arc::clone(counters), change, id)));
+    let redis =
+        Wire::Redis(Box::new(Redis::new(url, Arc::clone(counters), change, STORE_TIMEOUT, id)));
     Connection::new(redis, Arc::clone(counters), STORE_TIMEOUT, id, now)
 }
 
@@ -212,9 +213,9 @@ pub fn run_commands(
             Command::Disconnect => *socket = None,
         }
     }
-    let length = connection.send_buffer().unsent().len();
+    let length = connection.seal_and_buffer().unsent().len();
     if let Some(socket) = socket {
-        socket.to_store.extend_from_slice(connection.send_buffer().unsent());
-        connection.send_buffer().advance(length);
+        socket.to_store.extend_from_slice(connection.seal_and_buffer().unsent());
+        connection.seal_and_buffer().advance(length);
     }
 }

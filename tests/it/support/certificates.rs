@@ -18,16 +18,37 @@ pub struct Certificate {
     pub key: String,
 }
 
+impl Certificate {
+    /// Settings with which a Redis or a sentinel speaks TLS on `port`.
+    pub fn of_redis(&self, port: u16, authority: &Authority) -> [(&'static str, String); 4] {
+        [
+            ("tls-port", port.to_string()),
+            ("tls-cert-file", self.certificate.clone()),
+            ("tls-key-file", self.key.clone()),
+            ("tls-ca-cert-file", authority.file()),
+        ]
+    }
+}
+
 impl Authority {
     /// A new one.
     pub fn create() -> Authority {
+        Authority::create_with(NEW_KEY)
+    }
+
+    /// A new one that signs with Ed25519.
+    pub fn create_with_ed25519() -> Authority {
+        Authority::create_with(&["-newkey", "ed25519", "-nodes"])
+    }
+
+    fn create_with(new_key: &[&str]) -> Authority {
         let authority = Authority { folder: Folder::create() };
         // A PostgreSQL reads its files as another user.
         let readable = Permissions::from_mode(0o755);
         fs::set_permissions(authority.folder.path(), readable).expect("the folder is ours");
         let subject = ["-subj", "/CN=an authority of a test", "-days", "2"];
         let files = ["-keyout", &authority.path("ca.key"), "-out", &authority.file()];
-        openssl(&[&["req", "-x509"], NEW_KEY, &subject, &files].concat());
+        openssl(&[&["req", "-x509"], new_key, &subject, &files].concat());
         authority
     }
 

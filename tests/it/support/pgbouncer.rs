@@ -4,11 +4,9 @@ use std::fs;
 use std::process::{Child, Stdio};
 
 use super::postgres_server::{PostgresServer, give_away, server_command};
-use super::process::{Folder, free_port};
+use super::process::Folder;
+use super::start::on_free_port;
 use super::wait::wait_until;
-
-/// How often a start is tried when another process took the port in between.
-const START_ATTEMPTS_MAX: u32 = 20;
 
 /// Killed, and its folder removed, when it is dropped.
 pub struct Pgbouncer {
@@ -26,12 +24,7 @@ impl Pgbouncer {
 
     /// The same with more lines of its configuration.
     pub fn start_with(server: &PostgresServer, mode: &str, settings: &str) -> Self {
-        for _ in 0..START_ATTEMPTS_MAX {
-            if let Some(pooler) = Self::try_start(server.port(), free_port(), mode, settings) {
-                return pooler;
-            }
-        }
-        panic!("pgbouncer does not start");
+        on_free_port("pgbouncer", |port| Self::try_start(server.port(), port, mode, settings))
     }
 
     fn try_start(server: u16, port: u16, mode: &str, settings: &str) -> Option<Self> {

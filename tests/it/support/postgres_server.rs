@@ -1,6 +1,6 @@
 //! A real PostgreSQL of a test's own.
 
-mod cluster;
+mod data_folder;
 mod session;
 
 use std::fs;
@@ -9,14 +9,12 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-pub use cluster::{command as server_command, give_away, give_key_away};
+pub use data_folder::{command as server_command, give_away, give_key_away};
 
 use super::process::{Folder, children, free_port, is_running, signal, signal_those_left};
+use super::start::{on_free_port, print_log_tail};
 use super::wait::{wait_for, wait_until};
 use session::{HOLDER, Session};
-
-/// How often a start is tried when another process took the port in between.
-const START_ATTEMPTS_MAX: u32 = 20;
 
 /// A `postgres` on a free port of loopback and on a Unix socket, with a cluster of its own.
 /// Killed, and its folder removed, when it is dropped.
@@ -36,29 +34,24 @@ impl PostgresServer {
     /// The same with settings ("max_connections=5"), and with this method of authentication for
     /// everyone but the user `postgres` on the Unix socket.
     pub fn start_with(method: &str, settings: &[&str]) -> Self {
-        Self::start_for(&cluster::access(method), settings)
+        Self::start_for(&data_folder::access(method), settings)
     }
 
     /// The same for those whom these lines of `pg_hba.conf` let in over TCP.
     pub fn start_for(access: &str, settings: &[&str]) -> Self {
-        for _ in 1..START_ATTEMPTS_MAX {
-            if let Some(server) = Self::try_start(free_port(), access, settings) {
-                return server;
-            }
-        }
-        Self::try_start(free_port(), access, settings).expect(STARTS)
+        on_free_port("postgres", |port| Self::try_start(port, access, settings))
     }
 
     /// Starts a server that trusts everyone on this port: for a test that gave the port away
     /// before.
     pub fn start_on(port: u16) -> Self {
-        Self::try_start(port, &cluster::access("trust"), &[]).expect(STARTS)
+        Self::try_start(port, &data_folder::access("trust"), &[]).expect(STARTS)
     }
 
     /// Starts a standby of it, whose name is `standby`, and waits until it answers.
     pub fn start_standby(&self) -> Self {
-        let (folder, port) = (cluster::copy_of(self.port), free_port());
-        let postmaster = cluster::spawn(port, &folder, &self.settings);
+        let (folder, port) = (data_folder::copy_of(self.port), free_port());
+        let postmaster = data_folder::spawn(port, &folder, &self.settings);
         let mut server = Self { postmaster, port, folder, settings: self.settings.clone() };
         assert!(server.wait_until_it_answers(), "{STARTS}");
         server
@@ -174,17 +167,17 @@ impl PostgresServer {
 
     /// Starts it again after a [`PostgresServer::kill`]: the same port, folder and settings.
     pub fn restart(&mut self) {
-        self.postmaster = cluster::spawn(self.port, &self.folder, &self.settings);
+        self.postmaster = data_folder::spawn(self.port, &self.folder, &self.settings);
         assert!(self.wait_until_it_answers(), "{STARTS}");
     }
 
     fn try_start(port: u16, access: &str, settings: &[&str]) -> Option<Self> {
-        let folder = cluster::create();
+        let folder = data_folder::create();
         let access = format!("local all postgres trust\n{access}\n");
-        let access_path = cluster::data(&folder).join("pg_hba.conf");
+        let access_path = data_folder::data(&folder).join("pg_hba.conf");
         fs::write(access_path, access).expect("the cluster's folder is writable");
         let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
-        let postmaster = cluster::spawn(port, &folder, &settings);
+        let postmaster = data_folder::spawn(port, &folder, &settings);
         let mut server = Self { postmaster, port, folder, settings };
         server.wait_until_it_answers().then_some(server)
     }
@@ -203,7 +196,7 @@ impl PostgresServer {
             (is_ready && lines.first() == Some(&id)).then_some(true)
         });
         if !answers {
-            self.print_log();
+            print_log_tail("postgres", self.port, &self.folder);
         }
         answers
     }
@@ -219,13 +212,13 @@ impl PostgresServer {
 
     /// The lines of `postmaster.pid`, as src/include/utils/pidfile.h of PostgreSQL has them.
     fn lock_file(&self) -> Vec<String> {
-        let path = cluster::data(&self.folder).join("postmaster.pid");
+        let path = data_folder::data(&self.folder).join("postmaster.pid");
         let text = fs::read_to_string(path).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
     fn spawn_psql(&self, database: &str, statements: &str, output: fn() -> Stdio) -> Child {
-        let mut psql = cluster::command("psql");
+        let mut psql = data_folder::command("psql");
         psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--no-password"]);
         psql.args(["--set=ON_ERROR_STOP=1", "--username=postgres"]);
         psql.args([format!("--dbname={database}"), format!("--port={}", self.port)]);
@@ -241,19 +234,12 @@ impl PostgresServer {
         let _ = input.write_all(statements.as_bytes());
         psql
     }
-
-    fn print_log(&self) {
-        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        let tail = &lines[lines.len().saturating_sub(20)..];
-        eprintln!("--- postgres on port {} said last:\n{}", self.port, tail.join("\n"));
-    }
 }
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.print_log();
+            print_log_tail("postgres", self.port, &self.folder);
         }
         // It may be dead already: a test may have killed it.
         if matches!(self.postmaster.try_wait(), Ok(None)) {

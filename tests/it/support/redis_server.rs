@@ -1,6 +1,5 @@
 //! A real Redis of a test's own.
 
-use std::fs;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -9,15 +8,13 @@ use std::thread;
 
 use redis::{FromRedisValue, Value};
 
-use super::process::{Folder, free_port, signal};
-use super::resp::Connection;
-use super::wait::wait_for;
+use super::process::{Folder, signal};
+use super::resp::{Connection, value_of};
+use super::start::{on_free_port, print_log_tail};
+use super::wait::{wait_for, wait_until};
 
 /// Options under which Redis has written every answer to disk before it gives it.
 pub const DURABLE: &[&str] = &["--appendonly", "yes", "--appendfsync", "always"];
-
-/// How often a start is tried when another process took the port in between.
-const START_ATTEMPTS_MAX: u32 = 20;
 
 /// A `redis-server` on a free port of loopback and on a Unix socket, in a folder of its own.
 /// Killed, and its folder removed, when it is dropped.
@@ -31,12 +28,7 @@ pub struct RedisServer {
 impl RedisServer {
     /// Starts a server with these options on its command line, and waits until it answers.
     pub fn start(options: &[&str]) -> Self {
-        for _ in 1..START_ATTEMPTS_MAX {
-            if let Some(server) = Self::try_start(free_port(), options) {
-                return server;
-            }
-        }
-        Self::start_on(free_port(), options)
+        on_free_port("redis-server", |port| Self::try_start(port, options))
     }
 
     /// Starts a server on this port: for a test that gave the port away before.
@@ -70,8 +62,17 @@ impl RedisServer {
     /// On an error of the server's and on a reply of another type.
     pub fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let reply = self.try_command(words).expect("redis answers");
-        let reply = reply.extract_error().unwrap_or_else(|error| panic!("{words:?}: {error}"));
-        T::from_redis_value(reply).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+        value_of(words, reply)
+    }
+
+    /// Runs one command as [`RedisServer::command`] does, with an error of the server's as a value.
+    pub fn try_command(&self, words: &[&str]) -> io::Result<Value> {
+        let mut connection = Connection::open(&self.socket_path())?;
+        let password = self.options.iter().skip_while(|option| *option != "--requirepass").nth(1);
+        if let Some(password) = password {
+            connection.command(&["AUTH", password])?;
+        }
+        connection.command(words)
     }
 
     /// The fields `taken` and `limit` of a counter in database 0, if it exists.
@@ -88,6 +89,12 @@ impl RedisServer {
         let line = info.lines().find_map(|line| line.strip_prefix(head.as_str()));
         let calls = line.and_then(|line| line.split(',').next());
         calls.map_or(0, |calls| calls.parse().expect("a count is a number"))
+    }
+
+    /// Waits until so many replicas have all that it has.
+    pub fn wait_for_replicas(&self, count: u64) {
+        let words = ["WAIT", &count.to_string(), "1000"];
+        wait_until("the replicas", || self.command::<u64>(&words) >= count);
     }
 
     /// Waits until it has read what was sent over TCP before: it accepts in order, and reads all
@@ -142,33 +149,16 @@ impl RedisServer {
             matches!(reply, Value::SimpleString(_)).then_some(true)
         });
         if !answers {
-            self.print_log();
+            print_log_tail("redis-server", self.port, &self.folder);
         }
         answers
-    }
-
-    /// The same, with an error of the server's as a value.
-    pub fn try_command(&self, words: &[&str]) -> io::Result<Value> {
-        let mut connection = Connection::open(&self.socket_path())?;
-        let password = self.options.iter().skip_while(|option| *option != "--requirepass").nth(1);
-        if let Some(password) = password {
-            connection.command(&["AUTH", password])?;
-        }
-        connection.command(words)
-    }
-
-    fn print_log(&self) {
-        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        let tail = &lines[lines.len().saturating_sub(20)..];
-        eprintln!("--- redis-server on port {} said last:\n{}", self.port, tail.join("\n"));
     }
 }
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.print_log();
+            print_log_tail("redis-server", self.port, &self.folder);
         }
         // It may be dead already: a test may have killed it.
         let _ = self.child.kill();

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use redis::Value;
+use redis::{FromRedisValue, Value};
 
 use super::wait::PATIENCE;
 
@@ -31,6 +31,15 @@ impl Connection {
         let frame = read_frame(&mut self.reader)?;
         redis::parse_redis_value(&frame).map_err(io::Error::other)
     }
+}
+
+/// The reply to the command of these `words` as a `T`.
+///
+/// # Panics
+/// On an error of the server's and on a reply of another type.
+pub fn value_of<T: FromRedisValue>(words: &[&str], reply: Value) -> T {
+    let reply = reply.extract_error().unwrap_or_else(|error| panic!("{words:?}: {error}"));
+    T::from_redis_value(reply).unwrap_or_else(|error| panic!("{words:?}: {error}"))
 }
 
 /// Reads one whole RESP2 or RESP3 value, a command being one too, and gives its bytes untouched.

@@ -8,18 +8,28 @@ use std::thread;
 
 use redis::{FromRedisValue, Value};
 
+use super::certificates::{Authority, Certificate};
 use super::process::{Folder, free_port};
-use super::redis_server::RedisServer;
-use super::resp::read_frame;
+use super::redis_server::{DURABLE, RedisServer};
+use super::resp::{read_frame, value_of};
+use super::start::print_log_tail;
 use super::wait::wait_until;
 
 /// How the sentinels call the primary.
 pub const MASTER: &str = "shop";
 
+/// A user of the sentinels, beside the default one, who needs no password.
+pub const SENTINEL_USER: (&str, &str) = ("asker", "zq1 s3cret");
+
+/// Settings of a server, each with its value.
+type Settings = Vec<(&'static str, String)>;
+
 /// One sentinel. Killed, and its folder removed, when it is dropped.
 struct Sentinel {
     child: Child,
     port: u16,
+    /// Where the program finds it: its port, or that of TLS.
+    announced: u16,
     folder: Folder,
 }
 
@@ -27,23 +37,30 @@ struct Sentinel {
 pub struct Sentinels {
     /// The first is the primary at the start.
     pub servers: [RedisServer; 3],
+    /// The ports that the sentinels name.
+    announced: [u16; 3],
     sentinels: Vec<Sentinel>,
 }
 
 impl Sentinels {
     /// Starts them, and waits until the sentinels know each other and the replicas.
     pub fn start() -> Self {
-        let durable =
-            ["--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync", "no"];
-        let primary = RedisServer::start(&durable);
-        let port = primary.port().to_string();
-        let replica = || {
-            let following = ["--replicaof", "127.0.0.1", &port];
-            RedisServer::start(&[&durable[..], &following].concat())
-        };
-        let servers = [primary, replica(), replica()];
-        let sentinels = (0..3).map(|_| Sentinel::start(&port)).collect();
-        let set = Self { servers, sentinels };
+        Self::start_with(None)
+    }
+
+    /// The same with TLS between all of them. The ports without TLS are the test's.
+    pub fn start_encrypted(authority: &Authority, certificate: &Certificate) -> Self {
+        Self::start_with(Some((authority, certificate)))
+    }
+
+    fn start_with(tls: Option<(&Authority, &Certificate)>) -> Self {
+        let (primary, port) = start_server(&tls_settings(tls), &[]);
+        let master = port.to_string();
+        let replica = || start_server(&tls_settings(tls), &["--replicaof", "127.0.0.1", &master]);
+        let ((second, second_port), (third, third_port)) = (replica(), replica());
+        let sentinels = (0..3).map(|_| Sentinel::start(&master, &tls_settings(tls))).collect();
+        let servers = [primary, second, third];
+        let set = Self { servers, announced: [port, second_port, third_port], sentinels };
         wait_until("the sentinels to know each other and the replicas", || {
             set.sentinels.iter().all(|sentinel| sentinel.known() == (2, 2))
         });
@@ -52,16 +69,18 @@ impl Sentinels {
 
     /// Where the program finds them; `dead`: behind a sentinel that is not there.
     pub fn url(&self, dead: Option<u16>) -> String {
-        let ports = dead.into_iter().chain(self.sentinels.iter().map(|it| it.port));
+        let ports = dead.into_iter().chain(self.sentinels.iter().map(|it| it.announced));
         let hosts: Vec<String> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
-        format!("redis+sentinel://{}/{MASTER}", hosts.join(","))
+        let is_encrypted = self.sentinels[0].announced != self.sentinels[0].port;
+        let scheme = if is_encrypted { "rediss+sentinel" } else { "redis+sentinel" };
+        format!("{scheme}://{}/{MASTER}", hosts.join(","))
     }
 
     /// The one that the first sentinel calls the primary, by its place.
     pub fn primary(&self) -> usize {
         let words = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER];
         let (_, port): (String, u16) = self.sentinels[0].command(&words);
-        let place = self.servers.iter().position(|server| server.port() == port);
+        let place = self.announced.iter().position(|announced| *announced == port);
         place.expect("it is one of them")
     }
 
@@ -93,19 +112,23 @@ impl Sentinels {
 
     /// Waits until so many replicas have all that the primary has.
     pub fn wait_for_replicas(&self, count: u64) {
-        let (primary, number) = (&self.servers[self.primary()], count.to_string());
-        wait_until("the replicas", || primary.command::<u64>(&["WAIT", &number, "1000"]) >= count);
+        self.servers[self.primary()].wait_for_replicas(count);
     }
 }
 
 impl Sentinel {
-    fn start(primary: &str) -> Self {
+    fn start(primary: &str, tls: &Settings) -> Self {
         let (folder, port) = (Folder::create(), free_port());
+        let announced = announced_port(tls).unwrap_or(port);
+        let lines = tls.iter().map(|(name, value)| format!("{name} {value}\n"));
+        let (user, password) = SENTINEL_USER;
         let configuration = format!(
-            "port {port}\nbind 127.0.0.1\nprotected-mode no\ndir {}\n\
+            "{}user {user} on \">{password}\" allchannels +@all\n\
+             port {port}\nbind 127.0.0.1\nprotected-mode no\ndir {}\n\
              sentinel monitor {MASTER} 127.0.0.1 {primary} 2\n\
              sentinel down-after-milliseconds {MASTER} 1000\n\
              sentinel failover-timeout {MASTER} 5000\n",
+            lines.collect::<String>(),
             folder.path().display()
         );
         let path = folder.path().join("sentinel.conf");
@@ -119,7 +142,7 @@ impl Sentinel {
             .stderr(Stdio::null())
             .spawn()
             .expect("these tests need redis-server (Debian: apt-get install redis-server)");
-        let sentinel = Self { child, port, folder };
+        let sentinel = Self { child, port, announced, folder };
         wait_until("the sentinel to answer", || sentinel.try_command(&["PING"]).is_some());
         sentinel
     }
@@ -133,8 +156,7 @@ impl Sentinel {
 
     fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let reply = self.try_command(words).expect("the sentinel answers");
-        let reply = reply.extract_error().unwrap_or_else(|error| panic!("{words:?}: {error}"));
-        T::from_redis_value(reply).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+        value_of(words, reply)
     }
 
     fn try_command(&self, words: &[&str]) -> Option<Value> {
@@ -147,13 +169,40 @@ impl Sentinel {
     }
 }
 
+/// How a Redis or a sentinel has TLS on a free port, and speaks it to the others.
+fn tls_settings(tls: Option<(&Authority, &Certificate)>) -> Settings {
+    let Some((authority, certificate)) = tls else {
+        return Settings::new();
+    };
+    let mut settings = certificate.of_redis(free_port(), authority).to_vec();
+    settings.push(("tls-replication", "yes".to_owned()));
+    settings.push(("tls-auth-clients", "no".to_owned()));
+    settings
+}
+
+/// The port of TLS, if there is one.
+fn announced_port(tls: &Settings) -> Option<u16> {
+    let (_, port) = tls.iter().find(|(name, _)| *name == "tls-port")?;
+    Some(port.parse().expect("a port is a number"))
+}
+
+/// A server, and the port that the sentinels name.
+fn start_server(tls: &Settings, options: &[&str]) -> (RedisServer, u16) {
+    let flags: Vec<String> =
+        tls.iter().flat_map(|(name, value)| [format!("--{name}"), value.clone()]).collect();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let server =
+        RedisServer::start(&[DURABLE, &["--repl-diskless-sync", "no"], &flags, options].concat());
+    let port = announced_port(tls).unwrap_or(server.port());
+    (server, port)
+}
+
 impl Drop for Sentinel {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
-            let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-            eprintln!("--- the sentinel on port {} said:\n{log}", self.port);
+            print_log_tail("the sentinel", self.port, &self.folder);
         }
     }
 }

@@ -172,6 +172,79 @@ fn a_client_certificate_that_is_wanted_is_given_and_asked_for() {
     assert!(words.contains("client certificate"), "{words}");
 }
 
+/// A server that wants a password in this way, and the URL for it.
+fn start_with_password(
+    method: &str,
+    certificate: &Certificate,
+    authority: &Authority,
+) -> (PostgresServer, String) {
+    let access = format!("hostssl all all 127.0.0.1/32 {method}");
+    let server = start(authority, certificate, &access, &[]);
+    server.sql("alter role postgres password 'zq'");
+    let url = format!("postgres://postgres:zq@localhost:{}/postgres", server.port());
+    (server, url)
+}
+
+/// The URL is as Neon's console gives it.
+#[test]
+fn a_login_is_bound_to_its_tls_connection() {
+    let authority = Authority::create();
+    let certificate = authority.issue("server", "DNS:localhost", 1);
+    let (_server, url) = start_with_password("scram-sha-256", &certificate, &authority);
+    for binding in ["require", "prefer", "disable"] {
+        let tls = outcome(&format!("{url}?sslmode=require&channel_binding={binding}"));
+        assert!(tls.contains("not verified"), "{binding}: {tls}");
+    }
+    for (method, words) in [("trust", "wants no password"), ("password", "in clear text")] {
+        let (_server, url) = start_with_password(method, &certificate, &authority);
+        let url = format!("{url}?sslmode=require&channel_binding=require");
+        let found = detail(&url, "authentication");
+        assert!(found.contains(words), "{found}");
+    }
+}
+
+/// No hash is defined for Ed25519 to bind to. libpq fails with `prefer`, too.
+#[test]
+fn a_certificate_that_nothing_can_be_bound_to_will_do_where_nothing_must() {
+    let authority = Authority::create_with_ed25519();
+    let certificate = authority.issue("server", "DNS:localhost", 1);
+    let (_server, url) = start_with_password("scram-sha-256", &certificate, &authority);
+    let tls = outcome(&format!("{url}?sslmode=require"));
+    assert!(tls.contains("not verified"), "{tls}");
+    let words = detail(&format!("{url}?channel_binding=require"), "authentication");
+    assert!(words.contains("no hash to bind to"), "{words}");
+}
+
+/// It takes TLS from us, and speaks plainly to the server behind: nothing can be bound through it.
+#[test]
+fn a_pooler_that_cannot_bind_is_used_unless_the_login_must_be_bound() {
+    let authority = Authority::create();
+    let certificate = authority.issue("server", "DNS:localhost", 1);
+    give_key_away(&certificate.key);
+    let server = PostgresServer::start();
+    let settings = format!(
+        "client_tls_sslmode = require\nclient_tls_cert_file = {}\nclient_tls_key_file = {}",
+        certificate.certificate, certificate.key
+    );
+    let pooler = Pgbouncer::start_with(&server, "transaction", &settings);
+    let tls = outcome(&format!("{}?sslmode=require", pooler.url()));
+    assert!(tls.contains("not verified"), "{tls}");
+    let url = format!("{}?channel_binding=require", pooler.url());
+    let words = detail(&url, "authentication");
+    assert!(words.contains("wants no password"), "{words}");
+}
+
+/// A login that this side refuses is not tried again in plain text.
+#[test]
+fn prefer_stays_with_tls_where_this_side_refuses_the_login() {
+    let authority = Authority::create();
+    let certificate = authority.issue("server", "DNS:localhost", 1);
+    let access = "hostssl all all 127.0.0.1/32 password\nhostnossl all all 127.0.0.1/32 trust";
+    let server = start(&authority, &certificate, access, &[]);
+    let words = detail(&url(&server, "localhost", "sslmode=prefer"), "authentication");
+    assert!(words.contains("in clear text"), "{words}");
+}
+
 #[test]
 fn a_password_is_proved_over_tls() {
     let authority = Authority::create();

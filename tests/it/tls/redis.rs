@@ -14,11 +14,11 @@ struct TlsRedis {
 
 impl TlsRedis {
     fn start(authority: &Authority, certificate: &Certificate, options: &[&str]) -> TlsRedis {
-        let (port, ca) = (free_port(), authority.file());
-        let (port_text, Certificate { certificate, key }) = (port.to_string(), certificate);
-        let tls = ["--tls-port", &port_text, "--tls-cert-file", certificate];
-        let files = ["--tls-key-file", key, "--tls-ca-cert-file", &ca];
-        let server = RedisServer::start(&[&tls[..], &files, options].concat());
+        let port = free_port();
+        let settings = certificate.of_redis(port, authority);
+        let settings = settings.map(|(name, value)| [format!("--{name}"), value]).concat();
+        let tls: Vec<&str> = settings.iter().map(String::as_str).collect();
+        let server = RedisServer::start(&[&tls, options].concat());
         TlsRedis { server, port }
     }
 }

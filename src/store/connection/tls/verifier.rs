@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 /// Issuer, dates and name.
@@ -76,17 +79,23 @@ impl ServerCertVerifier for Issuer {
     }
 }
 
+/// Whether the key of a certificate can be read. Of an old form (X.509 version 1) it cannot.
+pub fn is_readable(certificate: &CertificateDer<'_>) -> bool {
+    ParsedCertificate::try_from(certificate).is_ok()
+}
+
 /// Nothing: libpq's require without a root certificate.
 ///
-/// The signature of the handshake is not looked at either: it proves that the server has the key of
-/// a certificate which anybody may have made. So a certificate of an old form will do, too.
+/// But that the server has the key of its certificate is verified, where the key can be read: a
+/// login that is bound to the certificate would prove nothing without. A certificate of an old
+/// form will do all the same, and nothing is bound to it.
 #[derive(Debug)]
-pub struct Nothing(Vec<SignatureScheme>);
+pub struct Nothing(WebPkiSupportedAlgorithms);
 
 impl Nothing {
     /// With the signatures that are offered to the server.
     pub fn new(provider: &CryptoProvider) -> Nothing {
-        Nothing(provider.signature_verification_algorithms.supported_schemes())
+        Nothing(provider.signature_verification_algorithms)
     }
 }
 
@@ -104,23 +113,34 @@ impl ServerCertVerifier for Nothing {
 
     fn verify_tls12_signature(
         &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
+        if !is_readable(certificate) {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        verify_tls12_signature(message, certificate, signature, &self.0).map_err(|_| not_its_key())
     }
 
     fn verify_tls13_signature(
         &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
+        if !is_readable(certificate) {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        verify_tls13_signature(message, certificate, signature, &self.0).map_err(|_| not_its_key())
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.clone()
+        self.0.supported_schemes()
     }
+}
+
+/// The handshake was not signed with the key of the certificate.
+fn not_its_key() -> Error {
+    CertificateError::ApplicationVerificationFailure.into()
 }

@@ -19,6 +19,7 @@ pub fn fault(error: &Error, dialect: Dialect) -> Fault {
 }
 
 fn certificate(error: &CertificateError, dialect: Dialect) -> String {
+    use CertificateError::ApplicationVerificationFailure as NotItsKey;
     use CertificateError::{BadSignature, NotValidYet, NotValidYetContext, UnknownIssuer};
     use CertificateError::{Expired, ExpiredContext, NotValidForName, NotValidForNameContext};
     match error {
@@ -44,6 +45,9 @@ fn certificate(error: &CertificateError, dialect: Dialect) -> String {
                 if names.is_empty() { "no name at all" } else { &names }
             )
         }
+        NotItsKey => "the server does not prove that it has the key of its certificate: somebody \
+            may stand in between, or it is an RSA key of less than 2048 bits"
+            .to_owned(),
         NotValidForName => "the server's certificate is for another name".to_owned(),
         // In the words of webpki, which names what it cannot take.
         error => format!(

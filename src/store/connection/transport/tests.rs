@@ -15,6 +15,7 @@ use crate::config::{Invocation, StoreUrl};
 
 const AUTHORITY: &[u8] = include_bytes!("../../../../tests/certificates/authority.pem");
 const SERVER: &[u8] = include_bytes!("../../../../tests/certificates/server.pem");
+const OTHER_KEY: &[u8] = include_bytes!("../../../../tests/certificates/other.key");
 const KEY: &[u8] = include_bytes!("../../../../tests/certificates/server.key");
 
 /// The URL with the files that it names: they all hold the authority's certificate.
@@ -211,6 +212,70 @@ fn a_server_without_tls_will_do_unless_tls_is_required() {
     assert_eq!(sent(&mut transport), b"");
 }
 
+/// Else whoever puts a byte there has the login in plain text (CVE-2021-23222).
+#[test]
+fn bytes_that_stand_behind_the_answer_do_not_lead_to_plain_text() {
+    let mut transport = begun("postgres://h", "h");
+    sent(&mut transport);
+    let fault = transport.receive(b"SZ").unwrap_err();
+    assert!(!lose(&mut transport, fault.error, false), "{}", fault.detail);
+    assert!(asks(&mut transport));
+}
+
+/// A server that runs must not look at its logs in vain.
+#[test]
+fn a_server_that_is_not_verified_is_told_why() {
+    let mut transport = begun("rediss://localhost", "localhost");
+    let mut server = Server::new();
+    let fault = exchange(&mut transport, &mut server, 1_000).unwrap_err();
+    assert_eq!(fault.error, StoreError::Tls);
+    transport.end();
+    let alert = transport.take_last_words();
+    server.tls.read_tls(&mut alert.as_slice()).unwrap();
+    let heard = server.tls.process_new_packets().unwrap_err();
+    let unknown = rustls::AlertDescription::UnknownCA;
+    assert_eq!(heard, rustls::Error::AlertReceived(unknown));
+    assert_eq!(transport.take_last_words(), b"");
+    assert_eq!(sent(&mut transport), b"", "none of it goes to the next connection");
+}
+
+#[test]
+fn what_a_login_can_be_bound_to_is_told_once() {
+    let mut transport = begun("postgres://h?sslmode=require", "h");
+    assert_eq!(transport.take_channel(), None);
+    encrypt(&mut transport, &mut Server::new());
+    let server = CertificateDer::from_pem_slice(SERVER).unwrap();
+    let hash = rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
+    let hash = hash.tls13().unwrap().common.hash_provider.hash(&server).as_ref().to_vec();
+    assert_eq!(transport.take_channel(), Some(Channel::EndPoint(hash)));
+    assert_eq!(transport.take_channel(), None);
+}
+
+/// A certificate is no secret: who shows it must have its key, or a login that is bound to it would
+/// be bound to nothing.
+#[test]
+fn a_certificate_without_its_key_is_refused_though_no_issuer_is_verified() {
+    let chain = vec![CertificateDer::from_pem_slice(SERVER).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(OTHER_KEY).unwrap();
+    let key = ring::sign::any_supported_type(&key).unwrap();
+    let certified = Arc::new(rustls::sign::CertifiedKey::new(chain, key));
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        let resolver = rustls::sign::SingleCertAndKey::from(Arc::clone(&certified));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(resolver));
+        let tls = ServerConnection::new(Arc::new(config)).unwrap();
+        let mut server = Server { tls, received: Vec::new() };
+        let mut transport = begun("postgres://h?sslmode=require", "h");
+        sent(&mut transport);
+        transport.receive(b"S").unwrap();
+        let fault = exchange(&mut transport, &mut server, 16 * 1024).unwrap_err();
+        assert!(fault.detail.contains("does not prove that it has the key"), "{}", fault.detail);
+    }
+}
+
 #[test]
 fn what_stands_behind_the_answer_is_taken_for_nothing() {
     for (answer, error) in [
@@ -240,6 +305,9 @@ fn lose(transport: &mut Transport, error: StoreError, is_login_refused: bool) ->
 #[test]
 fn prefer_and_allow_try_the_other_way_once_where_it_may_help() {
     for error in [StoreError::Authentication, StoreError::Refused, StoreError::Connections] {
+        let mut prefer = begun("postgres://h", "h");
+        encrypt(&mut prefer, &mut Server::new());
+        assert!(!lose(&mut prefer, error, false), "{error:?}: this side has refused");
         let mut allow = begun("postgres://h?sslmode=allow", "h");
         assert!(lose(&mut allow, error, true));
         assert!(asks(&mut allow), "{error:?}");

@@ -2,6 +2,80 @@
 
 use super::*;
 
+const BOTH: &[u8] = b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0";
+const PLAIN_ONE: &[u8] = b"SCRAM-SHA-256\0\0";
+
+/// Begins a login on such a channel: the first answer to `request`, or why there is none.
+fn login(binding: &str, channel: &Channel, request: &[u8]) -> Result<String, String> {
+    let mut postgres = postgres_of(&format!("postgres://ann:s3cret@h/db?{binding}"));
+    postgres.start_handshake(&mut Vec::new());
+    postgres.set_channel(channel.clone());
+    let mut out = Vec::new();
+    match read_or_fault(&mut postgres, [request], &mut out) {
+        Ok(_) => Ok(String::from_utf8_lossy(&out).into_owned()),
+        Err(fault) => {
+            assert_eq!((fault.error, out.len()), (StoreError::Authentication, 0));
+            Err(fault.detail)
+        }
+    }
+}
+
+#[test]
+fn a_login_is_bound_to_its_connection_where_both_can() {
+    let end_point = Channel::EndPoint(b"the hash".to_vec());
+    let odd = Channel::Unbindable("it is odd");
+    let (plus, plain) = ("SCRAM-SHA-256-PLUS\0", "SCRAM-SHA-256\0");
+    for (binding, channel, offered, mechanism, flag) in [
+        ("", &end_point, BOTH, plus, "p=tls-server-end-point,,n=,r="),
+        ("channel_binding=prefer", &end_point, BOTH, plus, "p=tls-server-end-point,,n=,r="),
+        ("channel_binding=require", &end_point, BOTH, plus, "p=tls-server-end-point,,n=,r="),
+        ("channel_binding=disable", &end_point, BOTH, plain, "n,,n=,r="),
+        ("channel_binding=disable", &Channel::Plain, BOTH, plain, "n,,n=,r="),
+        ("", &end_point, PLAIN_ONE, plain, "y,,n=,r="),
+        ("", &odd, BOTH, plain, "n,,n=,r="),
+        ("", &Channel::Plain, PLAIN_ONE, plain, "n,,n=,r="),
+    ] {
+        let first = login(binding, channel, &authentication(10, offered)).unwrap();
+        let name = &first[5..5 + mechanism.len()];
+        assert_eq!(name, mechanism, "{binding}, {channel:?}");
+        assert!(first[5 + mechanism.len() + 4..].starts_with(flag), "{binding}: {first:?}");
+    }
+}
+
+#[test]
+fn a_login_that_must_be_bound_and_cannot_is_refused() {
+    let end_point = Channel::EndPoint(b"the hash".to_vec());
+    let odd = Channel::Unbindable("it is odd");
+    let [both, plain] = [BOTH, PLAIN_ONE].map(|offered| authentication(10, offered));
+    for (channel, request, words) in [
+        (&end_point, &plain, "does not offer SCRAM-SHA-256-PLUS"),
+        (&odd, &both, "it is odd"),
+        (&Channel::Plain, &plain, "has no TLS"),
+        (&Channel::Plain, &both, "somebody may stand in between"),
+        (&end_point, &authentication(0, b""), "the server wants no password"),
+        (&end_point, &authentication(3, b""), "in clear text"),
+        (&end_point, &authentication(5, b"salt"), "the server wants MD5"),
+    ] {
+        let detail = login("channel_binding=require", channel, request).unwrap_err();
+        assert!(detail.contains(words), "{detail}");
+    }
+    let detail = login("", &Channel::Plain, &both).unwrap_err();
+    assert!(detail.contains("somebody may stand in between"), "{detail}");
+}
+
+/// The second message binds what the first one promised (RFC 5802, section 5.1).
+#[test]
+fn the_proof_of_a_bound_login_repeats_what_it_is_bound_to() {
+    let mut postgres = starting();
+    postgres.set_channel(Channel::EndPoint(b"the hash".to_vec()));
+    let first = sent(&mut postgres, &authentication(10, BOTH));
+    let (_, nonce) = first.split_once(",,n=,r=").expect("the client's first message");
+    let challenge = authentication(11, format!("r={nonce}x,s=c2FsdA==,i=4").as_bytes());
+    let proof = sent(&mut postgres, &challenge);
+    // p=tls-server-end-point,,the hash
+    assert!(proof.contains("c=cD10bHMtc2VydmVyLWVuZC1wb2ludCwsdGhlIGhhc2g=,r="), "{proof}");
+}
+
 #[test]
 fn a_password_is_proved_with_md5() {
     let mut postgres = postgres_of("postgres://md5_user:password@localhost/db");
@@ -14,7 +88,7 @@ fn a_password_is_proved_with_md5() {
 /// A connection in the middle of SCRAM, and the server's first message to it.
 fn proving() -> (Postgres, Vec<u8>) {
     let mut postgres = starting();
-    let mechanisms = b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0";
+    let mechanisms = b"SCRAM-SHA-256\0\0";
     let first = sent(&mut postgres, &authentication(10, mechanisms));
     let (_, nonce) = first.split_once("n,,n=,r=").expect("the client's first message");
     let challenge = format!("r={nonce}x,s=c2FsdA==,i=4");

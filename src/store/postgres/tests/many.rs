@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::limits::POSTGRES_TRANSACTION_REQUESTS_MAX;
+use crate::store::postgres::statement::Session;
 
 /// By their ids; not in the order of their names.
 const NAMES: [&str; 4] = ["shoes", "Zebra", "hats", "shoe"];

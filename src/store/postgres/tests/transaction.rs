@@ -3,7 +3,7 @@
 use super::*;
 
 /// The tags of the messages in what is sent.
-fn tags(out: &[u8]) -> String {
+pub fn tags(out: &[u8]) -> String {
     let (mut tags, mut rest) = (String::new(), out);
     while let [tag, length @ ..] = rest {
         let length = u32::from_be_bytes(length[..4].try_into().unwrap()) as usize;
@@ -48,64 +48,6 @@ fn a_request_of_one_counter_is_bound_and_executed_up_to_one_sync() {
     assert_eq!(out, messages.concat());
     // Nothing is sent for a wake without a request.
     assert_eq!(tags_of(|out| postgres.finish_requests(out)), "");
-}
-
-/// Behind a pooler: what the time limits' statement gives.
-fn limited() -> Vec<u8> {
-    [message(b'1', b""), message(b'2', b""), message(b'C', b"SELECT 0\0"), message(b'1', b"")]
-        .concat()
-}
-
-/// A connection through a pooler, whose counter is confirmed, without a row of the link.
-fn pooled() -> Postgres {
-    let mut postgres = starting();
-    let bytes = [welcome(), settled_in(b"t", b"off"), done(), done()].concat();
-    assert_eq!(read(&mut postgres, [bytes.as_slice()]), Ok(vec![WireEvent::HandshakeDone]));
-    postgres.write_confirm(FIRST, LastGrant::default(), &mut Vec::new());
-    let confirmed = [limited(), granted(1, 0, 100)].concat();
-    assert_eq!(read(&mut postgres, [confirmed.as_slice()]), Ok(vec![well()]));
-    postgres
-}
-
-#[test]
-fn behind_a_pooler_nothing_is_prepared_and_no_setting_stays() {
-    let mut postgres = starting();
-    let introduced = [welcome(), settled_in(b"t", b"off")].concat();
-    let prepared = sent(&mut postgres, &introduced);
-    assert!(!prepared.contains("take\0") && prepared.contains("-- Takes"), "{prepared}");
-    let mut postgres = pooled();
-    postgres.write_request(FIRST, REQUEST);
-    let mut out = Vec::new();
-    postgres.finish_requests(&mut out);
-    // The limits and the row of the link, the limits and the take.
-    assert_eq!(tags(&out), "PBEPBE".repeat(2) + "S");
-    let text = String::from_utf8_lossy(&out);
-    assert_eq!(text.matches("set_config('statement_timeout', '250', true)").count(), 2, "{text}");
-    assert_eq!(text.matches("set_config('lock_timeout', '225', true)").count(), 2, "{text}");
-}
-
-#[test]
-fn behind_a_pooler_a_request_is_granted_and_an_error_is_its_own() {
-    let request = || {
-        let mut postgres = pooled();
-        postgres.write_request(FIRST, REQUEST);
-        postgres.finish_requests(&mut Vec::new());
-        postgres
-    };
-    let entered = [limited(), message(b'2', b""), message(b'C', b"SELECT 0\0")].concat();
-    let all = [entered.clone(), limited(), granted(4, 3, 100)].concat();
-    check("granted", request, &all, Ok(numbers(4, 3)));
-    let refused = [error("ERROR", "42501", "permission denied"), ready()].concat();
-    let fault = |answer: &Result<Vec<WireEvent>, StoreError>| match answer.as_deref() {
-        Ok([WireEvent::Replied(_, Answer::Refused(fault))]) => fault.detail.clone(),
-        answer => panic!("{answer:?}"),
-    };
-    // What is wrong with the row of the link has a remedy, which is the operator's.
-    let of_row = [limited(), refused.clone()].concat();
-    let of_row = fault(&read(&mut request(), [of_row.as_slice()]));
-    let of_take = [entered, limited(), refused].concat();
-    let of_take = fault(&read(&mut request(), [of_take.as_slice()]));
-    assert!(of_row.len() > of_take.len(), "{of_row}; {of_take}");
 }
 
 #[test]

@@ -14,13 +14,17 @@ const CONFIRMED: &str = "+found\r\n*4\r\n:1\r\n:0\r\n:100\r\n:5\r\n";
 
 /// A connection with `wait=1` that is past its handshake; its counter has 0 taken.
 fn waiting() -> Redis {
+    waiting_for_at_most(TIMEOUT)
+}
+
+/// The same with this timeout of a request.
+fn waiting_for_at_most(timeout: Duration) -> Redis {
     let Ok(crate::config::StoreUrl::Redis(url)) =
         crate::config::StoreUrl::parse("redis://localhost?wait=1")
     else {
         panic!("the URL is good");
     };
-    let mut redis = Redis::new(url, counters(), None, 7);
-    redis.set_store_timeout(std::time::Duration::from_millis(500));
+    let mut redis = Redis::new(url, counters(), None, timeout, 7);
     start(&mut redis, LastGrant::default());
     redis.finish_requests(&mut Vec::new());
     let hello = format!("%0\r\n+x\r\n+x\r\n+info\r\n{ONE}+OK\r\n{CONFIRMED}{ONE}");
@@ -68,9 +72,8 @@ fn one_wait_follows_all_requests_of_a_wake_and_a_quarter_of_the_timeout_is_the_r
 
 #[test]
 fn the_replicas_have_a_millisecond_at_least_and_half_a_second_at_most() {
-    let mut redis = waiting();
     for (timeout_ms, expected) in [(10, "$1\r\n2\r\n"), (1, "$1\r\n1\r\n"), (60_000, "500\r\n")] {
-        redis.set_store_timeout(std::time::Duration::from_millis(timeout_ms));
+        let mut redis = waiting_for_at_most(Duration::from_millis(timeout_ms));
         let sent = request(&mut redis, 1, 1);
         assert!(sent.ends_with(expected), "{timeout_ms}: {sent}");
     }

@@ -11,7 +11,7 @@ use headcount::counter::CounterId;
 use headcount::store::connection::{Command, Connection};
 use headcount::store::counters::Counters;
 use headcount::store::error::StoreError;
-use headcount::store::open::{self, Task};
+use headcount::store::open::{self, Purpose};
 use headcount::store::request::{Reply, SendState, StoreEvent};
 
 use super::super::LIMIT;
@@ -35,7 +35,7 @@ impl Link {
             .expect("the URL is good");
         let counters = Arc::new(Counters::new(names.iter().map(|name| (*name, LIMIT)), true));
         let timeout = Duration::from_millis(500);
-        let opened = open::connection(&url, &counters, Task::Serve, timeout, Instant::now());
+        let opened = open::connection(&url, &counters, Purpose::Serve, timeout, Instant::now());
         let Ok(Some(connection)) = opened else { panic!("a store behind a connection") };
         let mut link = Link { connection, stream: None, port: server.port() };
         for counter in counters.ids() {
@@ -101,9 +101,9 @@ impl Link {
         let Some(stream) = &mut self.stream else {
             return thread::sleep(Duration::from_millis(1));
         };
-        let sent = stream.write_all(self.connection.send_buffer().unsent());
-        let length = self.connection.send_buffer().unsent().len();
-        self.connection.send_buffer().advance(length);
+        let sent = stream.write_all(self.connection.seal_and_buffer().unsent());
+        let length = self.connection.seal_and_buffer().unsent().len();
+        self.connection.seal_and_buffer().advance(length);
         let mut bytes = [0; 64 * 1024];
         match sent.and_then(|()| stream.read(&mut bytes)) {
             Ok(0) => self.connection.lost(StoreError::Unreachable, "closed", Instant::now()),

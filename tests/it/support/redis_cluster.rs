@@ -1,7 +1,7 @@
 //! A real Redis Cluster of a test's own: three primaries, and a replica of each.
 
 use super::process::free_port;
-use super::redis_server::RedisServer;
+use super::redis_server::{DURABLE, RedisServer};
 use super::wait::{wait_for, wait_until};
 
 /// How long a node is silent before the others call it dead, in milliseconds.
@@ -19,22 +19,14 @@ impl Cluster {
         let bus_ports: Vec<u16> = (0..6).map(|_| free_port()).collect();
         let server = |bus: &u16| {
             let bus = bus.to_string();
-            RedisServer::start(&[
-                "--cluster-enabled",
-                "yes",
-                "--cluster-config-file",
-                "nodes.conf",
-                "--cluster-port",
-                &bus,
-                "--cluster-node-timeout",
-                NODE_TIMEOUT_MS,
-                "--appendonly",
-                "yes",
-                "--appendfsync",
-                "always",
-                "--repl-diskless-sync",
-                "no",
-            ])
+            let options = [
+                ["--cluster-enabled", "yes"],
+                ["--cluster-config-file", "nodes.conf"],
+                ["--cluster-port", &bus],
+                ["--cluster-node-timeout", NODE_TIMEOUT_MS],
+                ["--repl-diskless-sync", "no"],
+            ];
+            RedisServer::start(&[DURABLE, options.as_flattened()].concat())
         };
         let cluster = Self { servers: bus_ports.iter().map(server).collect(), bus_ports };
         cluster.meet();
@@ -89,7 +81,8 @@ impl Cluster {
         (0..3).map(on).collect()
     }
 
-    fn slot(&self, counter: &str) -> u64 {
+    /// The slot of a counter.
+    pub fn slot(&self, counter: &str) -> u64 {
         self.servers[0].command(&["CLUSTER", "KEYSLOT", &format!("{{{counter}}}")])
     }
 
@@ -105,7 +98,20 @@ impl Cluster {
     /// Gives the slot of a counter from one primary to another, as `redis-cli --cluster reshard`
     /// does; `meanwhile` runs when the key has moved already, and the slot has not.
     pub fn give(&self, counter: &str, from: usize, to: usize, meanwhile: impl Fn()) {
-        let (slot, key) = (self.slot(counter).to_string(), format!("headcount:{{{counter}}}"));
+        self.give_apart(counter, from, to, &[""], |_| meanwhile());
+    }
+
+    /// The same where the slot has several keys, which go one after the other: each is the
+    /// counter's with one of these ends. `meanwhile` runs after each.
+    pub fn give_apart(
+        &self,
+        counter: &str,
+        from: usize,
+        to: usize,
+        ends: &[&str],
+        meanwhile: impl Fn(&str),
+    ) {
+        let slot = self.slot(counter).to_string();
         let id = |place: usize| -> String { self.servers[place].command(&["CLUSTER", "MYID"]) };
         let (from_id, to_id) = (id(from), id(to));
         let set = |place: usize, words: &[&str]| {
@@ -115,17 +121,19 @@ impl Cluster {
         set(to, &["IMPORTING", &from_id]);
         set(from, &["MIGRATING", &to_id]);
         let port = self.servers[to].port().to_string();
-        let words = ["MIGRATE", "127.0.0.1", &port, &key, "0", "5000"];
-        let _: String = self.servers[from].command(&words);
-        meanwhile();
+        for end in ends {
+            let key = format!("headcount:{{{counter}}}{end}");
+            let words = ["MIGRATE", "127.0.0.1", &port, &key, "0", "5000", "REPLACE"];
+            let _: String = self.servers[from].command(&words);
+            meanwhile(end);
+        }
         set(to, &["NODE", &to_id]);
         set(from, &["NODE", &to_id]);
     }
 
     /// Waits until the replica of a primary has all that the primary has.
     pub fn wait_for_replica(&self, primary: usize) {
-        let server = &self.servers[primary];
-        wait_until("the replica", || server.command::<u64>(&["WAIT", "1", "1000"]) >= 1);
+        self.servers[primary].wait_for_replicas(1);
     }
 
     /// Waits until the replica of a dead primary is one itself.

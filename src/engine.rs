@@ -136,18 +136,23 @@ impl Engine {
             }
             Awaited::Admin(route) => self.admin_request(token, route),
             Awaited::Nothing => debug_assert!(false, "nothing is awaited of it"),
-            Awaited::WriteCheck => {
+            Awaited::WriteCheck(counter) => {
                 for _ in 0..awaiting {
                     let op = batcher::Op::Peek;
-                    self.write_checks.push(Waiter { token, op, since, deadline });
+                    self.write_checks.push(Waiter { token, op, since, deadline }, counter);
                 }
             }
         }
     }
 
     fn wait(&mut self, counter: CounterId, waiter: Waiter) {
+        self.counters[counter.index()].batcher.push(waiter);
+        self.activate(counter);
+    }
+
+    /// Somebody waits for this counter.
+    fn activate(&mut self, counter: CounterId) {
         let state = &mut self.counters[counter.index()];
-        state.batcher.push(waiter);
         if !state.is_active {
             state.is_active = true;
             self.active.push(counter);
@@ -181,15 +186,15 @@ impl Engine {
         } else if self.expire_at.is_some_and(|at| at <= now) {
             self.fail_expired(now);
         }
+        if !self.write_checks.is_empty() {
+            self.check_writes(now);
+        }
         while self.send_requests(now) {}
         if self.refresh.has_done() {
             self.answer_reports();
         }
         if !self.changes.is_empty() && self.clients.turn().is_late() {
             self.give_up_changes();
-        }
-        if !self.write_checks.is_empty() {
-            self.check_writes(now);
         }
         self.store.finish_requests(now);
         let mut expire_at = self.write_checks.deadline();

@@ -45,7 +45,7 @@ impl Engine {
                 StoreEvent::MayHaveChanged(None) => {
                     self.counters.iter_mut().for_each(|counter| counter.halt_cache.clear());
                 }
-                StoreEvent::Written(result) => self.answer_write_checks(result),
+                StoreEvent::Written(result) => self.answer_write_checks(result, now),
             }
         }
     }
@@ -181,8 +181,8 @@ impl Engine {
                 reason = Some(error);
             }
         }
-        for waiter in self.write_checks.expire(until) {
-            let error = self.store.last_error(CounterId::FIRST);
+        for (waiter, counter) in self.write_checks.expire(until) {
+            let error = self.store.last_error(counter.unwrap_or(CounterId::FIRST));
             requests += u64::from(self.clients.answer(waiter.token, Outcome::Failed(error)));
             reason = Some(error);
         }

@@ -102,7 +102,8 @@ impl Redis {
         let take_heads = Arc::clone(&self.take_heads);
         let (reply_slots, replicas) = (self.reply_slots.clone(), self.replicas.anew());
         let other = Redis::unconnected(url, counters, take_heads, reply_slots, replicas);
-        Redis { may_ask_nodes: self.may_ask_nodes, ..other }
+        // HELLO is to say so. A failure before that names the node in the log as well.
+        Redis { may_ask_nodes: self.may_ask_nodes, is_cluster: true, ..other }
     }
 
     fn unconnected(

@@ -11,13 +11,13 @@ use crate::support::redis_server::RedisServer;
 use crate::support::wait::wait_for;
 
 /// A process that serves one counter on each primary.
-fn start(url: &str, names: &[String], arguments: &[&str]) -> Daemon {
+pub fn start(url: &str, names: &[String], arguments: &[&str]) -> Daemon {
     let flags: Vec<&str> = names.iter().flat_map(|name| ["--counter", name]).collect();
     let arguments = [&["--limit", "1000000"], flags.as_slice(), arguments].concat();
     Daemon::start_with_store(url, &arguments)
 }
 
-fn take(daemon: &Daemon, name: &str) -> Option<u64> {
+pub fn take(daemon: &Daemon, name: &str) -> Option<u64> {
     daemon.client().get(&format!("/take/{name}")).number()
 }
 
@@ -40,7 +40,7 @@ fn counters_on_several_nodes_are_served_and_a_dead_seed_does_not_matter() {
 }
 
 /// Whichever node is asked, they find the counters on all of them.
-fn assert_commands(url: &str, names: &[String]) {
+pub fn assert_commands(url: &str, names: &[String]) {
     let status = run(&["status", "--store", url], &[]);
     let rows: Vec<&str> =
         status.stdout.iter().skip(1).filter_map(|line| line.split(' ').next()).collect();

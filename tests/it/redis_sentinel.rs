@@ -86,6 +86,31 @@ fn over_tls_and_with_a_login_of_their_own_the_sentinels_name_the_next_primary() 
 }
 
 #[test]
+fn sentinels_and_servers_that_want_a_client_certificate_get_it() {
+    let authority = Authority::create();
+    let certificate = authority.issue("server", "IP:127.0.0.1", 1);
+    let client = authority.issue("client", "DNS:client", 1);
+    let mut set = Sentinels::start_wanting_certificates(&authority, &certificate);
+    let without = format!("{}?ca={}", set.url(None), authority.file());
+    let url = format!("{without}&cert={}&key={}", client.certificate, client.key);
+    let daemon = Daemon::start_with_store(&url, &["--store-timeout", "5s", "--threads=1"]);
+    let mut numbers = BTreeSet::new();
+    take(&daemon, &mut numbers, 5);
+    set.wait_for_replicas(2);
+    let old = set.fail_over(true);
+    let new = wait_for("another primary", || Some(set.primary()).filter(|it| *it != old));
+    take(&daemon, &mut numbers, 5);
+    assert_eq!(set.servers[new].counter("default"), Some((10, 100)));
+    assert_eq!(numbers, (1..=10).collect(), "no gap, and none twice");
+    let status = run(&["status", "default", "--store", &url], &[]);
+    assert_eq!(status.code, Some(0), "{status:?}");
+    // The alert that says so may be lost when the server closes behind it.
+    let line = Daemon::start(&["--store", &without]).last_error(&["tls", "unreachable"]);
+    let detail = line["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("cert=FILE and key=FILE"), "{line}");
+}
+
+#[test]
 fn a_process_without_takes_leaves_a_primary_that_was_demoted() {
     let mut set = Sentinels::start();
     let daemon = Daemon::start_with_store(&set.url(None), &["--threads=1"]);

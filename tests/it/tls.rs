@@ -1,5 +1,6 @@
 //! TLS to a real Redis and to a real PostgreSQL: what works, and what is refused with which words.
 
+mod cluster;
 mod postgres;
 mod redis;
 

@@ -50,10 +50,11 @@ impl RequestKind {
     pub fn awaited(self) -> Awaited {
         match self.route {
             Route::Counter(Query::Take, counter) => Awaited::Counter(counter, Op::Take),
-            Route::Counter(Query::Peek | Query::Status | Query::Ready, counter) => {
+            Route::Counter(Query::Peek | Query::Status, counter) => {
                 Awaited::Counter(counter, Op::Peek)
             }
-            Route::Ready => Awaited::WriteCheck,
+            Route::Counter(Query::Ready, counter) => Awaited::WriteCheck(Some(counter)),
+            Route::Ready => Awaited::WriteCheck(None),
             Route::Admin(route) => Awaited::Admin(route),
             // Answered at once.
             Route::Alive
@@ -84,8 +85,8 @@ impl RequestKind {
 pub enum Awaited {
     /// The store's reply to a request for this counter.
     Counter(CounterId, Op),
-    /// Whether the store takes writes.
-    WriteCheck,
+    /// Whether the store takes writes, and then a look at this counter, if there is one.
+    WriteCheck(Option<CounterId>),
     /// What the admin listener does.
     Admin(AdminRoute),
     /// They were answered at once.

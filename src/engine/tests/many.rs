@@ -140,8 +140,8 @@ fn a_refused_counter_fails_alone_and_is_tried_again_after_a_pause() {
         +found\r\n*4\r\n:1\r\n:0\r\n:100\r\n:5\r\n-WRONGTYPE no\r\n-WRONGTYPE no\r\n";
     let mut two = Two::answered(refused);
     let tokens = two.get(&["/take/hats", "/", "/readyz/hats"]);
-    assert_eq!(two.sent(), sent(&[("shoes", 1)]));
-    two.receive(b"*4\r\n:1\r\n:1\r\n:100\r\n:5\r\n");
+    assert_eq!(two.sent(), sent(&[("shoes", 0), ("shoes", 1)]), "a write is tried, too");
+    two.receive(b":0\r\n*4\r\n:1\r\n:1\r\n:100\r\n:5\r\n");
     let answers = two.answers(&tokens);
     assert_eq!(answers, [r#"{"error":"store unavailable"}"#, &number(1), r#"{"error":"type"}"#]);
     two.pass(crate::limits::REFUSED_PAUSE);

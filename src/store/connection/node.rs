@@ -115,7 +115,11 @@ impl Connection {
     pub fn release(&mut self, counter: CounterId, now: Instant) -> CounterLink {
         self.let_go(counter, now);
         let link = &mut self.links[counter.index()];
-        let link = std::mem::replace(link, CounterLink::elsewhere(now));
+        let mut link = std::mem::replace(link, CounterLink::elsewhere(now));
+        if self.lost_at.is_some() {
+            // The next node may have nothing else to say of it.
+            link.last_error.get_or_insert(self.last_fault.error);
+        }
         if self.first_here().is_none() {
             self.node.rest_at.get_or_insert(now + NODE_IDLE_TIMEOUT);
             if let State::Down { until } = self.state {
@@ -131,6 +135,9 @@ impl Connection {
         let is_paused = link.hops > HOPS_AT_ONCE_MAX;
         let retry_at = if is_paused { now + REFUSED_PAUSE } else { now };
         link.stage = Stage::Unconfirmed { retry_at };
+        if self.lost_at.is_some() {
+            link.last_error = Some(self.last_fault.error); // It says more than a MOVED to here.
+        }
         self.links[counter.index()] = link;
         self.node.rest_at = None;
         match self.state {
@@ -157,7 +164,7 @@ impl Connection {
     }
 
     /// The server does not serve this counter: it goes to another node. That it is named is no
-    /// failure, but where the nodes do not agree.
+    /// failure, but where the nodes do not agree, or where it fails.
     pub(super) fn goes_elsewhere(
         &mut self,
         counter: CounterId,
@@ -171,12 +178,16 @@ impl Connection {
         if !self.has(counter) {
             return;
         }
+        let earlier = self.links[counter.index()].last_error;
         self.let_go(counter, now);
         let link = &mut self.links[counter.index()];
         link.hops += 1;
         link.last_error = Some(fault.error);
-        if redirect == Redirect::AnyOther || link.hops > HOPS_AT_ONCE_MAX {
+        if redirect == Redirect::AnyOther {
             self.log_failure(counter, headline(fault.error), fault, now);
+        } else if link.hops > HOPS_AT_ONCE_MAX {
+            let fault = no_node(earlier, fault);
+            self.log_failure(counter, headline(fault.error), &fault, now);
         }
         self.events.push_back(StoreEvent::MayHaveChanged(Some(counter)));
         self.notify(Notice::GoesElsewhere(counter, redirect), now);
@@ -253,5 +264,17 @@ impl Connection {
         for counter in self.counters.ids().filter(|counter| self.links[counter.index()].is_here()) {
             self.events.push_back(StoreEvent::MayHaveChanged(Some(counter)));
         }
+    }
+}
+
+/// Why no node serves a counter that was sent on too often; `earlier`: why it came to the one that
+/// has named another. The nodes name each other in a circle, or the one that they name fails.
+fn no_node(earlier: Option<StoreError>, fault: &Fault) -> Fault {
+    match earlier {
+        Some(error) if error.is_of_connection() => {
+            let detail = format!("{}: the node before failed, see its own line", fault.detail);
+            Fault { error, detail }
+        }
+        _ => Fault { error: fault.error, detail: fault.detail.clone() },
     }
 }

@@ -16,14 +16,16 @@ fn start(url: &str) -> Daemon {
     Daemon::start_with_store(url, &[&arguments(&names(), "1000", "2")[..], &timeout].concat())
 }
 
-/// Waits until every reactor says so.
+/// Waits until every reactor says so, of the process and of one of its counters.
 fn wait_until_it_is(daemon: &Daemon, status: u16, body: &str) {
-    wait_until(&format!("{status} {body}"), || {
-        (0..20).all(|_| {
-            let answer = daemon.client().get("/readyz");
-            answer.status == status && answer.body == body
-        })
-    });
+    for path in ["/readyz", "/readyz/hats"] {
+        wait_until(&format!("{path}: {status} {body}"), || {
+            (0..20).all(|_| {
+                let answer = daemon.client().get(path);
+                answer.status == status && answer.body == body
+            })
+        });
+    }
 }
 
 fn wait_until_unready(daemon: &Daemon, reason: &str) {

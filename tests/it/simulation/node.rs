@@ -17,7 +17,7 @@ use headcount::store::wire::Wire;
 
 use super::keys::NAMES;
 use super::resp;
-use super::store::{ModelStore, Tracking};
+use super::store::{ModelStore, Refused, Tracking};
 
 pub const STORE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -41,10 +41,10 @@ pub struct Node {
     pub has_disconnected: bool,
     /// Since when there is no connection whose handshake is done.
     pub lost_at: Option<Instant>,
-    /// When the engine came to know that something of a counter was refused.
-    pub refused_at: [Option<Instant>; NAMES.len()],
-    /// Of which counters something was refused to the node that has the socket.
-    pub is_refused: [bool; NAMES.len()],
+    /// When the engine came to know that something was refused, see [`Refused`].
+    pub refused_at: [Option<Instant>; NAMES.len() + 1],
+    /// What was refused to the node that has the socket.
+    pub is_refused: Refused,
 }
 
 /// A connection to the store: bytes that are on their way.
@@ -128,8 +128,8 @@ impl Node {
             up_to_date: [0; NAMES.len()],
             has_disconnected: false,
             lost_at: Some(now),
-            refused_at: [None; NAMES.len()],
-            is_refused: [false; NAMES.len()],
+            refused_at: [None; NAMES.len() + 1],
+            is_refused: Refused::default(),
         }
     }
 
@@ -154,8 +154,8 @@ impl Node {
         }
     }
 
-    /// The engine may know that something of these counters was refused.
-    pub fn note_refused(&mut self, refused: [bool; NAMES.len()], now: Instant) {
+    /// The engine may know that this was refused.
+    pub fn note_refused(&mut self, refused: Refused, now: Instant) {
         for (at, _) in self.refused_at.iter_mut().zip(refused).filter(|(_, it)| *it) {
             *at = Some(now);
         }

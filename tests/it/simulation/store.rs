@@ -39,6 +39,13 @@ pub struct ModelStore {
     backup: Option<Vec<Key>>,
 }
 
+/// Of which counters something was refused, and behind them, at [`WRITES`], whether that was
+/// because all writes are.
+pub type Refused = [bool; NAMES.len() + 1];
+
+/// See [`Refused`].
+pub const WRITES: usize = NAMES.len();
+
 /// What the store remembers of one connection that has it track counters.
 #[derive(Debug, Default)]
 pub struct Tracking {
@@ -46,8 +53,8 @@ pub struct Tracking {
     is_next: bool,
     /// Changes of each counter when it was looked at, until the next one is told of.
     looked_at: [Option<u64>; NAMES.len()],
-    /// The counters of which something was refused: no store remembers that, but tests must.
-    pub refused: [bool; NAMES.len()],
+    /// Of what something was refused: no store remembers that, but tests must.
+    pub refused: Refused,
     /// Where the last reply of the handshake ends, if this run has given it: among its replies.
     pub handshake_end: Option<usize>,
 }
@@ -129,6 +136,7 @@ impl ModelStore {
             let reply = self.reply(&words, counter.unwrap_or_default());
             if let (Some(counter), true) = (counter, reply.starts_with('-')) {
                 tracking.refused[counter] = true;
+                tracking.refused[WRITES] |= reply.contains(OUT_OF_MEMORY);
             }
             replies += &reply;
             if words.starts_with(&["CLIENT", "TRACKING"]) {

@@ -30,6 +30,11 @@ impl Certificate {
     }
 }
 
+/// The same settings on a command line.
+pub fn flags(settings: &[(&'static str, String)]) -> Vec<String> {
+    settings.iter().flat_map(|(name, value)| [format!("--{name}"), value.clone()]).collect()
+}
+
 impl Authority {
     /// A new one.
     pub fn create() -> Authority {

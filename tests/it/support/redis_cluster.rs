@@ -1,5 +1,6 @@
 //! A real Redis Cluster of a test's own: three primaries, and a replica of each.
 
+use super::certificates::{Authority, Certificate, flags};
 use super::process::free_port;
 use super::redis_server::{DURABLE, RedisServer};
 use super::wait::{wait_for, wait_until};
@@ -10,25 +11,57 @@ const NODE_TIMEOUT_MS: &str = "1000";
 /// The nodes: first the primaries, and then the replicas in the same order.
 pub struct Cluster {
     pub servers: Vec<RedisServer>,
+    /// The ports that the nodes name to each other: those of TLS, if there is TLS.
+    announced: Vec<u16>,
     bus_ports: Vec<u16>,
 }
+
+/// How many nodes there are.
+pub const NODES: usize = 6;
+
+/// TLS between the nodes, and for their clients.
+pub struct ClusterTls<'a> {
+    pub authority: &'a Authority,
+    /// One a node, in their order.
+    pub certificates: [&'a Certificate; NODES],
+    /// More options of each node.
+    pub options: &'a [&'a str],
+}
+
+/// The nodes have no port without TLS.
+pub const TLS_ALONE: &[&str] = &["--port", "0"];
 
 impl Cluster {
     /// Starts the nodes, and waits until each knows all, and every replica has its primary's data.
     pub fn start() -> Self {
-        let bus_ports: Vec<u16> = (0..6).map(|_| free_port()).collect();
-        let server = |bus: &u16| {
-            let bus = bus.to_string();
-            let options = [
-                ["--cluster-enabled", "yes"],
-                ["--cluster-config-file", "nodes.conf"],
-                ["--cluster-port", &bus],
-                ["--cluster-node-timeout", NODE_TIMEOUT_MS],
-                ["--repl-diskless-sync", "no"],
-            ];
-            RedisServer::start(&[DURABLE, options.as_flattened()].concat())
-        };
-        let cluster = Self { servers: bus_ports.iter().map(server).collect(), bus_ports };
+        Self::start_with(|_| (None, Vec::new()))
+    }
+
+    /// The same with TLS. The nodes have a port without it as well, and want no certificate of
+    /// their clients, unless the options say otherwise.
+    pub fn start_encrypted(tls: &ClusterTls) -> Self {
+        Self::start_with(|place| {
+            let port = free_port();
+            let mut settings = tls.certificates[place].of_redis(port, tls.authority).to_vec();
+            let names = ["tls-cluster", "tls-replication"];
+            settings.extend(names.map(|name| (name, "yes".to_owned())));
+            settings.push(("tls-auth-clients", "no".to_owned()));
+            let options = tls.options.iter().map(|&option| option.to_owned());
+            (Some(port), flags(&settings).into_iter().chain(options).collect())
+        })
+    }
+
+    /// `tls` gives the port of TLS and the options of the node in each place.
+    fn start_with(tls: impl Fn(usize) -> (Option<u16>, Vec<String>)) -> Self {
+        let mut cluster =
+            Self { servers: Vec::new(), announced: Vec::new(), bus_ports: Vec::new() };
+        for place in 0..NODES {
+            let ((port, tls), bus) = (tls(place), free_port());
+            let server = start_node(bus, &tls);
+            cluster.announced.push(port.unwrap_or(server.port()));
+            cluster.servers.push(server);
+            cluster.bus_ports.push(bus);
+        }
         cluster.meet();
         cluster
     }
@@ -41,7 +74,8 @@ impl Cluster {
             if let Some([first, last]) = slots.get(place) {
                 let _: String = server.command(&["CLUSTER", "ADDSLOTSRANGE", first, last]);
             }
-            let (port, bus) = (server.port().to_string(), self.bus_ports[place].to_string());
+            let (port, bus) =
+                (self.announced[place].to_string(), self.bus_ports[place].to_string());
             let words = ["CLUSTER", "MEET", "127.0.0.1", &port, &bus];
             let _: String = self.servers[0].command(&words);
         }
@@ -86,13 +120,21 @@ impl Cluster {
         self.servers[0].command(&["CLUSTER", "KEYSLOT", &format!("{{{counter}}}")])
     }
 
-    /// A URL of these nodes.
+    /// A URL of these nodes: of their ports of TLS, if there are any.
     pub fn url(&self, places: &[usize]) -> String {
-        let hosts: Vec<String> = places
-            .iter()
-            .map(|place| format!("127.0.0.1:{}", self.servers[*place].port()))
-            .collect();
-        format!("redis://{}", hosts.join(","))
+        let is_encrypted = self.announced[0] != self.servers[0].port();
+        let scheme = if is_encrypted { "rediss" } else { "redis" };
+        url_of(scheme, places.iter().map(|place| self.announced[*place]))
+    }
+
+    /// The same of their ports without TLS.
+    pub fn plain_url(&self, places: &[usize]) -> String {
+        url_of("redis", places.iter().map(|place| self.servers[*place].port()))
+    }
+
+    /// The port of TLS of the node in this place, if it has one.
+    pub fn announced_port(&self, place: usize) -> u16 {
+        self.announced[place]
     }
 
     /// Gives the slot of a counter from one primary to another, as `redis-cli --cluster reshard`
@@ -120,7 +162,7 @@ impl Cluster {
         };
         set(to, &["IMPORTING", &from_id]);
         set(from, &["MIGRATING", &to_id]);
-        let port = self.servers[to].port().to_string();
+        let port = self.announced[to].to_string();
         for end in ends {
             let key = format!("headcount:{{{counter}}}{end}");
             let words = ["MIGRATE", "127.0.0.1", &port, &key, "0", "5000", "REPLACE"];
@@ -144,4 +186,22 @@ impl Cluster {
             info.contains("role:master").then_some(())
         });
     }
+}
+
+fn start_node(bus_port: u16, tls: &[String]) -> RedisServer {
+    let bus_port = bus_port.to_string();
+    let options = [
+        ["--cluster-enabled", "yes"],
+        ["--cluster-config-file", "nodes.conf"],
+        ["--cluster-port", &bus_port],
+        ["--cluster-node-timeout", NODE_TIMEOUT_MS],
+        ["--repl-diskless-sync", "no"],
+    ];
+    let tls: Vec<&str> = tls.iter().map(String::as_str).collect();
+    RedisServer::start(&[DURABLE, options.as_flattened(), &tls].concat())
+}
+
+fn url_of(scheme: &str, ports: impl Iterator<Item = u16>) -> String {
+    let hosts: Vec<String> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
+    format!("{scheme}://{}", hosts.join(","))
 }

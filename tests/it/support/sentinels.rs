@@ -8,7 +8,7 @@ use std::thread;
 
 use redis::{FromRedisValue, Value};
 
-use super::certificates::{Authority, Certificate};
+use super::certificates::{Authority, Certificate, flags};
 use super::process::{Folder, free_port};
 use super::redis_server::{DURABLE, RedisServer};
 use super::resp::{read_frame, value_of};
@@ -45,20 +45,26 @@ pub struct Sentinels {
 impl Sentinels {
     /// Starts them, and waits until the sentinels know each other and the replicas.
     pub fn start() -> Self {
-        Self::start_with(None)
+        Self::start_with(Settings::new)
     }
 
     /// The same with TLS between all of them. The ports without TLS are the test's.
     pub fn start_encrypted(authority: &Authority, certificate: &Certificate) -> Self {
-        Self::start_with(Some((authority, certificate)))
+        Self::start_with(|| tls_settings(authority, certificate, "no"))
     }
 
-    fn start_with(tls: Option<(&Authority, &Certificate)>) -> Self {
-        let (primary, port) = start_server(&tls_settings(tls), &[]);
+    /// The same, and each of them wants a certificate of its clients.
+    pub fn start_wanting_certificates(authority: &Authority, certificate: &Certificate) -> Self {
+        Self::start_with(|| tls_settings(authority, certificate, "yes"))
+    }
+
+    /// `tls` gives the settings of TLS of the next server or sentinel.
+    fn start_with(tls: impl Fn() -> Settings) -> Self {
+        let (primary, port) = start_server(&tls(), &[]);
         let master = port.to_string();
-        let replica = || start_server(&tls_settings(tls), &["--replicaof", "127.0.0.1", &master]);
+        let replica = || start_server(&tls(), &["--replicaof", "127.0.0.1", &master]);
         let ((second, second_port), (third, third_port)) = (replica(), replica());
-        let sentinels = (0..3).map(|_| Sentinel::start(&master, &tls_settings(tls))).collect();
+        let sentinels = (0..3).map(|_| Sentinel::start(&master, &tls())).collect();
         let servers = [primary, second, third];
         let set = Self { servers, announced: [port, second_port, third_port], sentinels };
         wait_until("the sentinels to know each other and the replicas", || {
@@ -170,13 +176,15 @@ impl Sentinel {
 }
 
 /// How a Redis or a sentinel has TLS on a free port, and speaks it to the others.
-fn tls_settings(tls: Option<(&Authority, &Certificate)>) -> Settings {
-    let Some((authority, certificate)) = tls else {
-        return Settings::new();
-    };
+/// `wants_certificates`: `yes` or `no`.
+fn tls_settings(
+    authority: &Authority,
+    certificate: &Certificate,
+    wants_certificates: &str,
+) -> Settings {
     let mut settings = certificate.of_redis(free_port(), authority).to_vec();
     settings.push(("tls-replication", "yes".to_owned()));
-    settings.push(("tls-auth-clients", "no".to_owned()));
+    settings.push(("tls-auth-clients", wants_certificates.to_owned()));
     settings
 }
 
@@ -188,8 +196,7 @@ fn announced_port(tls: &Settings) -> Option<u16> {
 
 /// A server, and the port that the sentinels name.
 fn start_server(tls: &Settings, options: &[&str]) -> (RedisServer, u16) {
-    let flags: Vec<String> =
-        tls.iter().flat_map(|(name, value)| [format!("--{name}"), value.clone()]).collect();
+    let flags = flags(tls);
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let server =
         RedisServer::start(&[DURABLE, &["--repl-diskless-sync", "no"], &flags, options].concat());

@@ -27,6 +27,19 @@ fn start(
     PostgresServer::start_for(access, &[&tls[..], settings].concat())
 }
 
+/// A server without TLS, behind a pooler that wants it.
+fn start_pooler(authority: &Authority) -> (PostgresServer, Pgbouncer) {
+    let certificate = authority.issue("server", "DNS:localhost", 1);
+    give_key_away(&certificate.key);
+    let server = PostgresServer::start();
+    let settings = format!(
+        "client_tls_sslmode = require\nclient_tls_cert_file = {}\nclient_tls_key_file = {}",
+        certificate.certificate, certificate.key
+    );
+    let pooler = Pgbouncer::start_with(&server, "transaction", &settings);
+    (server, pooler)
+}
+
 /// The URL with these parameters.
 fn url(server: &PostgresServer, host: &str, query: &str) -> String {
     format!("postgres://postgres@{host}:{}/postgres?{query}", server.port())
@@ -124,14 +137,7 @@ fn allow_and_prefer_go_the_other_way_where_the_server_wants_that() {
 #[test]
 fn allow_finds_its_way_to_a_pooler_that_wants_tls() {
     let authority = Authority::create();
-    let certificate = authority.issue("server", "DNS:localhost", 1);
-    give_key_away(&certificate.key);
-    let server = PostgresServer::start();
-    let settings = format!(
-        "client_tls_sslmode = require\nclient_tls_cert_file = {}\nclient_tls_key_file = {}",
-        certificate.certificate, certificate.key
-    );
-    let pooler = Pgbouncer::start_with(&server, "transaction", &settings);
+    let (_server, pooler) = start_pooler(&authority);
     let tls = outcome(&format!("{}?sslmode=allow", pooler.url()));
     assert!(tls.contains("certificate is not verified"), "{tls}");
     let words = detail(&format!("{}?sslmode=disable", pooler.url()), "refused");
@@ -219,14 +225,7 @@ fn a_certificate_that_nothing_can_be_bound_to_will_do_where_nothing_must() {
 #[test]
 fn a_pooler_that_cannot_bind_is_used_unless_the_login_must_be_bound() {
     let authority = Authority::create();
-    let certificate = authority.issue("server", "DNS:localhost", 1);
-    give_key_away(&certificate.key);
-    let server = PostgresServer::start();
-    let settings = format!(
-        "client_tls_sslmode = require\nclient_tls_cert_file = {}\nclient_tls_key_file = {}",
-        certificate.certificate, certificate.key
-    );
-    let pooler = Pgbouncer::start_with(&server, "transaction", &settings);
+    let (_server, pooler) = start_pooler(&authority);
     let tls = outcome(&format!("{}?sslmode=require", pooler.url()));
     assert!(tls.contains("not verified"), "{tls}");
     let url = format!("{}?channel_binding=require", pooler.url());

@@ -1,7 +1,7 @@
 //! `rediss://`.
 
 use super::{detail, outcome};
-use crate::support::certificates::{Authority, Certificate};
+use crate::support::certificates::{Authority, Certificate, flags};
 use crate::support::daemon::{Daemon, run};
 use crate::support::process::free_port;
 use crate::support::redis_server::RedisServer;
@@ -15,9 +15,8 @@ struct TlsRedis {
 impl TlsRedis {
     fn start(authority: &Authority, certificate: &Certificate, options: &[&str]) -> TlsRedis {
         let port = free_port();
-        let settings = certificate.of_redis(port, authority);
-        let settings = settings.map(|(name, value)| [format!("--{name}"), value]).concat();
-        let tls: Vec<&str> = settings.iter().map(String::as_str).collect();
+        let flags = flags(&certificate.of_redis(port, authority));
+        let tls: Vec<&str> = flags.iter().map(String::as_str).collect();
         let server = RedisServer::start(&[&tls, options].concat());
         TlsRedis { server, port }
     }

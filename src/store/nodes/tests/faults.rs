@@ -1,7 +1,7 @@
 //! What nodes refuse, what they no longer say, and lists of nodes that are no longer true.
 
 use super::*;
-use crate::limits::REPLY_BYTES_MAX;
+use crate::limits::{HOPS_AT_ONCE_MAX, REPLY_BYTES_MAX};
 
 /// The mark for the replicas, and how many of them have it.
 const ONE: &str = ":0\r\n:1\r\n";
@@ -223,6 +223,31 @@ fn a_node_that_cannot_serve_a_counter_is_an_error_and_one_that_names_another_is_
         fixture.receive(place, &format!("-MOVED 99 {other}\r\n-x\r\n"));
     }
     assert_eq!(fixture.errors(StoreError::Cluster), 1, "they disagree");
+}
+
+/// The nodes are of one mind: the one that they name cannot be reached.
+#[test]
+fn a_counter_whose_node_fails_is_refused_for_the_reason_of_that_node() {
+    let mut fixture = Fixture::ready();
+    fixture.send(B, 1);
+    fixture.receive(0, MOVED);
+    for _ in 0..HOPS_AT_ONCE_MAX {
+        fixture.connect(1, "n2:2");
+        fixture.nodes.connections[1].lost(StoreError::Tls, "not its name", fixture.now);
+        assert_eq!(fixture.nodes.connections[1].last_fault().detail, "n2:2: not its name");
+        fixture.replies();
+        assert_eq!((fixture.place(A), fixture.place(B)), (0, 0), "another node is asked");
+        assert_eq!(fixture.nodes.of(B).last_error(B), StoreError::Tls);
+        fixture.now += REFUSED_PAUSE;
+        fixture.nodes.tick(fixture.now);
+        fixture.receive(0, "-MOVED 99 n2:2\r\n-x\r\n");
+        assert_eq!((fixture.place(A), fixture.place(B)), (0, 1));
+        assert_eq!(fixture.nodes.refusal(B), Some(StoreError::Tls));
+        fixture.now += 2 * REFUSED_PAUSE; // Longer than the first pauses between tries.
+    }
+    assert_eq!(fixture.errors(StoreError::Cluster), 0, "they do agree");
+    let lost = u64::from(HOPS_AT_ONCE_MAX);
+    assert_eq!(fixture.errors(StoreError::Tls), lost + 1, "and the counter has a line of its own");
 }
 
 /// Its script was refused, and then the slot moved before its read.

@@ -4,13 +4,14 @@
 
 use std::time::{Duration, Instant};
 
-use headcount::limits::{REFUSED_PAUSE, RETRY_PAUSE};
+use headcount::limits::{REFUSED_PAUSE, RETRY_PAUSE, WRITE_CHECK_INTERVAL};
 use headcount::store::error::StoreError;
 use headcount::token::Token;
 
 use super::World;
 use crate::simulation::client::{Answer, Kind, Request};
 use crate::simulation::node::{Node, STORE_TIMEOUT};
+use crate::simulation::store::WRITES;
 
 /// Longer than any pause that an engine makes while the store has nothing more to say.
 const PAUSE_MAX: Duration = RETRY_PAUSE.saturating_add(Duration::from_millis(1));
@@ -110,14 +111,24 @@ impl Node {
     }
 
     /// Whether this request may be refused before its time is up: something of its counter was
-    /// refused a moment ago, or the store has been away for too long.
+    /// refused a moment ago, or all writes were and it asks for that, or the store has been away
+    /// for too long.
     fn has_reason(&self, request: &Request, now: Instant) -> bool {
+        let of_writes = || self.was_refused(WRITES, WRITE_CHECK_INTERVAL, request);
+        let is_of_writes = request.kind == Kind::ReadyOfOne && of_writes();
+        let is_of_counter = self.was_refused(request.counter, REFUSED_PAUSE, request);
+        is_of_writes || is_of_counter || self.is_away(now)
+    }
+
+    /// Whether the refusal of this, a place of [`Refused`], may still be told to the request: it is
+    /// for so long.
+    ///
+    /// [`Refused`]: crate::simulation::store::Refused
+    fn was_refused(&self, what: usize, how_long: Duration, request: &Request) -> bool {
         let is_since = |at: Instant| request.arrived.is_some_and(|arrived| arrived <= at);
-        let refused_at = self.refused_at[request.counter];
-        let is_refused =
-            self.socket.as_ref().is_some_and(|socket| socket.tracking.refused[request.counter]);
-        let is_refused = is_refused || self.is_refused[request.counter];
-        is_refused || refused_at.is_some_and(|at| is_since(at + REFUSED_PAUSE)) || self.is_away(now)
+        let is_now = self.socket.as_ref().is_some_and(|socket| socket.tracking.refused[what]);
+        let is_known = self.refused_at[what].is_some_and(|at| is_since(at + how_long));
+        is_now || self.is_refused[what] || is_known
     }
 
     /// The engine has read all that was said, refusals among it.

@@ -10,7 +10,7 @@ export LC_ALL=C
 
 granting_limit=9000000000000 # Nobody reaches it, and it is below 2^53.
 halted_limit=100
-quiet=warn,headcount::process=info # No line a request, but "listening", which has the address.
+quiet=warn,headcount::server=info # No line a request, but "listening", which has the address.
 
 usage() {
     cat <<'HELP'

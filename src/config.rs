@@ -12,6 +12,7 @@ mod command;
 mod command_table;
 mod counter_spec;
 mod endpoint;
+mod flag;
 mod flags;
 mod help;
 mod postgres_hosts;
@@ -26,6 +27,7 @@ mod store_url;
 mod suggestion;
 mod take_rules;
 mod text_file;
+mod ticket;
 mod tls;
 mod value;
 mod variables;
@@ -40,7 +42,7 @@ use arguments::Arguments;
 use command_table::Verb;
 use setting::{Sources, listen, store_timeout};
 use store_choice::StoreChoice;
-use take_rules::is_origin;
+use take_rules::{is_key_field, is_origin};
 use variables::Variables;
 
 use crate::limits::{COUNTERS_MAX, ORIGINS_MAX};
@@ -53,6 +55,7 @@ pub use postgres_url::PostgresUrl;
 pub use redis_url::RedisUrl;
 pub use store_url::StoreUrl;
 pub use take_rules::TakeMethods;
+pub use ticket::{TicketConfig, TicketSecret};
 pub use tls::{
     ChannelBinding, ClientIdentity, HAS_TLS, PemFile, Roots, TlsConfig, TlsDemand, Verification,
 };
@@ -78,6 +81,12 @@ pub struct Config {
     /// Whose pages may take and read though they come from elsewhere, at most [`ORIGINS_MAX`]: as
     /// browsers write an origin, or `*` for all.
     pub allow_origins: Vec<String>,
+    /// The name of the field with the key of a take.
+    pub key_header: String,
+    /// Whether a take without a key is refused.
+    pub is_key_required: bool,
+    /// How a number's ticket is signed; without it there are no tickets.
+    pub tickets: Option<TicketConfig>,
     /// The HTTP status of an answer past the limit.
     pub halted_status: u16,
     /// How long a request may wait for the store.
@@ -148,6 +157,9 @@ impl Config {
             create: create(sources)?,
             take_methods: take_methods(sources)?,
             allow_origins: allow_origins(sources)?,
+            key_header: key_header(sources)?,
+            is_key_required: sources.is_on(&flags::REQUIRE_KEY)?,
+            tickets: ticket::tickets(sources, &read_file)?,
             halted_status: setting(&flags::HALTED_STATUS)?.number()?,
             store_timeout: store_timeout(sources)?,
             threads: setting(&flags::THREADS)?.number()?,
@@ -166,6 +178,14 @@ fn create(sources: &Sources) -> Result<CreatePolicy, ConfigError> {
 fn take_methods(sources: &Sources) -> Result<TakeMethods, ConfigError> {
     let setting = sources.find_or_default(&flags::TAKE_METHODS)?;
     TakeMethods::parse(setting.text()).ok_or_else(|| setting.invalid())
+}
+
+fn key_header(sources: &Sources) -> Result<String, ConfigError> {
+    let setting = sources.find_or_default(&flags::KEY_HEADER)?;
+    match is_key_field(setting.text()) {
+        true => Ok(setting.text().to_owned()),
+        false => Err(setting.invalid()),
+    }
 }
 
 fn allow_origins(sources: &Sources) -> Result<Vec<String>, ConfigError> {

@@ -25,6 +25,7 @@ mod target;
 
 pub use body::{Body, BodyRead};
 pub use field_lines::Fields;
+pub use fields::KEY_FIELD;
 pub use head::{Framing, Method, Request, is_head, parse};
 pub use refusal::Refusal;
 pub use response::{CONTINUE, ContentType, Date, Persistence, Response, Status};

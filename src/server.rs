@@ -20,8 +20,10 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::api::admin::rules::AdminRules;
+use crate::api::idempotency::KeyRules;
 use crate::api::take_policy::TakePolicy;
-use crate::config::{Config, CreatePolicy, TakeMethods};
+use crate::api::ticket::TicketSigner;
+use crate::config::{Config, CreatePolicy, TakeMethods, TicketConfig};
 use crate::counter::CounterId;
 use crate::engine::shared::Shared;
 use crate::engine::{Engine, Settings};
@@ -134,6 +136,7 @@ fn reactors(
         store_timeout: config.store_timeout,
         admin_rules: Arc::new(admin_rules(config)),
         take_policy: Arc::new(take_policy(config)),
+        tickets: config.tickets.as_ref().map(ticket_signer),
         is_audited: config.is_audited,
     };
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -161,11 +164,21 @@ fn admin_rules(config: &Config) -> AdminRules {
     AdminRules { token, is_loopback: admin.listen.ip().to_canonical().is_loopback() }
 }
 
+/// It knows the secret, and says at the start by which `kid` a checkout finds the same one.
+fn ticket_signer(config: &TicketConfig) -> TicketSigner {
+    let (issuer, ttl_s) = (config.issuer.as_str(), config.ttl_s);
+    let signer = TicketSigner::new(config.secret.bytes(), issuer, ttl_s);
+    let kid = signer.kid();
+    info!(kid, issuer, ttl_s; "numbers come with tickets");
+    signer
+}
+
 fn take_policy(config: &Config) -> TakePolicy {
     let TakeMethods { get, post } = config.take_methods;
     let methods = [get.then_some(Method::Get), post.then_some(Method::Post)];
     let methods: Vec<Method> = methods.into_iter().flatten().collect();
-    TakePolicy::new(&methods, &config.allow_origins)
+    let keys = KeyRules::new(&config.key_header, config.is_key_required);
+    TakePolicy::new(&methods, &config.allow_origins, keys)
 }
 
 /// Has a reactor serve the admin listener, if one is asked for, and gives its address.

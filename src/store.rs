@@ -11,12 +11,14 @@ pub mod counters;
 pub mod error;
 pub mod high_water;
 pub mod hosts;
+pub mod keys;
 pub mod memory;
 pub mod nodes;
 pub mod open;
 pub mod postgres;
 pub mod redis;
 pub mod request;
+mod sending;
 pub mod shared;
 pub mod survey;
 pub mod wire;
@@ -24,7 +26,7 @@ pub mod wire;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::counter::{CounterId, Grant};
+use crate::counter::CounterId;
 use crate::metrics::store_metrics::StoreMetrics;
 use connection::Connection;
 use error::StoreError;
@@ -79,33 +81,6 @@ impl Store {
             Store::Connection(connection) => connection.is_ready(counter),
             Store::Nodes(nodes) => nodes.of(counter).is_ready(counter),
             Store::Shared(shared) => shared.is_ready(counter),
-        }
-    }
-
-    /// Sends a request for up to `count` numbers; only if the counter is ready. `has_unclaimed`:
-    /// there are numbers at hand, and the store is to confirm that it still has their grant.
-    /// A store in the process grants at once; else the reply comes from [`Store::poll`].
-    pub fn send(
-        &mut self,
-        counter: CounterId,
-        count: u64,
-        has_unclaimed: bool,
-        now: Instant,
-    ) -> Option<Grant> {
-        match self {
-            Store::Memory(memory) => Some(memory.take(counter, count)),
-            Store::Connection(connection) => {
-                connection.send(counter, count, has_unclaimed, now);
-                None
-            }
-            Store::Nodes(nodes) => {
-                nodes.of_mut(counter).send(counter, count, has_unclaimed, now);
-                None
-            }
-            Store::Shared(shared) => {
-                shared.send(counter, count, has_unclaimed);
-                None
-            }
         }
     }
 
@@ -263,6 +238,7 @@ impl Store {
     }
 
     /// When the store counts as away, and is waited for no longer; `None` while it is there.
+    #[inline]
     pub fn away_at(&self) -> Option<Instant> {
         match self {
             Store::Memory(_) => None,

@@ -16,13 +16,13 @@ pub struct Audit {
     pub request_id: Option<String>,
     /// `traceparent` (W3C Trace Context).
     pub traceparent: Option<String>,
-    /// `Idempotency-Key`.
+    /// The field that has the key: `Idempotency-Key` unless told otherwise.
     pub key: Option<String>,
 }
 
 impl Audit {
-    /// What this request says.
-    pub fn of(request: &Request<'_>) -> Audit {
+    /// What this request says, whose key is in `key_field`.
+    pub fn of(request: &Request<'_>, key_field: &str) -> Audit {
         let fields = request.fields;
         let joined = joined(fields, "X-Forwarded-For");
         let first = |name| fields.values(name).next().map(|value| text(start(value)));
@@ -30,7 +30,7 @@ impl Audit {
             forwarded_for: joined.map(|value| text(end(&value))),
             request_id: first("X-Request-Id"),
             traceparent: first("Traceparent"),
-            key: first("Idempotency-Key"),
+            key: first(key_field),
         }
     }
 }
@@ -64,7 +64,7 @@ mod tests {
 
     fn audit_of(bytes: &[u8]) -> Audit {
         let (request, _) = parse(bytes).expect("it keeps the rules").expect("it is whole");
-        Audit::of(&request)
+        Audit::of(&request, "Idempotency-Key")
     }
 
     #[test]

@@ -2,8 +2,11 @@
 //!
 //! The two bodies of a take are those of the service that headcount re-does, byte for byte.
 
+use crate::api::idempotency::KeyFault;
 use crate::api::route::{Query, Route};
 use crate::api::take_policy::{Allow, TakeRefusal};
+use crate::api::text::{Text, TicketText};
+use crate::api::ticket::TicketSigner;
 use crate::counter::Count;
 use crate::http::{self, ContentType, Persistence, Refusal, Response, Status};
 use crate::store::error::StoreError;
@@ -13,6 +16,13 @@ use crate::store::error::StoreError;
 pub enum Outcome {
     /// The number belongs to this request alone.
     Number(u64),
+    /// The request's key has this number already, from this epoch.
+    Replayed {
+        /// The number.
+        number: u64,
+        /// The epoch that it was granted in.
+        epoch: u64,
+    },
     /// The last number, which is this limit, is gone.
     Halted(u64),
     /// What the counter holds, for one who only looked.
@@ -21,55 +31,25 @@ pub enum Outcome {
     Failed(StoreError),
 }
 
+/// What a take with a new key is told where there is no room for it.
+const NO_ROOM_FOR_KEY: &str = "no room for another idempotency key";
+
 /// Refused counters that are named in one body.
 const REFUSED_NAMED_MAX: usize = 8;
 
 /// Seconds after which a client may try again when the store is away.
 const RETRY_AFTER_S: u32 = 1;
 
-/// A body that is made from numbers, on the stack: an answer allocates nothing.
-///
-/// Invariant: the longest body, of `/status` with three numbers of 16 digits, has 95 bytes.
-pub struct Text {
-    bytes: [u8; 128],
-    length: usize,
-}
-
-impl Text {
-    /// An empty body.
-    pub fn new() -> Text {
-        Text { bytes: [0; 128], length: 0 }
-    }
-
-    fn text(&mut self, text: &str) -> &mut Text {
-        let end = self.length + text.len();
-        self.bytes[self.length..end].copy_from_slice(text.as_bytes());
-        self.length = end;
-        self
-    }
-
-    fn number(&mut self, number: u64) -> &mut Text {
-        self.text(itoa::Buffer::new().format(number))
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-}
-
-impl Default for Text {
-    fn default() -> Text {
-        Text::new()
-    }
-}
-
 /// The answer to a query of a counter. `halted` is the status of a halted take.
 pub fn to_query(query: Query, outcome: Outcome, halted: Status, text: &mut Text) -> Response<'_> {
     let status = match (query, outcome) {
         (Query::Ready, Outcome::Failed(error)) => write_error(error.word(), text),
+        (_, Outcome::Failed(StoreError::Keys)) => write_error(NO_ROOM_FOR_KEY, text),
         (_, Outcome::Failed(_)) => write_error("store unavailable", text),
         (Query::Ready, _) => write_ready(text),
-        (_, Outcome::Number(number)) => write_number(number, text),
+        (_, Outcome::Number(number) | Outcome::Replayed { number, .. }) => {
+            write_number(number, text)
+        }
         (_, Outcome::Halted(limit)) => write_halt(limit, halted, text),
         (Query::Peek, Outcome::Read(count)) if count.halted() => {
             write_halt(count.limit, halted, text)
@@ -81,12 +61,41 @@ pub fn to_query(query: Query, outcome: Outcome, halted: Status, text: &mut Text)
         status,
         body: text.bytes(),
         retry_after_s: matches!(outcome, Outcome::Failed(_)).then_some(RETRY_AFTER_S),
+        is_replay: matches!(outcome, Outcome::Replayed { .. }),
         ..PLAIN
     }
 }
 
+/// The same for one that has a ticket; `None` if it has none, such as a halted take. `tickets` is
+/// prepared for its counter.
+///
+/// A HEAD request is told how long the body would be, and nothing is signed for it.
+pub fn to_ticketed<'a>(
+    query: Query,
+    outcome: Outcome,
+    tickets: &TicketSigner,
+    text: &'a mut TicketText,
+) -> Option<Response<'a>> {
+    let (number, is_granted) = match (query, outcome) {
+        (_, Outcome::Number(number) | Outcome::Replayed { number, .. }) => (number, true),
+        (Query::Peek, Outcome::Read(count)) if !count.halted() => (count.taken + 1, false),
+        _ => return None,
+    };
+    text.text(GRANTED).number(number).text(r#","ticket":""#);
+    if is_granted {
+        tickets.sign(number).pieces().into_iter().for_each(|piece| {
+            text.append(piece);
+        });
+    } else {
+        text.lengthen(tickets.length(number));
+    }
+    text.text(r#""}"#);
+    let is_replay = matches!(outcome, Outcome::Replayed { .. });
+    Some(Response { body: text.bytes(), is_replay, ..PLAIN })
+}
+
 fn write_number(number: u64, text: &mut Text) -> Status {
-    text.text(r#"{"hello":"world","request_num":"#).number(number).text("}");
+    text.text(GRANTED).number(number).text("}");
     Status::Ok
 }
 
@@ -167,8 +176,25 @@ fn to_refused_take(refusal: TakeRefusal) -> Response<'static> {
         TakeRefusal::Method(allow) => return to_wrong_method(allow),
         TakeRefusal::Prefetch => br#"{"error":"prefetch: nothing was taken"}"#,
         TakeRefusal::Origin => OTHER_ORIGIN,
+        TakeRefusal::Key(fault) => return to_wrong_key(fault),
     };
     Response { status: Status::Forbidden, body, ..PLAIN }
+}
+
+fn to_wrong_key(fault: KeyFault) -> Response<'static> {
+    let body: &[u8] = match fault {
+        KeyFault::Missing => br#"{"error":"no idempotency key: nothing was taken"}"#,
+        KeyFault::Repeated => br#"{"error":"more than one idempotency key: nothing was taken"}"#,
+        KeyFault::Empty => br#"{"error":"empty idempotency key: nothing was taken"}"#,
+        KeyFault::TooLong => br#"{"error":"idempotency key over 255 bytes: nothing was taken"}"#,
+        KeyFault::Parameters => {
+            br#"{"error":"idempotency key with something behind it: nothing was taken"}"#
+        }
+        KeyFault::Malformed => {
+            br#"{"error":"idempotency key of other than visible ASCII: nothing was taken"}"#
+        }
+    };
+    Response { status: Status::BadRequest, body, ..PLAIN }
 }
 
 fn to_wrong_method(allow: Allow) -> Response<'static> {
@@ -232,6 +258,9 @@ pub const STALLED: Response<'static> = Response {
     ..PLAIN
 };
 
+/// What a grant begins with.
+const GRANTED: &str = r#"{"hello":"world","request_num":"#;
+
 const READY: &str = r#"{"status":"ready"}"#;
 
 pub(super) const PLAIN: Response<'static> = Response {
@@ -240,6 +269,7 @@ pub(super) const PLAIN: Response<'static> = Response {
     content_type: ContentType::Json,
     allow: None,
     retry_after_s: None,
+    is_replay: false,
     fields: b"",
     persistence: Persistence::KeepAlive,
     head_only: false,

@@ -36,8 +36,8 @@ const _: () = assert!(CorsLines::FIRST + 2 * ORIGINS_MAX <= u8::MAX as usize);
 
 impl Cors {
     /// For these origins, at most `ORIGINS_MAX` and each at most `ORIGIN_BYTES_MAX` bytes long;
-    /// `*` is all of them. `methods` are those that take a number.
-    pub fn new(origins: &[String], methods: &str) -> Cors {
+    /// `*` is all of them. `methods` are those that take a number, `key_field` has its key.
+    pub fn new(origins: &[String], methods: &str, key_field: &str) -> Cors {
         debug_assert!(origins.len() <= ORIGINS_MAX);
         debug_assert!(origins.iter().all(|origin| origin.len() <= ORIGIN_BYTES_MAX));
         let is_any = origins.iter().any(|origin| origin == ANY);
@@ -49,7 +49,7 @@ impl Cors {
             lines.extend([Vec::new(), no_origin]);
         }
         for origin in &origins {
-            lines.extend([answer_lines(origin), preflight_lines(origin, methods)]);
+            lines.extend([answer_lines(origin), preflight_lines(origin, methods, key_field)]);
         }
         Cors { origins, lines }
     }
@@ -96,8 +96,8 @@ const VARY: &str = "Vary: Origin\r\n";
 /// Fields of an answer that a script may read beside those that it always may.
 const EXPOSED: &str = "Idempotent-Replayed, Retry-After";
 
-/// Fields that a script may send beside those that it always may.
-const ALLOWED_FIELDS: &str = "content-type, traceparent, idempotency-key";
+/// Fields that a script may send beside those that it always may, and the key's.
+const ALLOWED_FIELDS: &str = "content-type, traceparent";
 
 /// For how long a browser may keep a preflight's answer, in seconds: what Chromium keeps at most.
 const MAX_AGE_S: u32 = 7_200;
@@ -108,10 +108,11 @@ fn answer_lines(origin: &str) -> Vec<u8> {
     [origin.as_str(), &exposed, VARY].concat().into_bytes()
 }
 
-fn preflight_lines(origin: &str, methods: &str) -> Vec<u8> {
+fn preflight_lines(origin: &str, methods: &str, key_field: &str) -> Vec<u8> {
     let origin = format!("Access-Control-Allow-Origin: {origin}\r\n");
     let methods = format!("Access-Control-Allow-Methods: {methods}\r\n");
-    let fields = format!("Access-Control-Allow-Headers: {ALLOWED_FIELDS}\r\n");
+    let key_field = key_field.to_ascii_lowercase();
+    let fields = format!("Access-Control-Allow-Headers: {ALLOWED_FIELDS}, {key_field}\r\n");
     let age = format!("Access-Control-Max-Age: {MAX_AGE_S}\r\n");
     [origin.as_str(), &methods, &fields, &age, VARY].concat().into_bytes()
 }
@@ -126,7 +127,7 @@ mod tests {
 
     fn cors(origins: &[&str]) -> Cors {
         let origins: Vec<String> = origins.iter().map(|&origin| origin.to_owned()).collect();
-        Cors::new(&origins, "GET, POST")
+        Cors::new(&origins, "GET, POST", "Idempotency-Key")
     }
 
     fn text(cors: &Cors, method: &str, fields: &str) -> String {
@@ -220,7 +221,7 @@ mod tests {
     #[test]
     fn the_last_of_the_most_origins_has_its_own_lines() {
         let origins: Vec<String> = (0..ORIGINS_MAX).map(|n| format!("https://s{n}")).collect();
-        let cors = Cors::new(&origins, "POST");
+        let cors = Cors::new(&origins, "POST", "X-Key");
         let last = origins.last().expect("there are some");
         let preflight = format!("Origin: {last}\r\nAccess-Control-Request-Method: POST\r\n");
         let text = text(&cors, "OPTIONS", &preflight);

@@ -150,6 +150,7 @@ pub(super) fn read_only(method: Method, route: Route) -> Route {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::idempotency::KeyRules;
     use crate::http::{Fields, Framing, Persistence};
 
     const TAKE_METHODS: Allow = "GET, HEAD, POST, OPTIONS";
@@ -166,6 +167,7 @@ mod tests {
             framing: Framing::None,
             expects_continue: false,
             has_browser_fields: false,
+            has_key_field: false,
             fields: Fields::default(),
         };
         let counters = &CounterNames::new(["shoes", "hats"].into_iter());
@@ -221,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_method_that_does_not_take_here_is_refused_for_takes_alone() {
-        let policy = TakePolicy::new(&[Method::Post], &[]);
+        let policy = TakePolicy::new(&[Method::Post], &[], KeyRules::default());
         let allow = "HEAD, POST, OPTIONS";
         for path in [&b"/"[..], b"/take/hats"] {
             let refused = Route::TakeRefused(TakeRefusal::Method(allow));

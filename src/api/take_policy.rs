@@ -9,6 +9,7 @@
 use std::net::Ipv6Addr;
 
 use crate::api::cors::Cors;
+use crate::api::idempotency::{KeyFault, KeyRules};
 use crate::http::{Fields, Method, Request};
 use crate::metrics::RefusedTake;
 
@@ -22,6 +23,7 @@ pub struct TakePolicy {
     post: bool,
     allow: Allow,
     cors: Cors,
+    keys: KeyRules,
 }
 
 /// Why a take is refused; nothing was taken.
@@ -33,6 +35,8 @@ pub enum TakeRefusal {
     Method(Allow),
     /// The page that sent it is of another origin, which is not allowed.
     Origin,
+    /// Its idempotency key is malformed, or is missing where there must be one.
+    Key(KeyFault),
 }
 
 impl TakeRefusal {
@@ -42,6 +46,7 @@ impl TakeRefusal {
             TakeRefusal::Prefetch => RefusedTake::Prefetch,
             TakeRefusal::Method(_) => RefusedTake::Method,
             TakeRefusal::Origin => RefusedTake::Origin,
+            TakeRefusal::Key(_) => RefusedTake::Key,
         }
     }
 }
@@ -49,7 +54,7 @@ impl TakeRefusal {
 impl TakePolicy {
     /// Of GET and POST those among `methods` take; pages of `origins` may take and read, of every
     /// origin if `*` is among them. The bounds of [`Cors::new`] hold.
-    pub fn new(methods: &[Method], origins: &[String]) -> TakePolicy {
+    pub fn new(methods: &[Method], origins: &[String], keys: KeyRules) -> TakePolicy {
         let (get, post) = (methods.contains(&Method::Get), methods.contains(&Method::Post));
         let (allow, takes) = match (get, post) {
             (true, true) => ("GET, HEAD, POST, OPTIONS", "GET, POST"),
@@ -57,12 +62,17 @@ impl TakePolicy {
             (false, true) => ("HEAD, POST, OPTIONS", "POST"),
             (false, false) => ("HEAD, OPTIONS", ""),
         };
-        TakePolicy { get, post, allow, cors: Cors::new(origins, takes) }
+        TakePolicy { get, post, allow, cors: Cors::new(origins, takes, keys.field()), keys }
     }
 
     /// The methods of a path that takes. HEAD is always one: it takes nothing.
     pub fn allow(&self) -> Allow {
         self.allow
+    }
+
+    /// Where its key is.
+    pub fn keys(&self) -> &KeyRules {
+        &self.keys
     }
 
     /// What an answer says of origins.
@@ -113,7 +123,7 @@ impl TakePolicy {
 impl Default for TakePolicy {
     /// Both methods, and no origin beside one's own.
     fn default() -> TakePolicy {
-        TakePolicy::new(&[Method::Get, Method::Post], &[])
+        TakePolicy::new(&[Method::Get, Method::Post], &[], KeyRules::default())
     }
 }
 

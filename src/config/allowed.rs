@@ -16,6 +16,8 @@ pub(super) enum Allowed {
     SpanOrMs(Span, Span),
     /// A time span up to this one, with its unit; 0 needs none.
     SpanUpTo(Span),
+    /// A time span of whole seconds up to this one, with its unit; 0, which means none, needs none.
+    SecondsUpTo(Span),
     /// A counter with or without its limit.
     Counter,
     /// A form that `config` knows, in words.
@@ -41,13 +43,14 @@ impl Allowed {
     pub(super) fn span(&self, text: &str) -> Option<Span> {
         let milliseconds = integer(text).map(Span::from_ms);
         let span = Span::parse(text);
+        let zero = milliseconds.filter(|it| *it == Span::from_ms(0));
         match *self {
             Allowed::SpanOrMs(min, max) => {
                 span.or(milliseconds).filter(|span| (min..=max).contains(span))
             }
-            Allowed::SpanUpTo(max) => {
-                let zero = milliseconds.filter(|it| *it == Span::from_ms(0));
-                span.or(zero).filter(|span| *span <= max)
+            Allowed::SpanUpTo(max) => span.or(zero).filter(|span| *span <= max),
+            Allowed::SecondsUpTo(max) => {
+                span.or(zero).filter(|span| *span <= max && span.duration().subsec_nanos() == 0)
             }
             _ => None,
         }
@@ -67,6 +70,9 @@ impl fmt::Display for Allowed {
             }
             Allowed::SpanUpTo(max) => {
                 write!(formatter, "a duration from 0s to {max}, such as 500ms or 5s")
+            }
+            Allowed::SecondsUpTo(max) => {
+                write!(formatter, "0 for none, or a duration from 1s to {max}, such as 90s or 1h")
             }
             Allowed::Counter => {
                 let limit = "LIMIT an integer from 0 to";

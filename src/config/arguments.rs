@@ -7,7 +7,8 @@ use std::ffi::OsString;
 use lexopt::{Arg, Error, Parser};
 
 use super::command_table::{self, COMMANDS, CommandSpec, Operand, SERVE};
-use super::flags::{self, Flag};
+use super::flag::Flag;
+use super::flags;
 use super::suggestion::{NOT_SHOWN, is_plain, nearest, shown};
 use super::value::{ConfigError, refuse};
 

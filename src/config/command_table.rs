@@ -2,7 +2,8 @@
 //!
 //! Knows the flags, and nothing of arguments.
 
-use super::flags::{self, Flag};
+use super::flag::Flag;
+use super::flags;
 
 /// One command.
 pub(super) struct CommandSpec {
@@ -64,6 +65,11 @@ pub(super) static SERVE: CommandSpec = CommandSpec {
         &flags::CREATE,
         &flags::TAKE_METHODS,
         &flags::ALLOW_ORIGIN,
+        &flags::KEY_HEADER,
+        &flags::REQUIRE_KEY,
+        &flags::TICKET_SECRET_FILE,
+        &flags::TICKET_ISSUER,
+        &flags::TICKET_TTL,
         &flags::HALTED_STATUS,
         &flags::STORE_TIMEOUT,
         &flags::THREADS,

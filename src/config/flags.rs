@@ -4,47 +4,9 @@
 //! Knows nothing of arguments, nor of what a value becomes.
 
 use super::allowed::Allowed;
+use super::flag::{DefaultValue, Flag, SETTING, switch};
 use super::value::Span;
-use crate::limits::{self, LIMIT_MAX, STORE_TIMEOUT_MS_MAX, STORE_TIMEOUT_MS_MIN};
-
-/// A flag, and the variable that stands in for it.
-pub(super) struct Flag {
-    /// Without its two dashes.
-    pub(super) name: &'static str,
-    /// `None` for the flags of the commands: a variable would change a counter without anybody's
-    /// asking.
-    pub(super) variable: Option<&'static str>,
-    /// Empty for a flag without a value.
-    pub(super) metavariable: &'static str,
-    pub(super) default: DefaultValue,
-    pub(super) allowed: Allowed,
-    /// Whether it may be given more than once.
-    pub(super) is_repeatable: bool,
-    pub(super) help: &'static str,
-}
-
-/// What a setting is when nobody sets it; read like a value that was given.
-#[derive(Clone, Copy)]
-pub(super) enum DefaultValue {
-    /// It is not set then.
-    Absent,
-    Text(&'static str),
-    Number(u64),
-    Span(Span),
-    /// The cores that the process may use.
-    Cores,
-}
-
-/// A setting of one value: the base of the table's rows.
-const SETTING: Flag = Flag {
-    name: "",
-    variable: None,
-    metavariable: "N",
-    default: DefaultValue::Absent,
-    allowed: Allowed::Range(0, LIMIT_MAX),
-    is_repeatable: false,
-    help: "",
-};
+use crate::limits::{self, STORE_TIMEOUT_MS_MAX, STORE_TIMEOUT_MS_MIN};
 
 pub(super) static LISTEN: Flag = Flag {
     name: "listen",
@@ -151,6 +113,53 @@ pub(super) static ALLOW_ORIGIN: Flag = Flag {
     ..SETTING
 };
 
+pub(super) static KEY_HEADER: Flag = Flag {
+    name: "key-header",
+    variable: Some("HEADCOUNT_KEY_HEADER"),
+    metavariable: "NAME",
+    default: DefaultValue::Text("Idempotency-Key"),
+    allowed: Allowed::Form(
+        "the name of a header field such as Idempotency-Key, and none that says something else, \
+         such as Host",
+    ),
+    help: "the header field with the key of a take: with it again, its number again",
+    ..SETTING
+};
+
+pub(super) static REQUIRE_KEY: Flag = Flag {
+    variable: Some("HEADCOUNT_REQUIRE_KEY"),
+    ..switch("require-key", "refuses a take without a key")
+};
+
+pub(super) static TICKET_SECRET_FILE: Flag = Flag {
+    name: "ticket-secret-file",
+    variable: Some("HEADCOUNT_TICKET_SECRET_FILE"),
+    metavariable: "FILE",
+    allowed: Allowed::Form("the path of a file with a secret of 32 bytes or more in it"),
+    help: "each number comes with a ticket (JWT) that is signed with the secret in this file",
+    ..SETTING
+};
+
+pub(super) static TICKET_ISSUER: Flag = Flag {
+    name: "ticket-issuer",
+    variable: Some("HEADCOUNT_TICKET_ISSUER"),
+    metavariable: "NAME",
+    default: DefaultValue::Text("headcount"),
+    allowed: Allowed::Form("1 to 128 visible ASCII characters without \" and \\"),
+    help: "who a ticket says it is from",
+    ..SETTING
+};
+
+pub(super) static TICKET_TTL: Flag = Flag {
+    name: "ticket-ttl",
+    variable: Some("HEADCOUNT_TICKET_TTL"),
+    metavariable: "TIME",
+    default: DefaultValue::Text("1h"),
+    allowed: Allowed::SecondsUpTo(Span::from_ms(limits::TICKET_TTL_MS_MAX)),
+    help: "how long a ticket is good; 0 is for ever",
+    ..SETTING
+};
+
 pub(super) static THREADS: Flag = Flag {
     name: "threads",
     variable: Some("HEADCOUNT_THREADS"),
@@ -212,7 +221,7 @@ pub(super) static JSON: Flag = switch("json", "prints one JSON object a counter"
 pub(super) static READY: Flag = switch("ready", "asks /readyz instead of /livez");
 
 /// Every flag that has a name of its own; see [`NEW_LIMIT`].
-static FLAGS: [&Flag; 20] = [
+static FLAGS: [&Flag; 25] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &ADMIN_TOKEN_FILE,
@@ -223,6 +232,11 @@ static FLAGS: [&Flag; 20] = [
     &CREATE,
     &TAKE_METHODS,
     &ALLOW_ORIGIN,
+    &KEY_HEADER,
+    &REQUIRE_KEY,
+    &TICKET_SECRET_FILE,
+    &TICKET_ISSUER,
+    &TICKET_TTL,
     &HALTED_STATUS,
     &STORE_TIMEOUT,
     &THREADS,
@@ -249,27 +263,6 @@ pub(super) fn variable_names() -> impl Iterator<Item = &'static str> {
     FLAGS.into_iter().filter_map(|flag| flag.variable)
 }
 
-const fn switch(name: &'static str, help: &'static str) -> Flag {
-    Flag { name, metavariable: "", allowed: Allowed::Nothing, help, ..SETTING }
-}
-
-impl Flag {
-    pub(super) fn is_switch(&self) -> bool {
-        matches!(self.allowed, Allowed::Nothing)
-    }
-
-    /// The text that stands for a value nobody gave.
-    pub(super) fn default_text(&self, cores: usize) -> Option<String> {
-        match self.default {
-            DefaultValue::Absent => None,
-            DefaultValue::Text(text) => Some(text.to_owned()),
-            DefaultValue::Number(number) => Some(number.to_string()),
-            DefaultValue::Span(span) => Some(span.to_string()),
-            DefaultValue::Cores => Some(cores.clamp(1, limits::THREADS_MAX).to_string()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,7 +283,7 @@ mod tests {
             let Some(default) = flag.default_text(1_000) else { continue };
             let is_allowed = match &flag.allowed {
                 Allowed::Range(..) | Allowed::OneOf(_) => flag.allowed.number(&default).is_some(),
-                Allowed::SpanOrMs(..) | Allowed::SpanUpTo(_) => {
+                Allowed::SpanOrMs(..) | Allowed::SpanUpTo(_) | Allowed::SecondsUpTo(_) => {
                     flag.allowed.span(&default).is_some()
                 }
                 Allowed::Counter => CounterSpec::parse(&default, 0).is_some(),

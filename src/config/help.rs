@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::allowed::Allowed;
 use super::arguments::{HELP, VERSION};
 use super::command_table::{COMMANDS, CommandSpec, Verb};
-use super::flags::Flag;
+use super::flag::Flag;
 use super::store_url;
 
 /// The text of `--version`.

@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::arguments::Given;
-use super::flags::{self, Flag};
+use super::flag::Flag;
+use super::flags;
 use super::value::{ConfigError, Span, quoted, refuse};
 use super::variables::Variables;
 

@@ -5,7 +5,7 @@
 use std::net::Ipv6Addr;
 
 use super::value::integer;
-use crate::limits::ORIGIN_BYTES_MAX;
+use crate::limits::{KEY_FIELD_BYTES_MAX, ORIGIN_BYTES_MAX};
 
 /// By which methods a number is taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +32,35 @@ impl TakeMethods {
         }
         Some(methods)
     }
+}
+
+/// Fields that say something else: with the key in `Host` all buyers would have one number.
+const FIELDS_WITHOUT_KEY: [&str; 13] = [
+    "Connection",
+    "Content-Length",
+    "Content-Type",
+    "Expect",
+    "Host",
+    "Origin",
+    "Purpose",
+    "Sec-Fetch-Dest",
+    "Sec-Fetch-Mode",
+    "Sec-Fetch-Site",
+    "Sec-Purpose",
+    "Transfer-Encoding",
+    "X-Moz",
+];
+
+/// Whether a key can be in a header field of this name: a token (RFC 9110, section 5.6.2), and none
+/// of the fields by which a request is read or judged.
+pub(super) fn is_key_field(text: &str) -> bool {
+    FIELDS_WITHOUT_KEY.iter().all(|other| !text.eq_ignore_ascii_case(other)) && is_token(text)
+}
+
+fn is_token(text: &str) -> bool {
+    let is_token_byte =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    (1..=KEY_FIELD_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_token_byte)
 }
 
 /// Whether browsers write an origin so (the HTML standard, section 7.1.1), or it is `*`, which

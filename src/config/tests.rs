@@ -4,6 +4,7 @@ mod commands;
 mod counters;
 mod origins;
 mod stores;
+mod tickets;
 mod variables;
 
 use super::*;
@@ -54,6 +55,9 @@ fn defaults() -> Config {
         create: CreatePolicy::Missing,
         take_methods: TakeMethods { get: true, post: true },
         allow_origins: Vec::new(),
+        key_header: "Idempotency-Key".to_owned(),
+        is_key_required: false,
+        tickets: None,
         halted_status: 200,
         store_timeout: Duration::from_millis(500),
         threads: CORES,

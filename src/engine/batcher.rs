@@ -1,7 +1,8 @@
 //! Who waits for a number: first in, first out, cut into batches.
 //!
 //! A waiter is `waiting` until a batch is cut, then `sent` until the store replies to its batch.
-//! Batches are replied to in the order in which they were cut.
+//! Batches are replied to in the order in which they were cut, but for one that is answered at
+//! once.
 //!
 //! ```text
 //!   push -> waiting --cut--> sent --end_batch--> answered
@@ -16,7 +17,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::limits::BATCH_MAX;
+use crate::limits::{BATCH_MAX, KEYS_PER_BATCH_MAX};
 use crate::token::Token;
 
 /// What a waiter wants of the counter.
@@ -24,10 +25,33 @@ use crate::token::Token;
 pub enum Op {
     /// The next number.
     Take,
+    /// The number of the client's key, which has this place among the keys of its batch; 0 before
+    /// it is in one.
+    TakeWithKey(u32),
     /// A look at the count, which takes nothing.
     Peek,
     /// The same for a report, for which what is cached is not enough.
     Refresh,
+}
+
+impl Op {
+    /// Whether it is to get a number, with or without a key.
+    pub fn is_take(self) -> bool {
+        matches!(self, Op::Take | Op::TakeWithKey(_))
+    }
+
+    fn has_key(self) -> bool {
+        matches!(self, Op::TakeWithKey(_))
+    }
+}
+
+/// What a batch asks the store for; neither, if all of it only look.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// So many numbers.
+    pub numbers: u64,
+    /// And those of so many keys: of [`Batcher::with_keys`].
+    pub keys: usize,
 }
 
 /// One request that waits for the store.
@@ -71,9 +95,19 @@ impl Batcher {
         !self.waiting.is_empty()
     }
 
+    /// Whether somebody without a key waits for the next batch.
+    pub fn has_waiting_without_key(&self) -> bool {
+        self.waiting.iter().any(|waiter| !waiter.op.has_key())
+    }
+
     /// Batches without a reply.
     pub fn in_flight(&self) -> usize {
         self.batches.len()
+    }
+
+    /// Whether all those who wait for a reply have a key, and somebody does.
+    pub fn has_sent_keys_alone(&self) -> bool {
+        !self.sent.is_empty() && self.sent.iter().all(|waiter| waiter.op.has_key())
     }
 
     /// Puts a request at the end. Its deadline must not lie before that of the last one pushed.
@@ -82,25 +116,66 @@ impl Batcher {
         self.waiting.push_back(waiter);
     }
 
-    /// Makes one batch of all who wait, up to the batch's bound, and returns how many numbers to
-    /// ask for (0 if they only look); `None` if nobody waits. Clients who are no longer
-    /// present are dropped, so that nothing is taken for them.
-    pub fn take_batch(&mut self, is_present: impl Fn(Token) -> bool) -> Option<u64> {
-        let (mut size, mut numbers) = (0, 0);
+    /// Makes one batch of all who wait, up to the batch's bounds, and returns what to ask for;
+    /// `None` if nobody waits. Clients who are no longer present are dropped, so that nothing is
+    /// taken for them.
+    pub fn take_batch(&mut self, is_present: impl Fn(Token) -> bool) -> Option<Batch> {
+        let (mut size, mut batch) = (0, Batch::default());
         while size < BATCH_MAX
-            && let Some(waiter) = self.waiting.pop_front()
+            && batch.keys < KEYS_PER_BATCH_MAX
+            && let Some(mut waiter) = self.waiting.pop_front()
         {
             if is_present(waiter.token) {
                 size += 1;
-                numbers += u64::from(waiter.op == Op::Take);
+                match &mut waiter.op {
+                    Op::Take => batch.numbers += 1,
+                    Op::TakeWithKey(place) => {
+                        *place = batch.keys as u32;
+                        batch.keys += 1;
+                    }
+                    Op::Peek | Op::Refresh => {}
+                }
                 self.sent.push_back(waiter);
             }
         }
         self.linger = None;
         (size > 0).then(|| {
             self.batches.push_back(size);
-            numbers
+            batch
         })
+    }
+
+    /// The clients with a key in the newest batch, in its order.
+    pub fn with_keys(&self) -> impl Iterator<Item = Token> + '_ {
+        let newest = self.batches.back().copied().unwrap_or_default();
+        let waiters = self.sent.range(self.sent.len() - newest..);
+        waiters.filter(|waiter| waiter.op.has_key()).map(|waiter| waiter.token)
+    }
+
+    /// The same of those without a key, who are answered at once: the others go on waiting.
+    pub fn take_batch_without_keys(&mut self, is_present: impl Fn(Token) -> bool) -> Option<Batch> {
+        let mut with_keys: Vec<Waiter> = Vec::new();
+        if self.waiting.iter().any(|waiter| waiter.op.has_key()) {
+            let all = std::mem::take(&mut self.waiting).into_iter();
+            let (keyed, others): (Vec<_>, Vec<_>) = all.partition(|waiter| waiter.op.has_key());
+            (with_keys, self.waiting) = (keyed, others.into());
+        }
+        let batch = self.take_batch(is_present);
+        if batch.is_some() {
+            self.move_newest_to_front();
+        }
+        if !with_keys.is_empty() {
+            self.put_back(with_keys);
+        }
+        batch
+    }
+
+    /// The newest batch was not sent, and is to be the next to end: the replies that are due are
+    /// for the waiters of the batches before it.
+    pub fn move_newest_to_front(&mut self) {
+        let newest = self.batches.pop_back().expect("it was cut just now");
+        self.sent.rotate_right(newest);
+        self.batches.push_front(newest);
     }
 
     /// The oldest batch is over: its waiters that are not answered yet, in order.
@@ -112,6 +187,11 @@ impl Batcher {
     /// These waiters were given nothing, though there may be something: they wait again, before
     /// those who came later, and at least until `until`.
     pub fn requeue(&mut self, waiters: Vec<Waiter>, until: Instant) {
+        self.put_back(waiters);
+        self.linger = Some(Linger { size: usize::MAX, until });
+    }
+
+    fn put_back(&mut self, waiters: Vec<Waiter>) {
         let mut others = std::mem::take(&mut self.waiting).into_iter().peekable();
         for waiter in waiters {
             while let Some(earlier) = others.next_if(|other| other.deadline < waiter.deadline) {
@@ -120,7 +200,6 @@ impl Batcher {
             self.waiting.push_back(waiter);
         }
         self.waiting.extend(others);
-        self.linger = Some(Linger { size: usize::MAX, until });
     }
 
     /// Nobody waits longer than to this time.
@@ -222,6 +301,11 @@ mod tests {
             }
         }
 
+        /// Cuts one: how many numbers it asks for.
+        fn take_batch(&mut self) -> Option<u64> {
+            self.batcher.take_batch(|_| true).map(|batch| batch.numbers)
+        }
+
         fn end_batch(&mut self) -> Vec<u32> {
             self.batcher.end_batch().map(|waiter| waiter.token.slot).collect()
         }
@@ -237,6 +321,24 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_that_is_answered_at_once_leaves_those_on_their_way_their_replies() {
+        let mut fixture = Fixture::new();
+        fixture.numbers(0..3);
+        fixture.take_batch();
+        fixture.numbers(3..5);
+        fixture.take_batch();
+        fixture.batcher.move_newest_to_front();
+        assert_eq!(fixture.end_batch(), [3, 4]);
+        assert_eq!(fixture.end_batch(), [0, 1, 2]);
+        fixture.push(5, Op::TakeWithKey(0), 500);
+        fixture.take_batch();
+        fixture.numbers(6..8);
+        assert!(fixture.batcher.take_batch_without_keys(|_| true).is_some());
+        assert_eq!(fixture.end_batch(), [6, 7]);
+        assert_eq!(fixture.end_batch(), [5]);
+    }
+
+    #[test]
     fn nobody_waiting_makes_no_batch() {
         assert_eq!(Fixture::new().batcher.take_batch(|_| true), None);
     }
@@ -246,7 +348,7 @@ mod tests {
         let mut fixture = Fixture::new();
         fixture.push(0, Op::Peek, 500);
         fixture.push(1, Op::Take, 500);
-        assert_eq!(fixture.batcher.take_batch(|_| true), Some(1));
+        assert_eq!(fixture.take_batch(), Some(1));
         assert_eq!(fixture.end_batch(), [0, 1]);
     }
 
@@ -254,9 +356,9 @@ mod tests {
     fn batches_end_oldest_first_and_in_their_order() {
         let mut fixture = Fixture::new();
         fixture.numbers(0..2);
-        assert_eq!(fixture.batcher.take_batch(|_| true), Some(2));
+        assert_eq!(fixture.take_batch(), Some(2));
         fixture.numbers(2..3);
-        assert_eq!(fixture.batcher.take_batch(|_| true), Some(1));
+        assert_eq!(fixture.take_batch(), Some(1));
         assert_eq!(fixture.end_batch(), [0, 1]);
         assert_eq!(fixture.end_batch(), [2]);
     }
@@ -265,9 +367,9 @@ mod tests {
     fn a_full_batch_leaves_the_rest_waiting() {
         let mut fixture = Fixture::new();
         fixture.numbers(0..BATCH_MAX as u32 + 1);
-        assert_eq!(fixture.batcher.take_batch(|_| true), Some(BATCH_MAX as u64));
+        assert_eq!(fixture.take_batch(), Some(BATCH_MAX as u64));
         assert!(!fixture.should_send(0), "one who waits is not worth a second call");
-        assert_eq!(fixture.batcher.take_batch(|_| true), Some(1));
+        assert_eq!(fixture.take_batch(), Some(1));
     }
 
     #[test]
@@ -297,7 +399,7 @@ mod tests {
         assert!(fixture.should_send(1), "but only so long");
         fixture.numbers(3..5);
         assert!(fixture.should_send(0), "and they came");
-        assert_eq!(fixture.batcher.take_batch(|_| true), Some(3));
+        assert_eq!(fixture.take_batch(), Some(3));
         assert_eq!(fixture.batcher.linger_until(), None);
     }
 
@@ -319,7 +421,8 @@ mod tests {
     fn nothing_is_asked_for_a_client_who_left() {
         let mut fixture = Fixture::new();
         fixture.numbers(0..3);
-        assert_eq!(fixture.batcher.take_batch(|token| token.slot != 1), Some(2));
+        let batch = fixture.batcher.take_batch(|token| token.slot != 1);
+        assert_eq!(batch.map(|batch| batch.numbers), Some(2));
         assert_eq!(fixture.end_batch(), [0, 2]);
     }
 
@@ -345,7 +448,7 @@ mod tests {
         fixture.push(0, Op::Take, 100);
         fixture.push(1, Op::Take, 200);
         assert_eq!(fixture.expire(150), Some(0));
-        assert_eq!(fixture.batcher.take_batch(|_| true), Some(1));
+        assert_eq!(fixture.take_batch(), Some(1));
     }
 
     #[test]
@@ -363,7 +466,7 @@ mod tests {
         }
         assert!(!fixture.should_send(9) && fixture.should_send(10));
         assert_eq!(fixture.batcher.deadline(), Some(fixture.at(100)));
-        assert_eq!(fixture.batcher.take_batch(|_| true), Some(3));
+        assert_eq!(fixture.take_batch(), Some(3));
         assert_eq!(fixture.end_batch(), [0, 1, 2]);
     }
 
@@ -380,5 +483,55 @@ mod tests {
         assert_eq!([fixture.expire(100), fixture.expire(100)], [Some(2), Some(0)]);
         assert_eq!(fixture.end_batch(), [0; 0], "the batch is on its way all the same");
         assert_eq!(fixture.batcher.deadline(), None);
+    }
+
+    /// What a batch asks for: how many numbers, and whose keys.
+    fn taken(fixture: &mut Fixture, is_present: impl Fn(Token) -> bool) -> (u64, Vec<u32>) {
+        let batch = fixture.batcher.take_batch(is_present).expect("somebody waits");
+        let slots: Vec<u32> = fixture.batcher.with_keys().map(|token| token.slot).collect();
+        assert_eq!(batch.keys, slots.len());
+        (batch.numbers, slots)
+    }
+
+    #[test]
+    fn who_has_a_key_knows_its_place_even_if_others_leave() {
+        let mut fixture = Fixture::new();
+        for (slot, op, deadline) in [
+            (0, Op::TakeWithKey(0), 100),
+            (1, Op::Take, 200),
+            (2, Op::TakeWithKey(0), 200),
+            (3, Op::TakeWithKey(0), 200),
+        ] {
+            fixture.push(slot, op, deadline);
+        }
+        assert_eq!(taken(&mut fixture, |token| token.slot != 2), (1, vec![0, 3]));
+        assert_eq!(fixture.expire(150), Some(0));
+        let ops: Vec<Op> = fixture.batcher.end_batch().map(|waiter| waiter.op).collect();
+        assert_eq!(ops, [Op::Take, Op::TakeWithKey(1)]);
+    }
+
+    #[test]
+    fn a_batch_has_no_more_keys_than_a_request_and_the_rest_keeps_its_order() {
+        let mut fixture = Fixture::new();
+        let keys_max = KEYS_PER_BATCH_MAX as u32;
+        (0..=keys_max).for_each(|slot| fixture.push(slot, Op::TakeWithKey(0), 500));
+        fixture.push(keys_max + 1, Op::Take, 500);
+        assert_eq!(taken(&mut fixture, |_| true).1.len(), KEYS_PER_BATCH_MAX);
+        assert_eq!(taken(&mut fixture, |_| true), (1, vec![keys_max]));
+    }
+
+    #[test]
+    fn those_without_a_key_can_be_answered_apart() {
+        let mut fixture = Fixture::new();
+        fixture.push(0, Op::TakeWithKey(0), 100);
+        fixture.push(1, Op::Take, 200);
+        fixture.push(2, Op::TakeWithKey(0), 300);
+        assert!(fixture.batcher.has_waiting_without_key());
+        let batch = fixture.batcher.take_batch_without_keys(|_| true);
+        assert_eq!(batch, Some(Batch { numbers: 1, keys: 0 }));
+        assert_eq!(fixture.end_batch(), [1]);
+        assert!(!fixture.batcher.has_waiting_without_key());
+        assert_eq!(fixture.batcher.take_batch_without_keys(|_| true), None);
+        assert_eq!(taken(&mut fixture, |_| true), (0, vec![0, 2]));
     }
 }

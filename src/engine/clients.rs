@@ -9,6 +9,7 @@ use crate::api::body::Outcome;
 use crate::engine::client::{Client, Peer, Turn};
 use crate::http::Response;
 use crate::store::counters::Counters;
+use crate::store::keys::Keys;
 use crate::token::Token;
 
 /// Every client of one reactor.
@@ -108,6 +109,24 @@ impl Clients {
             client.answer(outcome, turn);
         }
         is_here
+    }
+
+    /// The keys of these clients, who are here and wait with one each, in their order.
+    pub fn keys_of(&self, tokens: impl Iterator<Item = Token>) -> Keys {
+        let key = |token: Token| {
+            let slot = self.slots.get(token.slot as usize).filter(|slot| slot.token == token);
+            let key = slot.and_then(|slot| slot.client.key());
+            key.expect("who waits with a key has it until it is answered").clone()
+        };
+        tokens.map(key).collect()
+    }
+
+    /// The numbers that are handed out next are of this counter and epoch.
+    #[inline]
+    pub fn prepare_tickets(&mut self, counter: &str, epoch: u64) {
+        if let Some(tickets) = &mut self.turn.settings.tickets {
+            tickets.prepare(counter, epoch, self.turn.counters.time());
+        }
     }
 
     /// Whether it is kept who takes.

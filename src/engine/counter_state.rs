@@ -51,11 +51,16 @@ impl CounterState {
         self.batcher.in_flight() < in_flight_max
     }
 
-    /// The answer to the next batch, if the store need not be asked: while there are unclaimed
-    /// numbers within the limit it may say that they are no more to be handed out.
+    /// The answer to those of the next batch who have no key, if the store need not be asked: while
+    /// there are unclaimed numbers within the limit it may say that they are no more to be handed
+    /// out. Who has a key may have a number.
     pub fn cached_halt(&self, now: Instant) -> Option<Grant> {
-        let is_idle = self.batcher.in_flight() == 0 && !self.wants_fresh;
-        let halt = self.halt_cache.get(now).filter(|_| is_idle)?;
+        let halt = self.halt_cache.get(now)?;
+        // What is in flight for keys alone is granted nothing that others could have.
+        let is_idle = self.batcher.in_flight() == 0 || self.batcher.has_sent_keys_alone();
+        if self.wants_fresh || !is_idle || !self.batcher.has_waiting_without_key() {
+            return None;
+        }
         let is_answer = self.unclaimed.first().is_none_or(|least| least > halt.limit);
         // A halt of an epoch that has ended answers nobody: it would be asked for without end.
         (is_answer && halt.epoch >= self.unclaimed.epoch()).then_some(halt)

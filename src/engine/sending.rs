@@ -20,15 +20,16 @@ impl Engine {
 
     fn send_request(&mut self, counter: CounterId, now: Instant) -> bool {
         let state = &mut self.counters[counter.index()];
+        if let Some(halt) = state.cached_halt(now) {
+            let batcher = &mut state.batcher;
+            let batch = batcher.take_batch_without_keys(|token| self.clients.contains(token));
+            if batch.is_some() {
+                self.settle(counter, halt, &mut [], now);
+            }
+            return batch.is_some();
+        }
         if !state.should_send(self.store.batches_in_flight_max(), now) {
             return false;
-        }
-        if let Some(halt) = state.cached_halt(now) {
-            let is_batch = state.batcher.take_batch(|token| self.clients.contains(token)).is_some();
-            if is_batch {
-                self.settle(counter, halt, now);
-            }
-            return is_batch;
         }
         match self.store.send_state(counter, now) {
             SendState::Waiting => return false,
@@ -36,17 +37,39 @@ impl Engine {
             SendState::Ready => {}
         }
         let batch = state.batcher.take_batch(|token| self.clients.contains(token));
-        let Some(numbers) = batch else {
+        let Some(batch) = batch else {
             return false;
         };
         state.wants_fresh = false;
-        let count = numbers.saturating_sub(state.unclaimed.len());
+        let count = batch.numbers.saturating_sub(state.unclaimed.len());
         let has_unclaimed = !state.unclaimed.is_empty();
+        if batch.keys > 0 {
+            return self.send_with_keys(counter, count, has_unclaimed, now);
+        }
         let Some(grant) = self.store.send(counter, count, has_unclaimed, now) else {
             return false;
         };
-        self.settle(counter, grant, now);
+        self.settle(counter, grant, &mut [], now);
         true
+    }
+
+    /// Sends a request for the newest batch, which has keys.
+    #[cold]
+    fn send_with_keys(
+        &mut self,
+        counter: CounterId,
+        count: u64,
+        has_unclaimed: bool,
+        now: Instant,
+    ) -> bool {
+        let batcher = &self.counters[counter.index()].batcher;
+        let keys = self.clients.keys_of(batcher.with_keys());
+        let reply = self.store.send_with_keys(counter, count, keys, has_unclaimed, now);
+        let is_settled = reply.is_some();
+        if let Some(reply) = reply {
+            self.settle_reply(counter, reply, now);
+        }
+        is_settled
     }
 
     /// The store would refuse: everybody who waits is told so at once.
@@ -54,6 +77,7 @@ impl Engine {
         let batcher = &mut self.counters[counter.index()].batcher;
         let is_batch = batcher.take_batch(|token| self.clients.contains(token)).is_some();
         if is_batch {
+            batcher.move_newest_to_front();
             self.fail(counter, error);
         }
         is_batch
@@ -61,7 +85,8 @@ impl Engine {
 
     pub(super) fn can_send(&self, counter: CounterId, now: Instant) -> bool {
         let state = &self.counters[counter.index()];
-        let is_worth_it = state.should_send(self.store.batches_in_flight_max(), now);
-        is_worth_it && (self.store.is_ready(counter) || state.cached_halt(now).is_some())
+        state.cached_halt(now).is_some()
+            || state.should_send(self.store.batches_in_flight_max(), now)
+                && self.store.is_ready(counter)
     }
 }

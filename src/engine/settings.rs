@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::api::admin::rules::AdminRules;
 use crate::api::take_policy::TakePolicy;
+use crate::api::ticket::TicketSigner;
 use crate::http::Status;
 use crate::limits::STORE_TIMEOUT_MS_DEFAULT;
 
@@ -19,6 +20,8 @@ pub struct Settings {
     pub admin_rules: Arc<AdminRules>,
     /// Who may take.
     pub take_policy: Arc<TakePolicy>,
+    /// Signs a number's ticket; without it there are no tickets.
+    pub tickets: Option<TicketSigner>,
     /// Whether the line of a number says who took it.
     pub is_audited: bool,
 }
@@ -31,6 +34,7 @@ impl Default for Settings {
             store_timeout: Duration::from_millis(STORE_TIMEOUT_MS_DEFAULT),
             admin_rules: Arc::default(),
             take_policy: Arc::default(),
+            tickets: None,
             is_audited: false,
         }
     }

@@ -13,6 +13,10 @@ use super::refusal::Refusal;
 use super::target;
 use crate::limits::FIELDS_MAX;
 
+/// The field of an idempotency key, unless told otherwise. It is noted while the fields are read,
+/// so that a request without it is not searched for it.
+pub const KEY_FIELD: &str = "Idempotency-Key";
+
 /// Slots for the fields of nearly every head; one with more is split twice. To make [`FIELDS_MAX`]
 /// slots ready takes 250 instructions, a tenth of all that a request takes.
 const FIELDS_USUAL: usize = 32;
@@ -100,6 +104,8 @@ pub(super) struct Said {
     pub(super) keep_alive: bool,
     /// There is a field by which a browser says what it wants the answer for.
     pub(super) has_browser_fields: bool,
+    /// There is a field [`KEY_FIELD`].
+    pub(super) has_key_field: bool,
     /// The last of the codings heard so far is chunked.
     chunked_is_last: bool,
 }
@@ -136,6 +142,9 @@ impl Said {
                 }
                 14 if field.name.eq_ignore_ascii_case("Content-Length") => {
                     said.hear_content_length(field.value)?;
+                }
+                15 if field.name.eq_ignore_ascii_case(KEY_FIELD) => {
+                    said.has_key_field = true;
                 }
                 17 if field.name.eq_ignore_ascii_case("Transfer-Encoding") => {
                     said.hear_transfer_encoding(field.value)?;

@@ -63,6 +63,8 @@ pub struct Request<'a> {
     /// There is a field that says what a browser wants the answer for: `Origin`, `Purpose`,
     /// `Sec-Fetch-Site`, `Sec-Purpose` or `X-Moz`.
     pub has_browser_fields: bool,
+    /// There is a field [`http::KEY_FIELD`](crate::http::KEY_FIELD).
+    pub has_key_field: bool,
     /// All its fields.
     pub fields: Fields<'a>,
 }
@@ -174,6 +176,7 @@ impl<'a> RequestLine<'a> {
             framing,
             expects_continue: expectation.is_some() && framing != Framing::None,
             has_browser_fields: said.has_browser_fields,
+            has_key_field: said.has_key_field,
             fields,
         })
     }

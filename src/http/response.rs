@@ -185,6 +185,8 @@ pub struct Response<'a> {
     pub allow: Option<&'static str>,
     /// When to come back, in seconds.
     pub retry_after_s: Option<u32>,
+    /// It repeats an earlier one, and says so: `Idempotent-Replayed: true`.
+    pub is_replay: bool,
     /// More fields: whole lines with their CRLF.
     pub fields: &'a [u8],
     /// What the answer says about its connection.
@@ -219,6 +221,9 @@ impl Response<'_> {
         if let Some(seconds) = self.retry_after_s {
             out.extend_from_slice(b"Retry-After: ");
             write_number(u64::from(seconds), out);
+        }
+        if self.is_replay {
+            out.extend_from_slice(b"Idempotent-Replayed: true\r\n");
         }
         // Nearly always there are none, and to copy nothing is a call too.
         if !self.fields.is_empty() {
@@ -264,6 +269,7 @@ mod tests {
         content_type: ContentType::Json,
         allow: None,
         retry_after_s: None,
+        is_replay: false,
         fields: b"",
         persistence: Persistence::KeepAlive,
         head_only: false,
@@ -369,6 +375,7 @@ mod tests {
                 content_type: ContentType::Metrics,
                 allow: Some("GET, HEAD, POST, OPTIONS"),
                 retry_after_s: Some(u32::MAX),
+                is_replay: false,
                 fields: b"",
                 persistence: Persistence::KeepAliveSaid,
                 head_only: false,

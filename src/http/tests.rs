@@ -42,6 +42,7 @@ const GET: Request<'static> = Request {
     framing: Framing::None,
     expects_continue: false,
     has_browser_fields: false,
+    has_key_field: false,
     fields: Fields::new(b""),
 };
 const POST: Request<'static> = Request { method: Method::Post, ..GET };
@@ -381,7 +382,8 @@ fn check(name: &str, input: &[u8], expected: Expected) {
 fn judged(bytes: &[u8]) -> Result<Option<(Request<'_>, usize)>, Refusal> {
     let without = |(request, length)| {
         let fields = Fields::new(b"");
-        (Request { has_browser_fields: false, fields, ..request }, length)
+        let (has_browser_fields, has_key_field) = (false, false);
+        (Request { has_browser_fields, has_key_field, fields, ..request }, length)
     };
     parse(bytes).map(|parsed| parsed.map(without))
 }

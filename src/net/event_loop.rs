@@ -209,7 +209,7 @@ impl EventLoop {
         let admin_at = self.admin.as_mut().and_then(|admin| admin.acceptor().deadline());
         let (accept_at, stop_at) = (self.acceptor.deadline(), self.drain_until.or(self.drain_at));
         let others = [self.engine.deadline(self.now), accept_at, admin_at, stop_at];
-        let next = others.into_iter().flatten().fold(turn_at, Instant::min);
+        let next = others.iter().fold(turn_at, |next, at| at.map_or(next, |at| next.min(at)));
         let now = Instant::now();
         self.engine.answers_written(now);
         Some(next.saturating_duration_since(now))

@@ -43,6 +43,7 @@ mod survey;
 mod tls;
 mod tls_fault;
 mod transport;
+mod write_check;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

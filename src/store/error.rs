@@ -68,13 +68,15 @@ pub enum StoreError {
     Cluster,
     /// The bytes that came are not the store's protocol: another service's port, most often.
     Protocol,
+    /// It has no room for another idempotency key.
+    Keys,
     /// The server refused for a reason that is not known here; the log has its detail.
     Refused,
 }
 
 impl StoreError {
     /// All of them, in the order of their places.
-    pub const ALL: [StoreError; 27] = [
+    pub const ALL: [StoreError; 28] = [
         StoreError::Connecting,
         StoreError::Unresolved,
         StoreError::Unreachable,
@@ -101,6 +103,7 @@ impl StoreError {
         StoreError::Tls,
         StoreError::Cluster,
         StoreError::Protocol,
+        StoreError::Keys,
         StoreError::Refused,
     ];
 
@@ -143,6 +146,7 @@ impl StoreError {
             StoreError::Tls => "tls",
             StoreError::Cluster => "cluster",
             StoreError::Protocol => "protocol",
+            StoreError::Keys => "keys",
             StoreError::Refused => "refused",
         }
     }
@@ -243,6 +247,7 @@ impl StoreError {
                 "see what redis-cli CLUSTER INFO says; for servers behind Sentinel use \
                  redis+sentinel://"
             }
+            StoreError::Keys => "reset the counter when its sale is over",
             StoreError::Protocol => "check that host and port in --store are the store's",
             _ => "see the store's own detail and log",
         }

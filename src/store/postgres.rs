@@ -4,7 +4,8 @@
 //! prepared statement (`take.sql`), in one transaction with the others of its wake
 //! (`transaction.rs`). Whatever is sent ends in a Sync, and so in one ReadyForQuery: only that says
 //! that the transaction is committed. A row comes before the commit, so it counts from
-//! ReadyForQuery, and not at all behind an error.
+//! ReadyForQuery, and not at all behind an error. A request with keys is two executions, of
+//! `lock.sql` and `take_keys.sql`.
 //!
 //! What comes before the first request is in `handshake.rs`. A request that comes again, and is
 //! granted nothing now, looks for the answer that it was given before in the link's row of the
@@ -13,17 +14,22 @@
 
 mod authentication;
 mod change;
+mod cleaning;
 mod due;
+mod ended_sales;
 mod error;
 mod handshake;
+mod keyed;
 mod message;
 mod outcome;
+mod receiving;
 mod remedy;
 mod requests;
 mod row;
 mod settings;
 mod statement;
 mod survey;
+mod tables;
 mod task;
 mod transaction;
 
@@ -32,8 +38,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use log::debug;
-use postgres_protocol::message::backend::Message;
 
 use crate::config::PostgresUrl;
 use crate::limits::{HANDSHAKE_TIMEOUT, POSTGRES_BATCHES_IN_FLIGHT_MAX};
@@ -44,9 +48,9 @@ use crate::store::error::Fault;
 use crate::store::hosts::Hosts;
 use crate::store::request::WireEvent;
 use authentication::Authentication;
+use cleaning::Cleaning;
 use due::Due;
 pub use error::hint;
-use error::{ServerError, not_postgres};
 use outcome::Outcome;
 use requests::{CounterSession, Requests};
 use settings::TransactionSettings;
@@ -74,6 +78,7 @@ pub struct Postgres {
     transaction_settings: Option<TransactionSettings>,
     /// By the counters' ids.
     sessions: Vec<CounterSession>,
+    cleaning: Cleaning,
     /// What became of the requests of a transaction that has ended.
     events: VecDeque<WireEvent>,
     /// Missing tables are being created on this connection, or migrated.
@@ -115,6 +120,7 @@ impl Postgres {
             due: VecDeque::new(),
             outcome: Outcome::default(),
             requests: Requests::default(),
+            cleaning: Cleaning::default(),
             events: VecDeque::new(),
             is_creating_tables: false,
             refused: None,
@@ -152,7 +158,8 @@ impl Postgres {
         self.outcome = Outcome::default();
         self.requests.clear();
         self.events.clear();
-        self.sessions.iter_mut().for_each(|session| session.has_entered = false);
+        self.sessions.iter_mut().for_each(CounterSession::connection_lost);
+        self.cleaning = Cleaning::default();
         (self.is_creating_tables, self.refused) = (false, None);
         (self.channel, self.process_id) = (Channel::Plain, None);
         self.transaction_settings = None;
@@ -194,81 +201,6 @@ impl Postgres {
             }
         }
         Ok(None)
-    }
-
-    fn understand(
-        &mut self,
-        message: Message,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<WireEvent>, Fault> {
-        match message {
-            Message::ReadyForQuery(body) => return self.ready(body.status(), out),
-            Message::ErrorResponse(body) => self.failed(ServerError::read(body.fields())?)?,
-            Message::DataRow(row) if self.due.front() == Some(&Due::List) => self.list_row(&row)?,
-            Message::DataRow(row) => match self.due.front() {
-                Some(Due::Requests(requests)) => self.requests.row(*requests, row)?,
-                _ if self.outcome.row.replace(row).is_none() => {}
-                _ => return Err(not_postgres("a row too many")),
-            },
-            Message::NoticeResponse(body) => {
-                let detail = ServerError::read(body.fields())?.fault().detail;
-                debug!(detail; "store notice");
-            }
-            Message::CommandComplete(body) => self.executed(body.tag().unwrap_or_default())?,
-            Message::BackendKeyData(body) => self.process_id = Some(body.process_id()),
-            Message::ParseComplete
-            | Message::BindComplete
-            | Message::RowDescription(_)
-            // Out of band, or nothing that is needed.
-            | Message::ParameterStatus(_)
-            | Message::NotificationResponse(_) => {}
-            message if self.due.front() == Some(&Due::Startup) => {
-                self.authentication.respond(message, &self.url, &self.channel, &mut self.unsent)?;
-                self.flush(out);
-            }
-            _ => return Err(not_postgres("a message that is not expected")),
-        }
-        Ok(None)
-    }
-
-    /// An error ends its transaction, or the connection with it.
-    fn failed(&mut self, error: ServerError) -> Result<(), Fault> {
-        match self.due.front() {
-            Some(due) if *due != Due::Startup && !error.is_fatal => {
-                self.outcome.error = Some(error);
-                Ok(())
-            }
-            _ => {
-                self.is_login_refused = !self.authentication.is_done();
-                Err(error.fault())
-            }
-        }
-    }
-
-    /// The oldest of what was sent is done.
-    fn ready(&mut self, status: u8, out: &mut Vec<u8>) -> Result<Option<WireEvent>, Fault> {
-        let outcome = std::mem::take(&mut self.outcome);
-        // Idle is outside of a transaction, which is where each Sync of ours ends.
-        if status != b'I' {
-            return Err(not_postgres("a transaction that stays open"));
-        }
-        match self.due.pop_front().ok_or_else(|| not_postgres("a reply too many"))? {
-            Due::Requests(requests) => {
-                self.transaction_ended(requests, outcome.error, out)?;
-                Ok(self.events.pop_front())
-            }
-            Due::Answer(counter, request) => {
-                self.answer_read(counter, request, outcome)?;
-                Ok(self.events.pop_front())
-            }
-            Due::Check => {
-                let result = outcome.error.map_or(Ok(()), |error| Err(error.fault()));
-                Ok(Some(WireEvent::Written(result)))
-            }
-            // Where it may not be written, this process refuses all the same.
-            Due::Lost => Ok(None),
-            due => self.handshake_step(due, outcome, out),
-        }
     }
 
     /// Sends what is written up to one Sync, and so one transaction.

@@ -2,7 +2,8 @@
 //!
 //! A counter is one hash, `headcount:{NAME}`; the braces make its name a Redis Cluster hash tag.
 //! Its fields: `version`, `taken`, `limit`, `epoch`, `made`, `sale`, `floor`, `token` (see the
-//! scripts), the answers to links (`a:LINK:SLOT`) and the list of those links (`links`).
+//! scripts), the answers to links (`a:LINK:SLOT`) and the list of those links (`links`), and the
+//! numbers of keys (`k:KEY`).
 //!
 //! What comes before the requests is in `handshake.rs`, and the commands are in `change.rs` and
 //! `survey.rs`. It knows neither sockets, nor the clock, nor who asks.
@@ -135,8 +136,14 @@ impl Redis {
     }
 
     /// Writes one request.
-    pub fn write_request(&mut self, counter: CounterId, request: Request, out: &mut Vec<u8>) {
-        let due = if request.count > 0 { Due::Request(counter) } else { Due::Peek(counter) };
+    pub fn write_request(&mut self, counter: CounterId, request: &Request, out: &mut Vec<u8>) {
+        let due = if !request.keys.is_empty() {
+            Due::KeyedRequest(counter)
+        } else if request.is_read() {
+            Due::Peek(counter)
+        } else {
+            Due::Request(counter)
+        };
         self.take(counter, request, due, out);
     }
 
@@ -190,13 +197,17 @@ impl Redis {
 
     fn read(&mut self, counter: CounterId, due: Due, out: &mut Vec<u8>) {
         let seen = self.counters.get(counter).high_water.position();
-        self.take(counter, Request::read(seen), due, out);
+        self.take(counter, &Request::read(seen), due, out);
     }
 
-    fn take(&mut self, counter: CounterId, request: Request, due: Due, out: &mut Vec<u8>) {
+    fn take(&mut self, counter: CounterId, request: &Request, due: Due, out: &mut Vec<u8>) {
         let slot = request.sequence as usize % BATCHES_IN_FLIGHT_MAX;
         self.ask_first(counter, out);
-        out.extend_from_slice(&self.take_heads[counter.index()]);
+        let head = &self.take_heads[counter.index()];
+        match request.keys.len() {
+            0 => out.extend_from_slice(head),
+            keys => command::write_keyed_head(head, keys, out),
+        }
         resp::write_number(request.count, out);
         resp::write_number(request.sequence, out);
         resp::write_word(self.reply_slots[slot].as_bytes(), out);
@@ -204,6 +215,9 @@ impl Redis {
         resp::write_number(request.seen.epoch, out);
         resp::write_number(request.seen.taken, out);
         resp::write_number(request.confirm, out);
+        for key in request.keys.iter() {
+            resp::write_word(key.as_str().as_bytes(), out);
+        }
         self.expect(due);
     }
 

@@ -4,15 +4,19 @@ use crate::config::Endpoint;
 use crate::counter::{CounterId, Grant};
 use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
+use crate::store::keys::{self, KeyedNumber, Keys};
 
 /// A request for numbers of one counter. Sent again after a lost connection, it keeps its sequence
 /// number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Counts the requests of a link for this counter, from 1.
     pub sequence: u64,
-    /// Up to so many numbers; 0 to read only.
+    /// Up to so many numbers, beside those of the keys.
     pub count: u64,
+    /// Each of these gets its number, before the others: the one that it has, or the next one. At
+    /// most [`crate::limits::KEYS_PER_BATCH_MAX`]; one that comes twice is replayed.
+    pub keys: Keys,
     /// What this process has seen of the counter. The request runs in that epoch and in no other.
     pub seen: Position,
     /// The last request that was granted something, if there are unclaimed numbers: if the store no
@@ -23,7 +27,13 @@ pub struct Request {
 impl Request {
     /// A read of the count, of which no reply is due to anybody.
     pub fn read(seen: Position) -> Request {
-        Request { sequence: 0, count: 0, seen, confirm: 0 }
+        Request { sequence: 0, count: 0, keys: Keys::NONE, seen, confirm: 0 }
+    }
+
+    /// Whether it changes nothing, whatever the counter holds. One with keys is no read: what it
+    /// replays must be as safe as what it grants.
+    pub fn is_read(&self) -> bool {
+        self.count == 0 && self.keys.is_empty()
     }
 }
 
@@ -37,7 +47,7 @@ pub struct LastGrant {
 }
 
 /// What a store says to its reactor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreEvent {
     /// What became of the oldest request for this counter.
     Replied(CounterId, Reply),
@@ -55,14 +65,37 @@ pub enum StoreEvent {
 }
 
 /// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// It ran, and these numbers are the requester's.
+    /// It ran, and these numbers are the requester's. A request with keys has this reply only if
+    /// the counter is in another epoch: then nothing was granted, and nothing is said of its keys.
     Granted(Grant),
+    /// A request with keys ran: what each of them has got, in their order. The grant is of the
+    /// others alone, and stands behind what was granted to keys.
+    GrantedToKeys(Grant, Box<[KeyedNumber]>),
     /// It gave no number: it did not run, or its epoch has ended. It may be made anew.
     NotRun,
     /// It was refused, or nobody knows whether it ran: it must not be made again.
     Failed(StoreError),
+}
+
+impl Reply {
+    /// What was granted, but for what was to keys.
+    pub fn grant(&self) -> Option<Grant> {
+        match self {
+            Reply::Granted(grant) | Reply::GrantedToKeys(grant, _) => Some(*grant),
+            Reply::NotRun | Reply::Failed(_) => None,
+        }
+    }
+
+    /// How many numbers were granted, to keys and to others.
+    pub fn granted(&self) -> u64 {
+        match self {
+            Reply::Granted(grant) => grant.granted,
+            Reply::GrantedToKeys(grant, keyed) => grant.granted + keys::granted_to(keyed),
+            Reply::NotRun | Reply::Failed(_) => 0,
+        }
+    }
 }
 
 /// Whether a request can be sent now.
@@ -138,6 +171,8 @@ pub struct Probed {
 pub enum Answer {
     /// It ran.
     Granted(Grant),
+    /// It ran, with keys: see [`Reply::GrantedToKeys`].
+    GrantedToKeys(Grant, Box<[KeyedNumber]>),
     /// It surely did not run and may be made anew, after what delayed it, if that is anything that
     /// an operator should know of.
     NotRun(Option<Fault>),

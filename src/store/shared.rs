@@ -21,6 +21,7 @@ use std::time::Instant;
 use super::connection::Connection;
 use super::counters::Counters;
 use super::error::StoreError;
+use super::keys::Keys;
 use super::request::{SendState, StoreEvent};
 use crate::counter::CounterId;
 use crate::metrics::store_metrics::StoreMetrics;
@@ -77,9 +78,10 @@ impl SharedStore {
         self.lock().is_ready(self.source, counter)
     }
 
-    /// Hands over a batch that wants so many numbers, to be sent with those of the others.
-    pub fn send(&self, counter: CounterId, count: u64, has_unclaimed: bool) {
-        self.lock().push(self.source, counter, count, has_unclaimed);
+    /// Hands over a batch that wants the numbers of these keys and so many more, to be sent with
+    /// those of the others.
+    pub fn send(&self, counter: CounterId, count: u64, keys: Keys, has_unclaimed: bool) {
+        self.lock().push(self.source, counter, count, keys, has_unclaimed);
     }
 
     /// See [`super::Store::finish_requests`].

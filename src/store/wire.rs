@@ -154,10 +154,10 @@ impl Wire {
     }
 
     /// Writes one request, or keeps it until [`Wire::finish_requests`].
-    pub fn write_request(&mut self, counter: CounterId, request: Request, out: &mut Vec<u8>) {
+    pub fn write_request(&mut self, counter: CounterId, request: &Request, out: &mut Vec<u8>) {
         match self {
             Wire::Redis(redis) => redis.write_request(counter, request, out),
-            Wire::Postgres(postgres) => postgres.write_request(counter, request),
+            Wire::Postgres(postgres) => postgres.write_request(counter, request.clone()),
         }
     }
 
@@ -171,10 +171,10 @@ impl Wire {
     }
 
     /// Writes one request that was sent before, on a connection that is lost.
-    pub fn write_resent(&mut self, counter: CounterId, request: Request, out: &mut Vec<u8>) {
+    pub fn write_resent(&mut self, counter: CounterId, request: &Request, out: &mut Vec<u8>) {
         match self {
             Wire::Redis(redis) => redis.write_request(counter, request, out),
-            Wire::Postgres(postgres) => postgres.write_resent(counter, request, out),
+            Wire::Postgres(postgres) => postgres.write_resent(counter, request.clone(), out),
         }
     }
 

@@ -1,5 +1,6 @@
 //! A real Redis Cluster: counters on several nodes, slots that move, and a primary that dies.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -19,6 +20,13 @@ pub fn start(url: &str, names: &[String], arguments: &[&str]) -> Daemon {
 
 pub fn take(daemon: &Daemon, name: &str) -> Option<u64> {
     daemon.client().get(&format!("/take/{name}")).number()
+}
+
+fn take_with_key(daemon: &Daemon, name: &str, key: u64) -> Option<u64> {
+    let mut client = daemon.client();
+    let head = format!("POST /take/{name} HTTP/1.1\r\nHost: a\r\nIdempotency-Key: {key}\r\n\r\n");
+    client.send(head.as_bytes());
+    client.receive().number()
 }
 
 #[test]
@@ -84,6 +92,28 @@ fn a_slot_that_moves_under_load_costs_no_number_and_repeats_none() {
         let holder = if name == &names[1] { 1 } else { place };
         assert_eq!(cluster.servers[holder].counter(name), Some((taken, 1_000_000)), "{name}");
     }
+}
+
+/// While the counter is on its way, and when it has come: only these takes take from it.
+#[test]
+fn keys_keep_their_numbers_when_their_counter_moves_to_another_node() {
+    let cluster = Cluster::start();
+    let names = cluster.names();
+    let daemon = start(&cluster.url(&[1]), &names, &[]);
+    let newest = Cell::new(0);
+    let take_new_and_old = || {
+        newest.set(newest.get() + 1);
+        for key in [newest.get(), 1] {
+            let number = wait_for("a number", || take_with_key(&daemon, &names[0], key));
+            assert_eq!(number, key);
+        }
+    };
+    for (from, to) in [(0, 1), (1, 2), (2, 0)] {
+        take_new_and_old();
+        cluster.give(&names[0], from, to, take_new_and_old);
+        take_new_and_old();
+    }
+    assert_eq!(cluster.servers[0].counter(&names[0]), Some((newest.get(), 1_000_000)));
 }
 
 /// Beside the counter's key is that of the mark for the replicas. It may go before the counter, or

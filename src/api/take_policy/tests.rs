@@ -10,7 +10,7 @@ const ORIGIN: Result<(), TakeRefusal> = Err(TakeRefusal::Origin);
 
 fn policy(origins: &[&str]) -> TakePolicy {
     let origins: Vec<String> = origins.iter().map(|&origin| origin.to_owned()).collect();
-    TakePolicy::new(&[Method::Get, Method::Post], &origins)
+    TakePolicy::new(&[Method::Get, Method::Post], &origins, KeyRules::default())
 }
 
 /// Judges a request with these fields, a Host among them. A `|` is the end of a field.
@@ -220,7 +220,7 @@ fn a_star_turns_the_check_of_origins_off_and_no_other() {
         ("Sec-Fetch-Site: cross-site|Sec-Purpose: prefetch", PREFETCH),
     ];
     assert_both(&policy(&["*"]), &rows);
-    let post = TakePolicy::new(&[Method::Post], &["*".to_owned()]);
+    let post = TakePolicy::new(&[Method::Post], &["*".to_owned()], KeyRules::default());
     let refused = Err(TakeRefusal::Method("HEAD, POST, OPTIONS"));
     assert_eq!(judge(&post, "GET", "Host: a"), refused);
 }
@@ -228,8 +228,8 @@ fn a_star_turns_the_check_of_origins_off_and_no_other() {
 #[test]
 fn only_the_methods_that_are_chosen_take() {
     let both = TakePolicy::default();
-    let get = TakePolicy::new(&[Method::Get], &[]);
-    let post = TakePolicy::new(&[Method::Post], &[]);
+    let get = TakePolicy::new(&[Method::Get], &[], KeyRules::default());
+    let post = TakePolicy::new(&[Method::Post], &[], KeyRules::default());
     let only = |allow| Err(TakeRefusal::Method(allow));
     let rows = [
         (&both, "GET", OK),

@@ -31,3 +31,23 @@ fn a_hundred_origins_are_allowed_and_no_more() {
     let error = error(&[], &[("HEADCOUNT_ALLOW_ORIGIN", &origins.join(","))]);
     assert_eq!(error, "HEADCOUNT_ALLOW_ORIGIN: too many origins: expected 100 or fewer");
 }
+
+#[test]
+fn the_field_of_the_key_is_named_like_one() {
+    let named = Config { key_header: "X-Buyer".to_owned(), is_key_required: true, ..defaults() };
+    assert_eq!(config(&["--key-header", "X-Buyer", "--require-key"], &[]), named);
+    let variables = [("HEADCOUNT_KEY_HEADER", "X-Buyer"), ("HEADCOUNT_REQUIRE_KEY", "true")];
+    assert_eq!(config(&[], &variables), named);
+    for wrong in ["", "X Buyer", "X-Buyer:", "K\u{e4}ufer", &"x".repeat(65)] {
+        let error = error(&["--key-header", wrong], &[]);
+        assert!(error.contains("the name of a header field"), "{error}");
+    }
+}
+
+#[test]
+fn a_field_that_means_something_else_has_no_key() {
+    for other in ["Host", "content-length", "Transfer-Encoding", "Origin", "Sec-Fetch-Site"] {
+        let error = error(&["--key-header", other], &[]);
+        assert!(error.contains("the name of a header field"), "{error}");
+    }
+}

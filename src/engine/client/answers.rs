@@ -6,21 +6,34 @@ use super::{Client, CloseReason};
 use crate::api::admin::answer;
 use crate::api::admin::rules::AdminRoute;
 use crate::api::audit::Audit;
-use crate::api::body::{self, Outcome, Text};
+use crate::api::body::{self, Outcome};
 use crate::api::cors::CorsLines;
 use crate::api::page;
 use crate::api::route::{Listener, Query, Route};
+use crate::api::text::{Text, TicketText};
+use crate::engine::batcher::Op;
 use crate::http::{Persistence, Refusal, Response};
+use crate::store::keys::Key;
 
 impl Client {
     /// What the awaited requests wait for.
     pub fn awaited(&self) -> Awaited {
-        self.awaited.awaited()
+        match self.awaited.awaited() {
+            Awaited::Counter(counter, Op::Take) if self.key().is_some() => {
+                Awaited::Counter(counter, Op::TakeWithKey(0))
+            }
+            awaited => awaited,
+        }
     }
 
     /// The body of the change that is awaited.
     pub fn take_change(&mut self) -> Vec<u8> {
         self.reader.take_kept()
+    }
+
+    /// The key of the take that is awaited, if it has one.
+    pub fn key(&self) -> Option<&Key> {
+        self.reader.key()
     }
 
     /// Who sent the take that was answered last, if that is kept.
@@ -38,9 +51,29 @@ impl Client {
         if turn.settings.is_audited {
             self.answered = self.audits.pop_front();
         }
+        if self.key().is_some() {
+            self.reader.forget_key();
+        }
+        if turn.settings.tickets.is_some() && self.answer_ticketed(query, outcome, turn) {
+            return;
+        }
         let text = &mut Text::new();
         let response = body::to_query(query, outcome, turn.settings.halted_status, text);
         self.respond(response, self.awaited, has_request(&self.inbound), turn);
+    }
+
+    /// Answers a request that has a ticket; `false` if it has none. Out of line: most processes
+    /// have no tickets.
+    #[inline(never)]
+    fn answer_ticketed(&mut self, query: Query, outcome: Outcome, turn: &Turn) -> bool {
+        let text = &mut TicketText::new();
+        let tickets = turn.settings.tickets.as_ref();
+        let response = tickets.and_then(|it| body::to_ticketed(query, outcome, it, text));
+        let is_ticketed = response.is_some();
+        if let Some(response) = response {
+            self.respond_cold(response, self.awaited, has_request(&self.inbound), turn);
+        }
+        is_ticketed
     }
 
     /// The oldest awaited request has this answer.
@@ -49,7 +82,7 @@ impl Client {
         self.respond_cold(response, self.awaited, has_request(&self.inbound), turn);
     }
 
-    /// [`Client::respond`] out of line, for all but takes.
+    /// [`Client::respond`] out of line, for all but takes without tickets.
     #[cold]
     pub(super) fn respond_cold(
         &mut self,

@@ -14,10 +14,12 @@ use crate::api::admin::rules::AdminRoute;
 use crate::api::audit::Audit;
 use crate::api::cors::CorsLines;
 use crate::api::route::{self, Listener, Query, Route, RouteRules};
+use crate::api::take_policy::TakeRefusal;
 use crate::counter::CounterId;
 use crate::engine::batcher::Op;
 use crate::http::{self, Body, BodyRead, Framing, Method, Persistence, Refusal, Request};
 use crate::limits::{ADMIN_BODY_BYTES_MAX, BODY_BYTES_MAX};
+use crate::store::keys::Key;
 
 /// What a parsed request wants, free of its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +48,7 @@ impl RequestKind {
         matches!(self.route, Route::Admin(route) if route.is_change())
     }
 
-    /// What such requests wait for.
+    /// What such requests wait for, if they have no key.
     pub fn awaited(self) -> Awaited {
         match self.route {
             Route::Counter(Query::Take, counter) => Awaited::Counter(counter, Op::Take),
@@ -122,6 +124,8 @@ pub struct Reader {
     body: Option<(Body, RequestKind)>,
     /// The body of the last change, as far as it was read.
     kept: Vec<u8>,
+    /// The key of the last take that had one, until it is answered.
+    key: Option<Key>,
     /// Who sent the last take, if that is to be kept.
     audit: Option<Box<Audit>>,
     /// The last request with a body, from its head to the first look at the body.
@@ -131,7 +135,8 @@ pub struct Reader {
 impl Reader {
     /// Reads on at `bytes`, which are not empty. While `awaited` requests are unanswered, only
     /// one with the same kind and without a body goes on: one with a body waits, so that what is
-    /// wrong in its body can be answered as soon as it is seen.
+    /// wrong in its body can be answered as soon as it is seen. One with a key waits too, since the
+    /// store may answer keys in another order.
     ///
     /// # Errors
     /// The next request breaks the rules. From then on only [`Reader::is_head`] may be asked.
@@ -170,6 +175,17 @@ impl Reader {
         std::mem::take(&mut self.kept)
     }
 
+    /// The key of the take that is awaited, if it has one.
+    pub fn key(&self) -> Option<&Key> {
+        self.key.as_ref()
+    }
+
+    /// The take with the key is answered.
+    #[cold]
+    pub fn forget_key(&mut self) {
+        self.key = None;
+    }
+
     /// Who sent the last request, if that was a take and is to be kept.
     pub fn take_audit(&mut self) -> Option<Box<Audit>> {
         self.audit.take()
@@ -196,12 +212,57 @@ impl Reader {
             return Ok(Progress::More);
         };
         let kind = RequestKind::of(&request, rules);
+        if rules.take_policy.keys().may_find(&request) {
+            return self.read_key(&request, consumed, kind, awaited, rules);
+        }
+        self.go_on(&request, consumed, kind, awaited, rules)
+    }
+
+    /// The head of a request that may have a key. A wrong one refuses a take.
+    #[cold]
+    fn read_key(
+        &mut self,
+        request: &Request<'_>,
+        consumed: usize,
+        mut kind: RequestKind,
+        awaited: Option<RequestKind>,
+        rules: RouteRules<'_>,
+    ) -> Result<Progress, Refusal> {
+        let is_take = matches!(kind.route, Route::Counter(Query::Take, _));
+        let key = match rules.take_policy.keys().key_of(request) {
+            Ok(key) => key.filter(|_| is_take),
+            Err(fault) if is_take => {
+                kind.route = Route::TakeRefused(TakeRefusal::Key(fault));
+                None
+            }
+            Err(_) => None,
+        };
+        match awaited {
+            None => self.key = key,
+            Some(_) if key.is_some() => return Ok(Progress::Held),
+            Some(_) => {}
+        }
+        self.go_on(request, consumed, kind, awaited, rules)
+    }
+
+    /// A head is read, and its key is found.
+    #[inline(always)] // Its other caller is cold.
+    fn go_on(
+        &mut self,
+        request: &Request<'_>,
+        consumed: usize,
+        kind: RequestKind,
+        awaited: Option<RequestKind>,
+        rules: RouteRules<'_>,
+    ) -> Result<Progress, Refusal> {
         let is_bodiless = request.framing == Framing::None;
-        if awaited.is_some_and(|awaited| awaited != kind || !is_bodiless) {
+        let is_alone = |awaited| awaited != kind || !is_bodiless || self.key.is_some();
+        if awaited.is_some_and(is_alone) {
             return Ok(Progress::Held);
         }
         if rules.is_audited && matches!(kind.route, Route::Counter(Query::Take, _)) {
-            self.audit = Some(Box::new(Audit::of(&request)));
+            let key_field = rules.take_policy.keys().field();
+            self.audit = Some(Box::new(Audit::of(request, key_field)));
         }
         if is_bodiless {
             return Ok(Progress::Request { consumed, kind });
@@ -231,6 +292,7 @@ impl Reader {
 mod tests {
     use super::*;
     use crate::api::admin::rules::AdminRules;
+    use crate::api::idempotency::KeyRules;
     use crate::api::route::Listener;
     use crate::api::take_policy::TakePolicy;
     use crate::counter::CounterNames;
@@ -306,7 +368,7 @@ mod tests {
 
     #[test]
     fn the_admin_listener_allows_no_origin() {
-        let take_policy = TakePolicy::new(&[Method::Get], &["*".to_owned()]);
+        let take_policy = TakePolicy::new(&[Method::Get], &["*".to_owned()], KeyRules::default());
         let counters = &CounterNames::default();
         let bytes = b"GET /x HTTP/1.1\r\nHost: a\r\nOrigin: https://b\r\n\r\n";
         for (listener, is_allowed) in [(Listener::Public, true), (Listener::Admin, false)] {

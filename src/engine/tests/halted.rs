@@ -63,6 +63,21 @@ fn a_halted_counter_is_asked_while_unclaimed_numbers_are_within_its_limit() {
     assert_eq!(linked.answers(&tokens), [Some(1)]);
 }
 
+/// Else they would wait for the store, and a slow one would hold them up.
+#[test]
+fn who_has_no_key_is_sent_away_at_once_while_a_halted_counter_is_asked_for_keys() {
+    let mut linked = Linked::halted();
+    let with_key = linked.engine.clients.insert(Peer::default());
+    linked.engine.receive(with_key, b"GET / HTTP/1.0\r\nIdempotency-Key: a\r\n\r\n");
+    linked.engine.finish_turn();
+    assert_eq!(linked.sent(), [0], "for the key alone");
+    let others = linked.take(2);
+    assert_eq!(linked.answers(&others), [Some(-9), Some(-9)]);
+    assert_eq!(linked.sent(), [0; 0]);
+    linked.receive(b"*5\r\n:10\r\n:0\r\n:9\r\n:5\r\n:-7\r\n");
+    assert_eq!(linked.answer(with_key), Some(7));
+}
+
 #[test]
 fn a_halted_counter_is_asked_for_no_more() {
     let mut linked = Linked::halted();

@@ -53,7 +53,7 @@ impl EventLoop {
     }
 
     /// Wakes the reactors that have work for the shared connection, or from it.
-    #[inline]
+    #[inline(always)] // 14 instructions less.
     pub(super) fn wake_others(&mut self) -> io::Result<()> {
         if let Store::Shared(shared) = &self.engine.store {
             for reactor in shared.take_wakes() {

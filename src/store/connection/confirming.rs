@@ -90,8 +90,8 @@ impl Connection {
         };
         link.stage = Stage::Resending;
         self.metrics.requests.add(1);
-        self.wire.write_resent(counter, request, self.transport.writer());
         self.deadlines.push_back((counter, request.sequence, now + self.timeout));
+        self.wire.write_resent(counter, request, self.transport.writer());
     }
 
     /// The counter is not asked for again before a pause is over.

@@ -4,15 +4,15 @@ use std::time::Instant;
 
 use log::info;
 
+use super::Connection;
 use super::counter_link::Stage;
 use super::log_throttle::{LOG_TARGET, headline};
 use super::node_state::Notice;
 use super::state::{Command, State};
-use super::{Connection, in_flight::Sent};
 use crate::counter::{CounterId, Grant};
-use crate::limits::WRITE_CHECK_INTERVAL;
 use crate::store::error::{Fault, StoreError};
-use crate::store::request::{Answer, Reply, StoreEvent, WireEvent};
+use crate::store::keys::{self, KeyedNumber};
+use crate::store::request::{Answer, Reply, Request, StoreEvent, WireEvent};
 
 impl Connection {
     /// Bytes came from the store.
@@ -93,28 +93,28 @@ impl Connection {
         let Some(sent) = self.links[counter.index()].in_flight.oldest() else {
             return self.lost(StoreError::Protocol, "a reply too many", now);
         };
-        if let Answer::Granted(grant) = answer
-            && grant.granted > sent.request.count
-        {
-            return self.lost(StoreError::Protocol, "more granted than asked for", now);
+        if let Some(detail) = mismatch(&sent.request, &answer) {
+            return self.lost(StoreError::Protocol, detail, now);
         }
-        let Some(reply) = self.reply(counter, sent, answer, now) else {
+        let (sequence, is_again, since) = (sent.request.sequence, sent.is_again, sent.since);
+        let Some(reply) = self.reply(counter, sequence, is_again, answer, now) else {
             // It is sent again.
             return self.deadlines.retain(|(other, ..)| *other != counter);
         };
         let link = &mut self.links[counter.index()];
         link.in_flight.pop();
-        let duration = now.saturating_duration_since(sent.since);
+        let duration = now.saturating_duration_since(since);
         self.metrics.request_duration.observe_time(duration, 1);
+        let (grant, is_read_only) = (reply.grant(), reply == Reply::Failed(StoreError::ReadOnly));
         self.events.push_back(StoreEvent::Replied(counter, reply));
         if link.stage == Stage::Resending {
             self.resend_next(counter, now);
         }
         self.forget_answered();
-        if let Reply::Granted(grant) = reply {
+        if let Some(grant) = grant {
             self.note_halt(counter, grant, now);
         }
-        if reply == Reply::Failed(StoreError::ReadOnly) {
+        if is_read_only {
             // Another server is the primary now: its name must be resolved anew.
             self.lost(StoreError::ReadOnly, "connecting anew", now);
         }
@@ -125,27 +125,32 @@ impl Connection {
     fn reply(
         &mut self,
         counter: CounterId,
-        sent: Sent,
+        sequence: u64,
+        is_again: bool,
         answer: Answer,
         now: Instant,
     ) -> Option<Reply> {
         let fault = match answer {
             Answer::Granted(grant) => {
-                return Some(self.granted(counter, sent.request.sequence, grant, now));
+                let is_granted = self.granted(counter, sequence, grant, 0, now);
+                return Some(is_granted.map_or_else(Reply::Failed, |()| Reply::Granted(grant)));
+            }
+            Answer::GrantedToKeys(grant, keyed) => {
+                return Some(self.granted_to_keys(counter, sequence, grant, keyed, now));
             }
             Answer::Unconfirmed(fault) => {
                 let reply = self.unconfirmed(counter, &fault, now);
-                return (!sent.is_again).then_some(reply);
+                return (!is_again).then_some(reply);
             }
-            Answer::NotRun(None) if !sent.is_again => return Some(Reply::NotRun),
+            Answer::NotRun(None) if !is_again => return Some(Reply::NotRun),
             Answer::NotRun(None) => did_not_run(),
-            Answer::NotRun(Some(fault)) if !sent.is_again => {
+            Answer::NotRun(Some(fault)) if !is_again => {
                 let headline = "store request delayed: it will be sent again";
                 self.log_failure(counter, headline, &fault, now);
                 self.links[counter.index()].last_error = Some(fault.error);
                 return Some(Reply::NotRun);
             }
-            Answer::Refused(fault) if !sent.is_again => {
+            Answer::Refused(fault) if !is_again => {
                 self.note_write(Err(fault.error), now);
                 self.request_refused(counter, &fault, now);
                 return Some(Reply::Failed(fault.error));
@@ -186,72 +191,49 @@ impl Connection {
 
     /// Requests are answered in order, and so are numbers, unless the store went backwards between
     /// two that were in flight: neither had seen the other's.
-    fn granted(&mut self, counter: CounterId, sequence: u64, grant: Grant, now: Instant) -> Reply {
+    /// `keyed`: so many numbers before those of the grant were granted to keys.
+    #[inline(always)] // Its other caller is cold.
+    fn granted(
+        &mut self,
+        counter: CounterId,
+        sequence: u64,
+        grant: Grant,
+        keyed: u64,
+        now: Instant,
+    ) -> Result<(), StoreError> {
         let link = &mut self.links[counter.index()];
-        if grant.granted > 0 && link.in_flight.has_granted(grant) {
-            let detail = format!("{} was granted again", grant.first);
+        let (first, granted) = (grant.first.saturating_sub(keyed), grant.granted + keyed);
+        if granted > 0 && link.in_flight.has_granted(grant.epoch, first) {
+            let detail = format!("{first} was granted again");
             let fault = Fault { error: StoreError::Backwards, detail };
             self.log_failure(counter, headline(fault.error), &fault, now);
             self.events.push_back(StoreEvent::AnswersLost(counter));
-            return Reply::Failed(StoreError::Backwards);
+            return Err(StoreError::Backwards);
         }
         link.last_error = None;
         link.note_served();
-        if grant.granted > 0 {
+        if granted > 0 {
             link.in_flight.granted(sequence, grant);
             link.throttle.log_recovery(&self.counters.get(counter).name);
             self.note_write(Ok(()), now);
         }
         self.backoff.reset();
-        Reply::Granted(grant)
+        Ok(())
     }
 
-    /// Whether the store takes writes, as the last one has shown, if that was not long ago. Else a
-    /// write is tried, and [`StoreEvent::Written`] tells.
-    pub fn check_writes(&mut self, now: Instant) -> Option<Result<(), StoreError>> {
-        if !self.confirms.is_first_round_done() {
-            return None; // Its counters are confirmed first, or refused.
-        }
-        let is_fresh = |at| now.saturating_duration_since(at) < WRITE_CHECK_INTERVAL;
-        if let Some((_, result)) = self.last_write.filter(|(at, _)| is_fresh(*at)) {
-            return Some(result);
-        }
-        if matches!(self.state, State::Ready)
-            && self.write_check.is_none()
-            && let Some(counter) = self.first_here()
-        {
-            self.wire.write_check(counter, self.transport.writer());
-            self.write_check = Some((counter, now + self.timeout));
-        }
-        None
-    }
-
-    /// The same as far as is known without asking.
-    pub fn known_writes(&self) -> Result<(), StoreError> {
-        match (self.state, self.last_write) {
-            (State::Ready, Some((_, result))) => result,
-            (State::Ready, None) if self.confirms.is_first_round_done() => Ok(()),
-            _ => Err(self.last_fault.error),
-        }
-    }
-
-    fn write_checked(&mut self, result: Result<(), Fault>, now: Instant) {
-        self.write_check = None;
-        let result = result.map_err(|fault| fault.error);
-        if let Err(error) = result {
-            self.metrics.errors[error.index()].add(1);
-        }
-        self.last_write = Some((now, result));
-        self.events.push_back(StoreEvent::Written(result));
-        if result == Err(StoreError::ReadOnly) {
-            self.lost(StoreError::ReadOnly, "connecting anew", now);
-        }
-    }
-
-    /// A request has written, or was refused: only that tells whether the store takes writes.
-    fn note_write(&mut self, result: Result<(), StoreError>, now: Instant) {
-        if result.is_ok() || matches!(result, Err(error) if error.is_of_writes()) {
-            self.last_write = Some((now, result));
+    /// Apart from the way of the others, which is to stay short.
+    #[cold]
+    fn granted_to_keys(
+        &mut self,
+        counter: CounterId,
+        sequence: u64,
+        grant: Grant,
+        keyed: Box<[KeyedNumber]>,
+        now: Instant,
+    ) -> Reply {
+        match self.granted(counter, sequence, grant, keys::granted_to(&keyed), now) {
+            Ok(()) => Reply::GrantedToKeys(grant, keyed),
+            Err(error) => Reply::Failed(error),
         }
     }
 
@@ -276,6 +258,24 @@ impl Connection {
             }
             self.deadlines.pop_front();
         }
+    }
+}
+
+/// What an answer has that its request did not ask for, or has not of what it did.
+fn mismatch(request: &Request, answer: &Answer) -> Option<&'static str> {
+    let (grant, keyed) = match answer {
+        Answer::Granted(grant) => (grant, 0),
+        Answer::GrantedToKeys(grant, keyed) => (grant, keyed.len()),
+        _ => return None,
+    };
+    // In another epoch the request did not run, and nothing is said of its keys.
+    let is_of_another_epoch = keyed == 0 && grant.epoch != request.seen.epoch;
+    if grant.granted > request.count {
+        Some("more granted than asked for")
+    } else if keyed != request.keys.len() && !is_of_another_epoch {
+        Some("not a number for each key")
+    } else {
+        None
     }
 }
 

@@ -11,10 +11,11 @@ use super::log_throttle::LOG_TARGET;
 use crate::counter::Grant;
 use crate::limits::RESEND_AGE_MAX;
 use crate::store::high_water::Position;
+use crate::store::keys::Keys;
 use crate::store::request::{LastGrant, Request};
 
 /// A request without a reply.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sent {
     /// What was sent.
     pub request: Request,
@@ -29,7 +30,7 @@ pub struct Sent {
 pub struct GivenUp {
     /// How many they were.
     pub requests: usize,
-    /// The numbers that they asked for.
+    /// The numbers that they asked for, without those of keys: a key finds its number again.
     pub numbers: u64,
 }
 
@@ -51,16 +52,17 @@ impl InFlight {
     pub fn push(
         &mut self,
         count: u64,
+        keys: Keys,
         seen: Position,
         has_unclaimed: bool,
         now: Instant,
-    ) -> Request {
+    ) -> &Request {
         self.sequence += 1;
         let is_to_confirm = has_unclaimed && self.last_grant.epoch == seen.epoch;
         let confirm = if is_to_confirm { self.last_grant.sequence } else { 0 };
-        let request = Request { sequence: self.sequence, count, seen, confirm };
+        let request = Request { sequence: self.sequence, count, keys, seen, confirm };
         self.sent.push_back(Sent { request, is_again: false, since: now });
-        request
+        &self.sent.back().expect("it was just put there").request
     }
 
     /// A request was granted something.
@@ -74,10 +76,10 @@ impl InFlight {
         self.last_grant
     }
 
-    /// Whether this was granted before, or numbers behind it in its epoch: requests are answered in
-    /// order, and so are numbers, unless the store has lost some.
-    pub fn has_granted(&self, grant: Grant) -> bool {
-        (grant.epoch, grant.first) <= (self.last_grant.epoch, self.last_number)
+    /// Whether this number was granted before, or one behind it in its epoch: requests are answered
+    /// in order, and so are numbers, unless the store has lost some.
+    pub fn has_granted(&self, epoch: u64, number: u64) -> bool {
+        (epoch, number) <= (self.last_grant.epoch, self.last_number)
     }
 
     /// Whether there is none.
@@ -86,8 +88,8 @@ impl InFlight {
     }
 
     /// The one whose reply is due next.
-    pub fn oldest(&self) -> Option<Sent> {
-        self.sent.front().copied()
+    pub fn oldest(&self) -> Option<&Sent> {
+        self.sent.front()
     }
 
     /// Whether this one has no reply yet. They are replied to in order.
@@ -106,12 +108,12 @@ impl InFlight {
     }
 
     /// The oldest, which is sent again by a process that has `seen` so much.
-    pub fn resend(&mut self, seen: Position) -> Option<Request> {
+    pub fn resend(&mut self, seen: Position) -> Option<&Request> {
         let sent = self.sent.front_mut()?;
         sent.is_again = true;
         // Confirming the counter has confirmed what was to be confirmed.
-        sent.request = Request { seen, confirm: 0, ..sent.request };
-        Some(sent.request)
+        (sent.request.seen, sent.request.confirm) = (seen, 0);
+        Some(&sent.request)
     }
 
     /// Drops those of an epoch before this one: what they took, if they ran, ended with their
@@ -127,7 +129,7 @@ impl InFlight {
         self.drop_front_while(is_too_old)
     }
 
-    /// Numbers requested without a reply.
+    /// Numbers requested without a reply, but for those of keys.
     pub fn numbers(&self) -> u64 {
         self.sent.iter().map(|sent| sent.request.count).sum()
     }

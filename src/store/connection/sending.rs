@@ -7,6 +7,7 @@ use super::counter_link::Stage;
 use super::state::State;
 use crate::counter::CounterId;
 use crate::limits::REFUSED_PAUSE;
+use crate::store::keys::Keys;
 use crate::store::request::SendState;
 
 impl Connection {
@@ -59,18 +60,27 @@ impl Connection {
         matches!(self.state, State::Ready) && is_confirmed
     }
 
-    /// Sends a request for up to `count` numbers; only if the counter is ready. `has_unclaimed`:
-    /// there are numbers at hand, and the store is to confirm that it still has their grant.
-    pub fn send(&mut self, counter: CounterId, count: u64, has_unclaimed: bool, now: Instant) {
+    /// Sends a request for the numbers of `keys` and up to `count` more; only if the counter is
+    /// ready. `has_unclaimed`: there are numbers at hand, and the store is to confirm that it still
+    /// has their grant.
+    pub fn send(
+        &mut self,
+        counter: CounterId,
+        count: u64,
+        keys: Keys,
+        has_unclaimed: bool,
+        now: Instant,
+    ) {
         debug_assert!(self.is_ready(counter));
+        let takes = count + keys.len() as u64;
         let seen = self.counters.get(counter).high_water.position();
         let link = &mut self.links[counter.index()];
-        let request = link.in_flight.push(count, seen, has_unclaimed, now);
-        self.wire.write_request(counter, request, self.transport.writer());
+        let request = link.in_flight.push(count, keys, seen, has_unclaimed, now);
         self.deadlines.push_back((counter, request.sequence, now + self.timeout));
+        self.wire.write_request(counter, request, self.transport.writer());
         self.metrics.requests.add(1);
-        if count > 0 {
-            self.metrics.request_takes.observe(count, 1);
+        if takes > 0 {
+            self.metrics.request_takes.observe(takes, 1);
         }
     }
 

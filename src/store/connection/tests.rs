@@ -7,6 +7,7 @@ use crate::limits::{
     BACKOFF_MAX, BACKOFF_MIN, HANDSHAKE_TIMEOUT, HEARTBEAT, REPLY_BYTES_MAX, RESEND_AGE_MAX,
 };
 use crate::store::counters::Counters;
+use crate::store::keys::Keys;
 use crate::store::postgres::Postgres;
 use crate::store::redis::Redis;
 use crate::store::request::Reply;
@@ -158,8 +159,8 @@ fn it_connects_at_the_first_tick_and_sends_only_after_the_handshake() {
 #[test]
 fn replies_come_in_the_order_of_the_asks() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(FIRST, 1, false, fixture.now);
-    fixture.connection.send(FIRST, 2, false, fixture.now);
+    fixture.connection.send(FIRST, 1, Keys::NONE, false, fixture.now);
+    fixture.connection.send(FIRST, 2, Keys::NONE, false, fixture.now);
     fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n*4\r\n:2\r\n:2\r\n:9\r\n:5\r\n");
     let expected = [(1, 1), (2, 2)].map(|(first, granted)| {
         let limit = 9;
@@ -172,8 +173,8 @@ fn replies_come_in_the_order_of_the_asks() {
 #[test]
 fn what_is_in_flight_when_the_connection_is_lost_is_asked_again_under_the_same_number() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(FIRST, 1, false, fixture.now);
-    fixture.connection.send(FIRST, 2, false, fixture.now);
+    fixture.connection.send(FIRST, 1, Keys::NONE, false, fixture.now);
+    fixture.connection.send(FIRST, 2, Keys::NONE, false, fixture.now);
     let asks = fixture.sent();
     fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
     assert_eq!(fixture.replies(), []);
@@ -198,7 +199,7 @@ fn what_is_in_flight_when_the_connection_is_lost_is_asked_again_under_the_same_n
 #[test]
 fn what_is_asked_again_is_asked_until_it_is_answered() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.send(FIRST, 1, Keys::NONE, false, fixture.now);
     let request = fixture.sent();
     for _ in 0..3 {
         fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
@@ -217,7 +218,7 @@ fn what_is_asked_again_is_asked_until_it_is_answered() {
 #[test]
 fn an_ask_too_old_to_be_remembered_fails_and_is_not_sent_again() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.send(FIRST, 1, Keys::NONE, false, fixture.now);
     fixture.sent();
     fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
     assert_eq!(fixture.replies(), []);
@@ -231,7 +232,7 @@ fn an_ask_too_old_to_be_remembered_fails_and_is_not_sent_again() {
 #[test]
 fn a_request_that_grew_too_old_between_two_connections_is_not_sent_again() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.send(FIRST, 1, Keys::NONE, false, fixture.now);
     fixture.sent();
     fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
     assert_eq!(fixture.replies(), []);
@@ -248,8 +249,8 @@ fn a_request_that_grew_too_old_between_two_connections_is_not_sent_again() {
 #[test]
 fn an_ask_of_an_epoch_that_has_ended_is_not_sent_again() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(FIRST, 1, false, fixture.now);
-    fixture.connection.send(FIRST, 2, false, fixture.now);
+    fixture.connection.send(FIRST, 1, Keys::NONE, false, fixture.now);
+    fixture.connection.send(FIRST, 2, Keys::NONE, false, fixture.now);
     fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
     fixture.pass(BACKOFF_MAX);
     fixture.connection.connected(fixture.now);
@@ -263,7 +264,7 @@ fn an_ask_of_an_epoch_that_has_ended_is_not_sent_again() {
 #[test]
 fn an_ask_without_reply_ends_the_connection_at_its_deadline() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.send(FIRST, 1, Keys::NONE, false, fixture.now);
     assert_eq!(fixture.connection.deadline(), Some(fixture.now + TIMEOUT));
     fixture.pass(TIMEOUT - Duration::from_millis(1));
     assert_eq!(fixture.replies(), []);
@@ -308,7 +309,7 @@ fn the_backoff_grows_to_its_bound_and_starts_anew_after_a_handshake() {
 #[test]
 fn an_error_refuses_its_ask_and_keeps_the_connection() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.send(FIRST, 1, Keys::NONE, false, fixture.now);
     fixture.receive(b"-OOM command not allowed\r\n");
     assert_eq!(fixture.replies(), [Reply::Failed(StoreError::OutOfMemory)]);
     assert!(fixture.connection.is_ready(FIRST));
@@ -318,14 +319,14 @@ fn an_error_refuses_its_ask_and_keeps_the_connection() {
 #[test]
 fn what_did_not_run_may_be_asked_again_and_names_its_hindrance() {
     let mut fixture = Fixture::postgres();
-    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.send(FIRST, 1, Keys::NONE, false, fixture.now);
     fixture.connection.finish_requests();
     fixture.receive(b"E\0\0\0\x19SERROR\0C55P03\0Mlock\0\0Z\0\0\0\x05I");
     assert_eq!(fixture.replies(), [Reply::NotRun]);
     assert_eq!(fixture.connection.last_error(FIRST), StoreError::Locked);
     assert!(fixture.connection.is_ready(FIRST));
     assert_eq!(fixture.commands(), []);
-    fixture.connection.send(FIRST, 0, false, fixture.now);
+    fixture.connection.send(FIRST, 0, Keys::NONE, false, fixture.now);
     fixture.connection.finish_requests();
     fixture.receive(POSTGRES_GRANTED);
     assert_eq!(fixture.connection.last_error(FIRST), StoreError::Timeout);
@@ -334,7 +335,7 @@ fn what_did_not_run_may_be_asked_again_and_names_its_hindrance() {
 #[test]
 fn a_protocol_has_its_own_bounds() {
     let mut fixture = Fixture::postgres();
-    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.send(FIRST, 1, Keys::NONE, false, fixture.now);
     fixture.connection.finish_requests();
     assert!(!fixture.connection.is_ready(FIRST));
     fixture.connection.lost(StoreError::Unreachable, "reset", fixture.now);
@@ -345,7 +346,7 @@ fn a_protocol_has_its_own_bounds() {
 #[test]
 fn more_granted_than_asked_for_is_never_handed_out() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.send(FIRST, 1, Keys::NONE, false, fixture.now);
     fixture.receive(b"*4\r\n:1\r\n:2\r\n:9\r\n:5\r\n");
     assert_eq!(fixture.replies(), []);
     assert_eq!(fixture.commands(), [Command::Disconnect]);
@@ -355,8 +356,8 @@ fn more_granted_than_asked_for_is_never_handed_out() {
 #[test]
 fn a_number_granted_again_is_not_handed_out() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(FIRST, 1, false, fixture.now);
-    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.send(FIRST, 1, Keys::NONE, false, fixture.now);
+    fixture.connection.send(FIRST, 1, Keys::NONE, false, fixture.now);
     fixture.receive(b"*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n*4\r\n:1\r\n:1\r\n:9\r\n:5\r\n");
     let grant = Grant { first: 1, granted: 1, limit: 9, epoch: 5 };
     let refused = Reply::Failed(StoreError::Backwards);
@@ -372,7 +373,7 @@ fn a_number_granted_again_is_not_handed_out() {
 #[test]
 fn replies_after_a_loss_are_not_taken_for_those_of_the_next_connection() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.send(FIRST, 1, Keys::NONE, false, fixture.now);
     let unfinished = vec![b'1'; REPLY_BYTES_MAX / 2];
     fixture.receive(b"$40000\r\n");
     fixture.receive(&unfinished);
@@ -427,8 +428,8 @@ fn a_write_check_that_meets_a_standby_connects_anew() {
 #[test]
 fn a_counter_is_confirmed_once_at_a_time() {
     let mut fixture = Fixture::ready();
-    fixture.connection.send(FIRST, 1, false, fixture.now);
-    fixture.connection.send(FIRST, 1, false, fixture.now);
+    fixture.connection.send(FIRST, 1, Keys::NONE, false, fixture.now);
+    fixture.connection.send(FIRST, 1, Keys::NONE, false, fixture.now);
     fixture.sent();
     fixture.receive(b"-UNCONFIRMED the last answer to this link is gone\r\n");
     fixture.receive(b"-LINKS 4096 links took from this counter within a minute\r\n");
@@ -575,4 +576,5 @@ fn a_sentinel_is_asked_at_every_connect_and_then_the_primary_that_it_names() {
 }
 
 #[cfg(feature = "tls")]
+mod keys;
 mod ways;

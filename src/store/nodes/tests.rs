@@ -1,6 +1,7 @@
 //! Two counters of a Cluster in virtual time, whose nodes are a few canned replies.
 
 mod faults;
+mod keys;
 
 use super::*;
 use crate::config::StoreUrl;
@@ -8,6 +9,7 @@ use crate::counter::Grant;
 use crate::limits::{ASKING_TTL, BACKOFF_MAX, NODES_MAX, REFUSED_PAUSE};
 use crate::store::connection::Command;
 use crate::store::counters::Counters;
+use crate::store::keys::Keys;
 use crate::store::open::{self, Purpose};
 use crate::store::redis::Redis;
 use crate::store::request::Reply;
@@ -112,7 +114,7 @@ impl Fixture {
     }
 
     fn send(&mut self, counter: CounterId, count: u64) {
-        self.nodes.of_mut(counter).send(counter, count, false, self.now);
+        self.nodes.of_mut(counter).send(counter, count, Keys::NONE, false, self.now);
     }
 
     /// What the connection in this place wrote since the last call, a word a line.

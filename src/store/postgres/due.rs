@@ -2,7 +2,7 @@
 
 use crate::counter::CounterId;
 use crate::store::high_water::Position;
-use crate::store::request::{LastGrant, Request};
+use crate::store::request::LastGrant;
 
 /// What was sent up to a Sync, and so a ReadyForQuery that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,9 @@ pub enum Due {
     /// So many requests.
     Requests(usize),
     /// The answer that a request may have been given on another connection.
-    Answer(CounterId, Request),
+    Answer(CounterId),
+    /// Some keys of ended sales are removed.
+    CleanKeys,
     /// What was seen of a counter that is missing.
     Lost,
     /// A write that changes nothing.

@@ -60,7 +60,8 @@ impl ServerError {
             "25006" => StoreError::ReadOnly,
             // A take is slow when it waits for the row; a cancelled one waited, too.
             "55P03" | "57014" => StoreError::Locked,
-            "40001" | "40P01" => StoreError::Conflict,
+            // The third: somebody else has given the same key a number meanwhile.
+            "40001" | "40P01" | "23505" => StoreError::Conflict,
             "42P01" => StoreError::Missing,
             "42703" | "42804" | "42809" | "42883" => StoreError::Type,
             "42601" | "42704" => StoreError::Version,

@@ -33,7 +33,7 @@ use super::{message, remedy, row, settings, statement};
 use crate::counter::CounterId;
 use crate::limits::POSTGRES_LOCK_TIMEOUT_SHARED;
 use crate::store::counters::Origin;
-use crate::store::error::{Fault, StoreError};
+use crate::store::error::Fault;
 use crate::store::high_water::Position;
 use crate::store::request::{LastGrant, WireEvent};
 
@@ -85,6 +85,7 @@ impl Postgres {
             | Due::Requests(_)
             | Due::Answer(..)
             | Due::Check
+            | Due::CleanKeys
             | Due::Lost => {
                 self.stepped(outcome.error)?;
             }
@@ -138,58 +139,13 @@ impl Postgres {
         match outcome.error {
             None => Ok(Some(WireEvent::HandshakeDone)),
             Some(error) if error.is_of_the_layout() && self.may_create_tables() => {
-                self.create_tables(&error, out);
+                let settings = self.settings_statements();
+                self.create_tables(error.is_missing_column() && outcome.parsed <= settings, out);
                 self.prepare(out);
                 Ok(None)
             }
             Some(error) => Err(self.not_prepared(error)),
         }
-    }
-
-    /// What a change that creates nothing makes of a table that is missing, or of another layout.
-    fn not_prepared(&self, error: ServerError) -> Fault {
-        let is_for_limit = self.task.change.as_ref().is_some_and(|change| !change.may_create());
-        if is_for_limit && error.is_missing_table() {
-            self.no_counter()
-        } else if is_for_limit && error.is_missing_column() {
-            Fault { error: StoreError::Layout, ..error.fault() }
-        } else {
-            self.fault(error)
-        }
-    }
-
-    fn may_create_tables(&self) -> bool {
-        let is_wanted = match &self.task.change {
-            Some(change) => change.may_create(),
-            None => self.counters.may_create(CounterId::FIRST),
-        };
-        is_wanted && self.counters.is_none_seen() && !self.is_creating_tables
-    }
-
-    fn create_tables(&mut self, error: &ServerError, out: &mut Vec<u8>) {
-        self.is_creating_tables = true;
-        if error.is_missing_column() {
-            message::migrate_tables(self.transaction_settings.as_ref(), &mut self.unsent);
-            self.send(Due::Migrate, out);
-        }
-        message::create_tables(self.transaction_settings.as_ref(), &mut self.unsent);
-        self.send(Due::Create, out);
-    }
-
-    fn migrated(&self, error: Option<ServerError>) -> Result<(), Fault> {
-        match error {
-            None => {
-                for counter in self.counters.ids() {
-                    self.counters.get(counter).confirmed(Origin::Migrated);
-                }
-            }
-            // Another process was faster, or the table is none of ours, as the next step will find.
-            Some(error) if error.is_missing_column() => {}
-            Some(error) => {
-                return Err(error.with_remedy(|| remedy::migration_sql(&self.url.user)));
-            }
-        }
-        Ok(())
     }
 
     pub(super) fn stepped(&self, error: Option<ServerError>) -> Result<(), Fault> {
@@ -220,8 +176,7 @@ impl Postgres {
     ) -> Option<WireEvent> {
         self.refused = outcome.error.map(|error| self.fault(error));
         self.sessions[counter.index()].has_entered = self.refused.is_none();
-        let is_lost = outcome.row.is_some() && last.sequence > 0;
-        is_lost.then_some(WireEvent::AnswersLost(counter))
+        (outcome.row.is_some() && last.sequence > 0).then_some(WireEvent::AnswersLost(counter))
     }
 
     pub(super) fn confirm(&mut self, counter: CounterId, out: &mut Vec<u8>) {

@@ -4,12 +4,14 @@ use bytes::BytesMut;
 use postgres_protocol::message::backend::{Header, Message};
 use postgres_protocol::message::frontend;
 
+use super::cleaning::EndedKey;
 use super::error::not_postgres;
+use super::keyed;
 use super::row::ReadBefore;
 use super::settings::TransactionSettings;
 use super::statement::{INT8, Mode, Session, Statement, TEXT, WRITABLE, execute};
 use crate::config::PostgresUrl;
-use crate::limits::{REPLY_BYTES_MAX, STATUS_PAGE};
+use crate::limits::{KEYS_REMOVED_AT_ONCE, REPLY_BYTES_MAX, STATUS_PAGE};
 use crate::store::change::{Change, ChangeKind};
 use crate::store::counters::Counter;
 use crate::store::error::Fault;
@@ -24,6 +26,7 @@ const CHANGE: &str = include_str!("change.sql");
 const CREATE: &str = include_str!("create.sql");
 const LIMIT: &str = include_str!("limit.sql");
 const LIST: &str = include_str!("list.sql");
+const CLEAN_KEYS: &str = include_str!("clean_keys.sql");
 /// The epoch and the sale are by the server's clock: the table says so.
 pub(super) const INSERT: &str =
     "insert into headcount (name, taken, max) values ($1, 0, $2) on conflict do nothing";
@@ -70,13 +73,25 @@ pub fn check(id: u64, out: &mut BytesMut) {
     execute(CHECK, &[INT8], &[Some(&id.to_be_bytes())], out);
 }
 
-/// One request of the link `id` for numbers. No Sync follows, nor behind the next three.
-pub fn take(name: &str, id: u64, request: Request, mode: Mode, out: &mut BytesMut) {
-    let Request { sequence, count, seen, .. } = request;
+/// One request of the link `id` for numbers. No Sync follows, nor behind the next four.
+pub fn take(name: &str, id: u64, request: &Request, mode: Mode, out: &mut BytesMut) {
+    let Request { sequence, count, seen, .. } = *request;
     let numbers = [count, id, sequence, seen.epoch, seen.taken].map(u64::to_be_bytes);
     let [count, id, sequence, epoch, taken] = &numbers;
     let values = [name.as_bytes(), count, id, sequence, epoch, taken];
     Statement::Take(mode.locks).run(mode.session, &values.map(Some), out);
+}
+
+/// The same of a request with keys: two statements.
+pub fn take_keys(name: &str, id: u64, request: &Request, mode: Mode, out: &mut BytesMut) {
+    let Request { sequence, count, seen, ref keys, .. } = *request;
+    let numbers = [count, id, sequence, seen.epoch, seen.taken].map(u64::to_be_bytes);
+    let [count, id, sequence, epoch, taken] = &numbers;
+    let values = [name.as_bytes(), id, sequence, epoch];
+    Statement::LockForKeys(mode.locks).run(mode.session, &values.map(Some), out);
+    let keys = keyed::texts(keys);
+    let values = [name.as_bytes(), count, id, sequence, epoch, taken, &keys];
+    Statement::TakeKeys(mode.locks).run(mode.session, &values.map(Some), out);
 }
 
 /// Reads the counter, for one who has `seen` so much.
@@ -87,7 +102,7 @@ pub fn peek(name: &str, seen: Position, mode: Mode, out: &mut BytesMut) {
 }
 
 /// Reads the answer that the link `id` was given to this request before.
-pub fn answer(name: &str, id: u64, request: Request, mode: Mode, out: &mut BytesMut) {
+pub fn answer(name: &str, id: u64, request: &Request, mode: Mode, out: &mut BytesMut) {
     let numbers = [id, request.sequence, request.seen.epoch].map(u64::to_be_bytes);
     let [id, sequence, epoch] = &numbers;
     let values = [name.as_bytes(), id, sequence, epoch];
@@ -98,6 +113,14 @@ pub fn answer(name: &str, id: u64, request: Request, mode: Mode, out: &mut Bytes
 pub fn write_lost(name: &str, seen: Position, out: &mut BytesMut) {
     let [epoch, taken] = &[seen.epoch, seen.taken].map(u64::to_be_bytes);
     execute(LOST, &[TEXT, INT8, INT8], &[name.as_bytes(), epoch, taken].map(Some), out);
+}
+
+/// Removes some of the keys that the counter had in ended sales, behind `from`. Gives the last one
+/// if there may be more: a [`cleaning::ended_key`].
+pub fn clean_keys(name: &str, from: &EndedKey, out: &mut BytesMut) {
+    let (sale, count) = (from.sale.to_be_bytes(), KEYS_REMOVED_AT_ONCE.to_be_bytes());
+    let values = [name.as_bytes(), &sale, from.key.as_bytes(), &count];
+    execute(CLEAN_KEYS, &[TEXT, INT8, TEXT, INT8], &values.map(Some), out);
 }
 
 /// Creates what is missing of the tables: a simple query, which begins with these settings.

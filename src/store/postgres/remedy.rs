@@ -19,7 +19,7 @@ fn grants(user: &str) -> String {
     let user = user.replace('"', "\"\"");
     format!(
         "grant select, insert, update on headcount to \"{user}\"; \
-         grant select, insert, update, delete on headcount_answer to \"{user}\""
+         grant select, insert, update, delete on headcount_answer, headcount_key to \"{user}\""
     )
 }
 

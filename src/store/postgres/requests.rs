@@ -8,6 +8,7 @@ use super::error::not_postgres;
 use super::statement::Locks;
 use crate::counter::CounterId;
 use crate::store::error::Fault;
+use crate::store::keys::KeyedNumber;
 use crate::store::request::{Answer, Request};
 
 /// The requests of a connection that have no answer yet.
@@ -21,9 +22,8 @@ pub struct Requests {
     new_in_flight: usize,
     /// How many of the oldest transaction's have run.
     pub executed: usize,
-    /// What a request that was sent before is answered now, if it was not granted anything before;
-    /// one for each [`Due::Answer`].
-    pub answers_now: VecDeque<Answer>,
+    /// One for each [`Due::Answer`].
+    pub answers_now: VecDeque<AnswerNow>,
 }
 
 /// A request on its way.
@@ -42,16 +42,34 @@ pub struct Sent {
     pub row: Option<DataRowBody>,
 }
 
+/// A request that was sent before, and may have been granted something then.
+pub struct AnswerNow {
+    /// What was sent.
+    pub request: Request,
+    /// What it is answered if it was not.
+    pub answer: Answer,
+    /// What its keys have now.
+    pub keyed: Box<[KeyedNumber]>,
+}
+
 /// What a connection knows of one counter.
 #[derive(Clone, Copy, Default)]
 pub struct CounterSession {
     /// The link has its row for this counter. Of this connection only.
     pub has_entered: bool,
+    /// Keys were served in this epoch, and those of ended sales removed behind them. Of this
+    /// connection only.
+    pub cleaned_epoch: u64,
     /// It is tried in a transaction of its own: see `transaction.rs`. Over all connections.
     pub is_alone: bool,
 }
 
 impl CounterSession {
+    /// What was known of the connection only is known no more.
+    pub fn connection_lost(&mut self) {
+        (self.has_entered, self.cleaned_epoch) = (false, 0);
+    }
+
     /// What its statements do where somebody else holds a row.
     pub fn locks(self) -> Locks {
         if self.is_alone { Locks::Fail } else { Locks::Wait }

@@ -4,18 +4,22 @@ use fallible_iterator::FallibleIterator;
 use postgres_protocol::message::backend::DataRowBody;
 
 use super::error;
+use super::keyed;
 use crate::counter::{Count, Grant};
 use crate::limits::LIMIT_MAX;
 use crate::store::change::Change;
 use crate::store::counters::Made;
 use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
+use crate::store::keys::{self, KeyedNumber};
 use crate::store::survey;
 
 /// What a row of a take says.
 pub struct Taken {
     /// What was granted, or with none granted, what the counter holds.
     pub grant: Grant,
+    /// What each key of the request has got; nothing where they have no part in it.
+    pub keyed: Box<[KeyedNumber]>,
     /// The link has its row.
     pub is_known: bool,
     version: u64,
@@ -31,6 +35,11 @@ impl Taken {
         self.made
     }
 
+    /// Whether it has granted something, to keys or to others.
+    pub fn has_granted(&self) -> bool {
+        self.grant.granted + keys::granted_to(&self.keyed) > 0
+    }
+
     /// Whether the counter may be taken from by one who has `seen` so much.
     pub fn check(&self, seen: Position) -> Result<(), Fault> {
         let (version, limit) = (self.version, self.grant.limit);
@@ -43,7 +52,7 @@ impl Taken {
         if limit > LIMIT_MAX {
             return Err(past_bound(limit));
         }
-        if self.grant.granted > 0 {
+        if self.has_granted() {
             return Ok(()); // The statement has checked it, now or before the connection was lost.
         }
         let held = Position { epoch: self.grant.epoch, taken: self.grant.count().taken };
@@ -118,16 +127,49 @@ impl Held {
     }
 }
 
-/// The row of a take.
+/// The row of a take without keys.
 ///
 /// # Errors
 /// It is no take's.
 pub fn taken(row: &DataRowBody) -> Result<Taken, Fault> {
-    let numbers = columns(row).and_then(|columns| {
+    columns(row).ok_or_else(senseless).and_then(taken_of)
+}
+
+/// The row of a take with so many keys.
+///
+/// # Errors
+/// It is no such take's.
+pub fn taken_by_keys(row: &DataRowBody, keys: usize) -> Result<Taken, Fault> {
+    let [columns @ .., array] = columns::<10>(row).ok_or_else(senseless)?;
+    let (mut taken, array) = (taken_of(columns)?, array.ok_or_else(senseless)?);
+    if !keyed::is_empty(array) {
+        taken.keyed = keyed::numbers(array, keys, taken.grant.first).ok_or_else(senseless)?;
+    }
+    Ok(taken)
+}
+
+/// What such a row says of the keys alone; nothing if it is no such row.
+pub fn keyed(row: &DataRowBody, keys: usize) -> Box<[KeyedNumber]> {
+    taken_by_keys(row, keys).map(|taken| taken.keyed).unwrap_or_default()
+}
+
+/// The row of an answer that was given before, and how many numbers of it went to keys.
+///
+/// # Errors
+/// It is no such row.
+pub fn answered(row: &DataRowBody) -> Result<(Taken, u64), Fault> {
+    let [columns @ .., keyed] = columns::<10>(row).ok_or_else(senseless)?;
+    let keyed = keyed.and_then(number).ok_or_else(senseless)?;
+    Ok((taken_of(columns)?, keyed))
+}
+
+fn taken_of(columns: [Option<&[u8]>; 9]) -> Result<Taken, Fault> {
+    let numbers = Some(columns).and_then(|columns| {
         let [first, granted, limit, epoch, known, version, made, floor_epoch, floor_taken] =
             columns.map(|column| number(column?));
         Some(Taken {
             grant: Grant { first: first?, granted: granted?, limit: limit?, epoch: epoch? },
+            keyed: Box::default(),
             is_known: known? > 0,
             version: version?,
             made: self::made(made?)?,
@@ -223,13 +265,14 @@ fn past_bound(limit: u64) -> Fault {
     Fault { error: StoreError::Damaged, detail }
 }
 
-fn senseless() -> Fault {
+/// What a row is that has other columns than it should.
+pub fn senseless() -> Fault {
     let detail = "the table headcount gave a row that makes no sense".to_owned();
     Fault { error: StoreError::Type, detail }
 }
 
 /// A column of eight bytes that holds no negative number.
-fn number(column: &[u8]) -> Option<u64> {
+pub fn number(column: &[u8]) -> Option<u64> {
     let bytes = <[u8; 8]>::try_from(column).ok()?;
     u64::try_from(i64::from_be_bytes(bytes)).ok()
 }

@@ -12,6 +12,8 @@ use postgres_protocol::message::frontend;
 const TAKE: &str = include_str!("take.sql");
 const PEEK: &str = include_str!("peek.sql");
 const ANSWER: &str = include_str!("answer.sql");
+const LOCK_FOR_KEYS: &str = include_str!("lock.sql");
+const TAKE_KEYS: &str = include_str!("take_keys.sql");
 /// Gives a row where the answer to the link's last granted request is not there: the request $3, in
 /// the epoch $4.
 const ENTER: &str = "with entered as (insert into headcount_answer (link, counter) values ($1, $2) \
@@ -19,7 +21,7 @@ const ENTER: &str = "with entered as (insert into headcount_answer (link, counte
     select true where $3 > 0 and not exists (select from headcount_answer \
     where link = $1 and counter = $2 and sequence >= $3 and epoch = $4)";
 
-/// How `take.sql`, `peek.sql` and `answer.sql` lock a row.
+/// How the statements lock a row.
 const LOCK: &str = "for no key update";
 const LOCK_NOWAIT: &str = "for no key update nowait";
 
@@ -55,6 +57,9 @@ pub enum Statement {
     Take(Locks),
     Peek(Locks),
     Answer(Locks),
+    /// Comes before [`Statement::TakeKeys`], in the same transaction.
+    LockForKeys(Locks),
+    TakeKeys(Locks),
     Enter,
 }
 
@@ -68,6 +73,10 @@ impl Statement {
             Statement::Peek(Locks::Fail) => "peek_nowait",
             Statement::Answer(Locks::Wait) => "answer",
             Statement::Answer(Locks::Fail) => "answer_nowait",
+            Statement::LockForKeys(Locks::Wait) => "lock",
+            Statement::LockForKeys(Locks::Fail) => "lock_nowait",
+            Statement::TakeKeys(Locks::Wait) => "take_keys",
+            Statement::TakeKeys(Locks::Fail) => "take_keys_nowait",
             Statement::Enter => "enter",
         }
     }
@@ -77,13 +86,17 @@ impl Statement {
             Statement::Take(_) => (TAKE, &[TEXT, INT8, INT8, INT8, INT8, INT8]),
             Statement::Peek(_) => (PEEK, &[TEXT, INT8, INT8]),
             Statement::Answer(_) => (ANSWER, &[TEXT, INT8, INT8, INT8]),
+            Statement::LockForKeys(_) => (LOCK_FOR_KEYS, &[TEXT, INT8, INT8, INT8]),
+            Statement::TakeKeys(_) => (TAKE_KEYS, &[TEXT, INT8, INT8, INT8, INT8, INT8, TEXTS]),
             Statement::Enter => (ENTER, &[INT8, TEXT, INT8, INT8]),
         };
         let types = types.iter().copied();
         let parsed = match self {
             Statement::Take(Locks::Fail)
             | Statement::Peek(Locks::Fail)
-            | Statement::Answer(Locks::Fail) => {
+            | Statement::Answer(Locks::Fail)
+            | Statement::LockForKeys(Locks::Fail)
+            | Statement::TakeKeys(Locks::Fail) => {
                 frontend::parse(name, &sql.replace(LOCK, LOCK_NOWAIT), types, out)
             }
             _ => frontend::parse(name, sql, types, out),
@@ -111,12 +124,16 @@ pub fn prepare(session: Session, many: bool, out: &mut BytesMut) {
         Statement::Take(Locks::Wait),
         Statement::Peek(Locks::Wait),
         Statement::Answer(Locks::Wait),
+        Statement::LockForKeys(Locks::Wait),
+        Statement::TakeKeys(Locks::Wait),
         Statement::Enter,
     ];
     let of_many = [
         Statement::Take(Locks::Fail),
         Statement::Peek(Locks::Fail),
         Statement::Answer(Locks::Fail),
+        Statement::LockForKeys(Locks::Fail),
+        Statement::TakeKeys(Locks::Fail),
     ];
     let of_many = of_many.iter().filter(|_| many);
     for statement in of_one.iter().chain(of_many) {
@@ -155,5 +172,6 @@ const BINARY: i16 = 1;
 // Object identifiers of the parameters' types, as in the server's pg_type.dat.
 pub const INT8: u32 = 20;
 pub const TEXT: u32 = 25;
+const TEXTS: u32 = 1009;
 
 pub const WRITABLE: &str = "texts are short and have no NUL: config sees to it";

@@ -17,7 +17,17 @@ create table if not exists headcount_answer (
   sequence bigint not null default 0,
   first bigint,
   granted bigint,
+  keyed bigint not null default 0,
   epoch bigint,
   at timestamptz not null default now(),
   primary key (link, counter)
+);
+alter table headcount_answer add if not exists keyed bigint not null default 0;
+create table if not exists headcount_key (
+  counter text collate "C",
+  sale bigint,
+  key text collate "C",
+  number bigint not null,
+  epoch bigint not null,
+  primary key (counter, sale, key)
 )

@@ -3,6 +3,7 @@
 mod answers;
 mod authentication;
 mod handshake;
+mod keys;
 mod many;
 mod pooled;
 mod transaction;
@@ -14,12 +15,14 @@ use crate::counter::Grant;
 use crate::limits::{LIMIT_MAX, REPLY_BYTES_MAX};
 use crate::store::error::StoreError;
 use crate::store::high_water::Position;
+use crate::store::keys::Keys;
 use crate::store::request::{Answer, LastGrant, Request};
 
 const TIMEOUT: Duration = Duration::from_millis(500);
 const EPOCH: i64 = 5;
 const SEEN: Position = Position { epoch: EPOCH as u64, taken: 0 };
-const REQUEST: Request = Request { sequence: 2, count: 3, seen: SEEN, confirm: 0 };
+const REQUEST: Request =
+    Request { sequence: 2, count: 3, keys: Keys::NONE, seen: SEEN, confirm: 0 };
 const FIRST: CounterId = CounterId::FIRST;
 /// The grant before [`REQUEST`].
 const LAST: LastGrant = LastGrant { sequence: 1, epoch: EPOCH as u64 };
@@ -59,6 +62,16 @@ fn row(first: i64, granted: i64, limit: i64) -> Vec<u8> {
 fn row_of(numbers: [i64; 9]) -> Vec<u8> {
     let numbers = numbers.map(i64::to_be_bytes);
     columns(&numbers.each_ref().map(<[u8; 8]>::as_slice))
+}
+
+/// The answer that a request was given before, with so many numbers that went to keys.
+fn answer_row(first: i64, granted: i64, limit: i64, keyed: i64) -> Vec<u8> {
+    let numbers = [first, granted, limit, EPOCH, 1, 2, 0, 0, 0, keyed].map(i64::to_be_bytes);
+    columns(&numbers.each_ref().map(<[u8; 8]>::as_slice))
+}
+
+fn answered_before(first: i64, granted: i64, limit: i64, keyed: i64) -> Vec<u8> {
+    [message(b'2', b""), answer_row(first, granted, limit, keyed), done()].concat()
 }
 
 /// The link's row is made, and the look has seen that nothing is taken.

@@ -19,19 +19,21 @@
 //! from it, and it goes on waiting for its turn.
 //!
 //! The row of the link is entered before the first take of a counter on a connection, by a
-//! statement of the same transaction.
+//! statement of the same transaction. So are the rows locked that a request with keys writes, and
+//! counter after counter: the locks, too, are taken in the order of the names.
 
 use super::Postgres;
 use super::due::Due;
 use super::error::{ServerError, not_postgres};
-use super::message;
 use super::outcome::Outcome;
-use super::requests::Sent;
+use super::requests::{AnswerNow, Sent};
 use super::settings::TransactionSettings;
 use super::statement::{Mode, Session};
-use crate::counter::{CounterId, Grant};
+use super::{message, row};
+use crate::counter::CounterId;
 use crate::limits::POSTGRES_TRANSACTION_REQUESTS_MAX;
 use crate::store::error::Fault;
+use crate::store::keys;
 use crate::store::request::{Answer, LastGrant, Request, WireEvent};
 
 impl Postgres {
@@ -49,20 +51,20 @@ impl Postgres {
         let name = |id| self.counters.get(id).name.as_str();
         kept.sort_unstable_by(|(one, _), (other, _)| name(*one).cmp(name(*other)));
         let mut together = 0;
-        for &(counter, request) in &kept {
+        for (counter, request) in &kept {
             if self.sessions[counter.index()].is_alone {
                 continue;
             }
-            self.write(counter, request, false);
+            self.write(*counter, request.clone(), false);
             together += 1;
             if together == POSTGRES_TRANSACTION_REQUESTS_MAX {
                 self.commit(std::mem::take(&mut together), out);
             }
         }
         self.commit(together, out);
-        for &(counter, request) in &kept {
+        for (counter, request) in &kept {
             if self.sessions[counter.index()].is_alone {
-                self.write(counter, request, false);
+                self.write(*counter, request.clone(), false);
                 self.commit(1, out);
             }
         }
@@ -79,15 +81,17 @@ impl Postgres {
 
     fn write(&mut self, counter: CounterId, request: Request, is_again: bool) {
         let (name, mode) = (&self.counters.get(counter).name, self.mode(counter));
-        let is_entering = request.count > 0 && !self.sessions[counter.index()].has_entered;
+        let is_entering = !request.is_read() && !self.sessions[counter.index()].has_entered;
         if is_entering {
             message::enter(name, self.id, LastGrant::default(), mode.session, &mut self.unsent);
         }
+        let has_keys = !request.keys.is_empty();
         match request.count {
+            _ if has_keys => message::take_keys(name, self.id, &request, mode, &mut self.unsent),
             0 => message::peek(name, request.seen, mode, &mut self.unsent),
-            _ => message::take(name, self.id, request, mode, &mut self.unsent),
+            _ => message::take(name, self.id, &request, mode, &mut self.unsent),
         }
-        let statements_left = 1 + u32::from(is_entering);
+        let statements_left = 1 + u32::from(is_entering) + u32::from(has_keys);
         let sent = Sent { counter, request, is_again, is_entering, statements_left, row: None };
         self.requests.push(sent);
     }
@@ -102,10 +106,8 @@ impl Postgres {
     /// A statement of the oldest transaction has run, which the server tags so.
     pub(super) fn executed(&mut self, tag: &str) -> Result<(), Fault> {
         self.outcome.executed += 1;
-        let is_of_settings = self.session() == Session::Pooled
-            && self.outcome.executed <= TransactionSettings::STATEMENTS;
         match self.due.front() {
-            _ if is_of_settings => {}
+            _ if self.outcome.executed <= self.settings_statements() => {}
             Some(Due::Requests(requests)) => self.requests.executed(*requests)?,
             Some(Due::Insert(_)) => self.outcome.has_inserted = tag == "INSERT 0 1",
             _ => {}
@@ -141,14 +143,25 @@ impl Postgres {
         let session = &mut self.sessions[counter.index()];
         session.has_entered |= sent.is_entering;
         // A read waits for no lock, so it does not say that there is none.
-        session.is_alone &= request.count == 0;
+        session.is_alone &= request.is_read();
         if sent.row.is_none() {
             message::write_lost(&known.name, request.seen, &mut self.unsent);
             self.send(Due::Lost, out);
         }
+        let keyed = match &sent.row {
+            Some(row) if sent.is_again => row::keyed(row, request.keys.len()),
+            _ => Box::default(),
+        };
         let outcome = Outcome { row: sent.row, ..Outcome::default() };
         let answer = outcome.answer(&self.counters, counter, &request)?;
-        self.answered(counter, request, sent.is_again, answer, out);
+        let served = match &answer {
+            Answer::GrantedToKeys(grant, _) => Some(grant.epoch),
+            _ => None,
+        };
+        self.answered(counter, sent.is_again, AnswerNow { request, answer, keyed }, out);
+        if let Some(epoch) = served {
+            self.keys_served(counter, epoch, out);
+        }
         Ok(())
     }
 
@@ -163,10 +176,9 @@ impl Postgres {
         // Whose it is nobody knows, or it is of all: the next try will show.
         let is_of_all = (executed >= requests || error.is_of_the_server()) && requests > 1;
         let failed = executed.min(requests - 1);
-        let is_entering = |sent: &Sent| sent.is_entering && sent.statements_left > 1;
         let is_locked = error.is_lock();
         let answer = match self.requests.get(failed) {
-            Some(sent) if is_entering(sent) && error.is_missing_right() => {
+            Some(sent) if has_remedy(sent) && error.is_missing_right() => {
                 Answer::Refused(self.fault(error))
             }
             _ => error.answer()?,
@@ -186,50 +198,53 @@ impl Postgres {
             if index == failed || is_of_all || is_locked {
                 self.set_alone(sent.counter);
             }
-            self.answered(sent.counter, sent.request, sent.is_again, answer, out);
+            let now = AnswerNow { request: sent.request, answer, keyed: Box::default() };
+            self.answered(sent.counter, sent.is_again, now, out);
         }
         Ok(())
     }
 
     /// A request has its answer, unless it was given another one before.
-    fn answered(
-        &mut self,
-        counter: CounterId,
-        request: Request,
-        is_again: bool,
-        answer: Answer,
-        out: &mut Vec<u8>,
-    ) {
+    fn answered(&mut self, counter: CounterId, is_again: bool, now: AnswerNow, out: &mut Vec<u8>) {
         let session = &mut self.sessions[counter.index()];
-        if let Answer::Unconfirmed(_) = answer {
+        if let Answer::Unconfirmed(_) = now.answer {
             session.has_entered = false;
         }
-        let is_granted = matches!(answer, Answer::Granted(Grant { granted: 1.., .. }));
-        if !is_again || request.count == 0 || is_granted {
-            return self.events.push_back(WireEvent::Replied(counter, answer));
+        if !is_again || now.request.is_read() || has_granted(&now.answer) {
+            return self.events.push_back(WireEvent::Replied(counter, now.answer));
         }
         let (name, mode) = (&self.counters.get(counter).name, self.mode(counter));
-        self.requests.answers_now.push_back(answer);
-        message::answer(name, self.id, request, mode, &mut self.unsent);
+        message::answer(name, self.id, &now.request, mode, &mut self.unsent);
+        self.requests.answers_now.push_back(now);
         message::sync(&mut self.unsent);
-        self.send(Due::Answer(counter, request), out);
+        self.send(Due::Answer(counter), out);
     }
 
     /// The answer that a request was given before is read, or there is none.
     pub(super) fn answer_read(
         &mut self,
         counter: CounterId,
-        request: Request,
         outcome: Outcome,
     ) -> Result<(), Fault> {
         if outcome.error.is_some() {
             self.set_alone(counter);
         }
-        let now = self.requests.answers_now.pop_front().filter(|_| outcome.is_empty());
-        let before = || outcome.answer(&self.counters, counter, &request);
-        let answer = now.map_or_else(before, Ok)?;
+        let Some(AnswerNow { request, answer, keyed }) = self.requests.answers_now.pop_front()
+        else {
+            return Err(not_postgres("an answer too many"));
+        };
+        let answer = match outcome.is_empty() {
+            true => answer,
+            false => outcome.first_answer(&self.counters, counter, &request, &keyed)?,
+        };
         self.events.push_back(WireEvent::Replied(counter, answer));
         Ok(())
+    }
+
+    /// How many statements of its settings each transaction begins with.
+    pub(super) fn settings_statements(&self) -> u32 {
+        let is_pooled = self.session() == Session::Pooled;
+        if is_pooled { TransactionSettings::STATEMENTS } else { 0 }
     }
 
     /// Whose the session of the server is.
@@ -245,5 +260,20 @@ impl Postgres {
     /// The counter has failed, and is to make no other one fail.
     pub(super) fn set_alone(&mut self, counter: CounterId) {
         self.sessions[counter.index()].is_alone = self.counters.len() > 1;
+    }
+}
+
+/// Whether a right that is missing may be one to the tables beside the counters'.
+fn has_remedy(sent: &Sent) -> bool {
+    let is_entering = sent.is_entering && sent.statements_left > 1;
+    is_entering || !sent.request.keys.is_empty()
+}
+
+/// Whether something new was granted, to keys or to others.
+fn has_granted(answer: &Answer) -> bool {
+    match answer {
+        Answer::Granted(grant) => grant.granted > 0,
+        Answer::GrantedToKeys(grant, keyed) => grant.granted + keys::granted_to(keyed) > 0,
+        _ => false,
     }
 }

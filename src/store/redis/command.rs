@@ -21,6 +21,8 @@ const CHANGE: &str = include_str!("change.lua");
 static CONFIRM_HASH: LazyLock<String> = LazyLock::new(|| hash(CONFIRM));
 const CREATE: &str = include_str!("create.lua");
 const LIMIT: &str = include_str!("limit.lua");
+/// Words of a take without keys: four of EVALSHA, and the script's arguments.
+const TAKE_WORDS: usize = 4 + 7;
 
 /// What a change has read of its counter, as it stands there; empty where there is nothing.
 #[derive(Clone, Default)]
@@ -164,12 +166,19 @@ pub fn change(key: &str, change: &Change, before: &ReadBefore, limit_default: u6
 /// The first words of EVALSHA, which names the script by its hash and the counter by its key.
 pub fn take_head(hash: &str, key: &str) -> Vec<u8> {
     let mut words = Vec::new();
-    resp::write_count(11, &mut words);
+    resp::write_count(TAKE_WORDS, &mut words);
     resp::write_word(b"EVALSHA", &mut words);
     resp::write_word(hash.as_bytes(), &mut words);
     resp::write_number(1, &mut words);
     resp::write_word(key.as_bytes(), &mut words);
     words
+}
+
+/// Appends such a head of a take that has so many keys behind its other words.
+pub fn write_keyed_head(head: &[u8], keys: usize, out: &mut Vec<u8>) {
+    resp::write_count(TAKE_WORDS + keys, out);
+    let count_length = head.iter().position(|byte| *byte == b'$').unwrap_or_default();
+    out.extend_from_slice(&head[count_length..]);
 }
 
 /// The hash of a counter. The braces make its name a Redis Cluster hash tag.

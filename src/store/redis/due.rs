@@ -32,6 +32,8 @@ pub enum Due {
     Confirm(CounterId),
     Probe(CounterId),
     Request(CounterId),
+    /// A request with keys.
+    KeyedRequest(CounterId),
     /// A request that only reads.
     Peek(CounterId),
     /// A write that changes nothing, to the key of this counter.
@@ -55,6 +57,7 @@ impl Due {
             | Due::Confirm(counter)
             | Due::Probe(counter)
             | Due::Request(counter)
+            | Due::KeyedRequest(counter)
             | Due::Peek(counter)
             | Due::Check(counter) => Some(counter),
             _ => None,

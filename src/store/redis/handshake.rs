@@ -94,7 +94,8 @@ impl Redis {
             Due::Slots => return self.slots(&value),
             Due::Disowned => self.refused = None,
             Due::SentinelHello | Due::Step => {}
-            Due::Confirm(_) | Due::Probe(_) | Due::Request(_) | Due::Peek(_) => {}
+            Due::Confirm(_) | Due::Probe(_) | Due::Peek(_) => {}
+            Due::Request(_) | Due::KeyedRequest(_) => {}
             Due::Mark(_) | Due::Wait => {}
         }
         Ok(None)

@@ -8,9 +8,10 @@
 //! **A reply with a WAIT behind it is held until N replicas have what it tells. A reply without one
 //! is no news**: it moves no high-water mark, and is cached only where it says what is known.
 //!
-//! Takes, confirmations, changes and tried writes have a WAIT behind them. Reads have none, but for
-//! one that tells of an epoch that is new. Where fewer than N replicas have it in time, the
-//! connection is given up, and what was in flight is sent again on the next.
+//! Takes (those with keys too, which may only replay), confirmations, changes and tried writes have
+//! a WAIT behind them. Reads have none, but for one that tells of an epoch that is new. Where fewer
+//! than N replicas have it in time, the connection is given up, and what was in flight is sent
+//! again on the next.
 //!
 //! The mark is a key of its own: a write to the counter's would notify all who track it, and a
 //! halted counter would cost Redis as much as an open one. The key is in the counter's slot, and
@@ -193,6 +194,6 @@ impl Replicas {
 
 /// Whether the reply counts only with a WAIT behind it.
 fn has_wait(due: Due) -> bool {
-    use Due::{Change, Check, Confirm, ConfirmScript, Request};
-    matches!(due, Change | Check(_) | Confirm(_) | ConfirmScript(_) | Request(_))
+    use Due::{Change, Check, Confirm, ConfirmScript, KeyedRequest, Request};
+    matches!(due, Change | Check(_) | Confirm(_) | ConfirmScript(_) | KeyedRequest(_) | Request(_))
 }

@@ -116,11 +116,12 @@ impl Redis {
             Due::Request(counter) | Due::Peek(counter) => {
                 let answer = match self.answer(counter, reply, may_observe)? {
                     Ok(grant) => Answer::Granted(grant),
-                    Err(fault) if is_unconfirmed(&fault) => Answer::Unconfirmed(fault),
-                    Err(fault) if is_of_migration(&fault) => Answer::NotRun(Some(fault)),
-                    Err(fault) => Answer::Refused(fault),
+                    Err(fault) => refusal(fault),
                 };
                 WireEvent::Replied(counter, answer)
+            }
+            Due::KeyedRequest(counter) => {
+                WireEvent::Replied(counter, self.keyed_answer(counter, reply, may_observe)?)
             }
             Due::Confirm(counter) => {
                 let read = self.answer(counter, reply, may_observe)?;
@@ -159,6 +160,24 @@ impl Redis {
         }
     }
 
+    /// The same of a request with keys. Apart from the way of the others, which is to stay short.
+    #[cold]
+    fn keyed_answer(
+        &self,
+        counter: CounterId,
+        reply: Reply,
+        may_observe: bool,
+    ) -> Result<Answer, Fault> {
+        if let Some((grant, keyed)) = reply.grant_to_keys() {
+            if may_observe {
+                self.counters.observe(counter, grant, None);
+            }
+            return Ok(Answer::GrantedToKeys(grant, keyed));
+        }
+        // In another epoch nothing is said of the keys.
+        Ok(self.answer(counter, reply, may_observe)?.map_or_else(refusal, Answer::Granted))
+    }
+
     /// Whether a read tells of an epoch that this process does not know.
     fn is_new_epoch(&self, counter: CounterId, reply: &Reply) -> bool {
         let known = self.counters.get(counter).high_water.position().epoch;
@@ -193,6 +212,16 @@ impl Redis {
         let key = reply::text(key)?;
         let name = key.strip_prefix(b"headcount:{")?.strip_suffix(b"}")?;
         self.counters.names().find(name)
+    }
+}
+
+fn refusal(fault: Fault) -> Answer {
+    if is_unconfirmed(&fault) {
+        Answer::Unconfirmed(fault)
+    } else if is_of_migration(&fault) {
+        Answer::NotRun(Some(fault))
+    } else {
+        Answer::Refused(fault)
     }
 }
 

@@ -4,8 +4,10 @@ pub use super::resp::not_redis;
 use super::value::{ServerError, Value};
 
 use crate::counter::Grant;
+use crate::limits::{KEYS_PER_BATCH_MAX, LIMIT_MAX};
 use crate::store::counters::Made;
 use crate::store::error::{Fault, StoreError};
+use crate::store::keys::KeyedNumber;
 
 /// The known error codes; each says that nothing was written.
 /// See redis.io/docs/latest/develop/reference/protocol-spec, "Simple errors".
@@ -135,6 +137,45 @@ impl Reply {
         let grant = Grant { first: first?, granted: granted?, limit: limit?, epoch: epoch? };
         grant.is_sound().then_some((grant, made))
     }
+
+    /// `[first, granted, limit, epoch, number, …]`, with a number for each key, if each of them can
+    /// be what the script says: those that were granted rise, and lie before `first`.
+    pub fn grant_to_keys(&self) -> Option<(Grant, Box<[KeyedNumber]>)> {
+        let Reply::Value(Value::List(parts)) = self else {
+            return None;
+        };
+        let (numbers, rest) = parts.split_first_chunk::<4>()?;
+        let ([first, granted, limit, epoch], keys) = (numbers.each_ref().map(number), rest.len());
+        let grant = Grant { first: first?, granted: granted?, limit: limit?, epoch: epoch? };
+        let keyed = rest.iter().map(|value| keyed_number(value, grant.epoch));
+        let keyed: Box<[KeyedNumber]> = keyed.collect::<Option<_>>()?;
+        let is_bounded = (1..=KEYS_PER_BATCH_MAX).contains(&keys);
+        (is_bounded && grant.is_sound() && rise_to(grant.first, &keyed)).then_some((grant, keyed))
+    }
+}
+
+/// `n` was granted, `-n` was the key's before, as was `n e` of the epoch e, and of 0 there is none.
+fn keyed_number(value: &Value, epoch: u64) -> Option<KeyedNumber> {
+    let &Value::Integer(shown) = value else {
+        let (number, epoch) = str::from_utf8(text(value)?).ok()?.split_once(' ')?;
+        let (number, epoch) = (number.parse().ok()?, epoch.parse().ok()?);
+        return (number <= LIMIT_MAX).then_some(KeyedNumber::Replayed { number, epoch });
+    };
+    let number = shown.unsigned_abs();
+    Some(match shown.signum() {
+        _ if number > LIMIT_MAX => return None,
+        0 => KeyedNumber::NoneLeft,
+        1 => KeyedNumber::Granted(number),
+        _ => KeyedNumber::Replayed { number, epoch },
+    })
+}
+
+fn rise_to(first: u64, keyed: &[KeyedNumber]) -> bool {
+    let granted = keyed.iter().filter_map(|it| match it {
+        KeyedNumber::Granted(number) => Some(*number),
+        _ => None,
+    });
+    granted.chain([first]).is_sorted_by(|before, after| before < after)
 }
 
 fn made(rest: &[Value]) -> Option<Option<Made>> {

@@ -1,6 +1,6 @@
 -- Takes up to ARGV[1] numbers from the bounded counter in the hash KEYS[1], as counter.rs does:
--- returns {first, granted, limit, epoch}, and in an epoch that the caller
--- has not seen, how that began. With 0 wanted it only reads (a peek).
+-- returns {first, granted, limit, epoch}, and in an epoch that the caller has not seen, how that
+-- began. With 0 wanted and no keys it only reads (a peek).
 --
 -- ARGV[5], ARGV[6]: the epoch, and how many taken in it, that the caller has seen. A take runs in
 -- that epoch alone: in a later one it is granted nothing, learns the epoch, and takes anew.
@@ -15,13 +15,26 @@
 -- Where the answer to it is gone, a failover has lost it, though the connection has outlived that:
 -- the numbers may be others' by now, and the error UNCONFIRMED is all that is answered.
 --
+-- ARGV[8] and those behind it, 256 at most: keys, which are served first, each with the number that
+-- it has, whatever the limit, or with the next one. Behind the epoch the answer then has one number
+-- for each: n is new, -n was the key's before, 'n e' was so in the epoch e, 0 is none. A key's number
+-- is in the field `k:KEY`, with its epoch behind it if that is not the first one of the sale. It
+-- ends with the sale; `key_sale` says which sale these fields are of. The answer that is kept then
+-- says how many numbers went to keys: they lie right before its first one.
+--
 -- pcall and not call: an error of Redis then keeps its code in front in every version.
 local key, wanted, sequence = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 local seen_epoch, seen_taken = tonumber(ARGV[5]), tonumber(ARGV[6])
-local confirm = tonumber(ARGV[7])
-local held = (wanted > 0 or confirm > 0)
-  and redis.pcall('HMGET', key, 'version', 'taken', 'limit', 'epoch', 'floor', ARGV[3], ARGV[4])
-  or redis.pcall('HMGET', key, 'version', 'taken', 'limit', 'epoch', 'floor')
+local confirm, has_keys = tonumber(ARGV[7]), ARGV[8]
+local held
+if has_keys then
+  held = redis.pcall('HMGET', key, 'version', 'taken', 'limit', 'epoch', 'floor', ARGV[3], ARGV[4],
+    'sale', 'key_sale')
+elseif wanted > 0 or confirm > 0 then
+  held = redis.pcall('HMGET', key, 'version', 'taken', 'limit', 'epoch', 'floor', ARGV[3], ARGV[4])
+else
+  held = redis.pcall('HMGET', key, 'version', 'taken', 'limit', 'epoch', 'floor')
+end
 if held.err then return held end
 
 -- Digits alone, and no more of them than a double counts without a gap: 2^53 - 1 is the bound.
@@ -30,8 +43,8 @@ local function count(text)
   return number and number <= 9007199254740991 and number
 end
 local taken, limit, epoch = count(held[2]), count(held[3]), count(held[4])
--- The fast path: nothing has changed but the count since the caller's last reply (`made` is not even
--- read). What the checks below need is made only otherwise.
+-- The fast path: nothing has changed but the count since the caller's last reply (`made` is not
+-- even read). What the checks below need is made only otherwise.
 local is_well = held[1] == '2' and taken and limit and epoch == seen_epoch and taken >= seen_taken
   and not held[5]
 local made
@@ -109,37 +122,103 @@ if confirm > 0 and epoch == seen_epoch then
   end
 end
 
+if epoch ~= seen_epoch then return {taken + 1, 0, limit, epoch, made} end
+
 -- The guard: never past the limit.
-local granted = math.max(0, math.min(wanted, limit - taken))
-if epoch ~= seen_epoch then granted = 0 end
-if wanted > 0 and epoch == seen_epoch then
+local left = math.max(0, limit - taken)
+-- What the first run of this request was granted, where that is known: the first number without a
+-- key, how many of those, and how many to keys, right before them.
+local first, again, again_keyed
+if wanted > 0 or has_keys then
   local last = held[6] and tonumber(held[6]:match('^%d+')) or 0
   local last_other = held[7] and tonumber(held[7]:match('^%d+')) or 0
   if last == sequence then
-    local first, again = held[6]:match('^%d+ (%d+) (%d+)')
-    first, again = tonumber(first), tonumber(again)
-    -- The limit may have been lowered since.
-    return {first, math.max(0, math.min(again, limit - first + 1)), limit, epoch}
+    first, again, again_keyed = held[6]:match('^%d+ (%d+) (%d+) %d+ ?(%d*) %d+$')
+    first, again, again_keyed = tonumber(first), tonumber(again), tonumber(again_keyed) or 0
+    left = 0
+  elseif last > sequence or last_other > sequence then
+    -- A later request of this link was granted something. Requests of a connection run in order, so
+    -- this one ran and was granted nothing; or it comes late, and nobody reads this answer.
+    left = 0
   end
-  -- A later request of this link was granted something. Requests of a connection run in order, so
-  -- this one ran and was granted nothing; or it comes late, and nobody reads this answer.
-  if last > sequence or last_other > sequence then granted = 0 end
 end
-if granted > 0 then
-  local answer = string.format('%d %d %d %d %s', sequence, taken + 1, granted, epoch,
-    redis.call('TIME')[1])
-  local total, written = string.format('%d', taken + granted), nil
-  if held[6] or held[7] then
-    written = redis.pcall('HSET', key, 'taken', total, ARGV[3], answer)
-  else
-    local links = redis.call('HGET', key, 'links') or ''
-    if #links >= 4096 * 17 then
-      return redis.error_reply('LINKS 4096 links took from this counter within a minute')
+
+-- Of keys: their numbers, and what is to be written of them; how many were granted to them.
+local answer, words, keyed = {0, 0, limit, epoch}, nil, 0
+if has_keys then
+  local sale = held[8] and held[8]:match('^%d+$') or '0'
+  -- Where a reset could not drop the keys of the last sale, those of this one have other fields.
+  local prefix = (held[9] or sale) == sale and 'k:' or 'k' .. sale .. ':'
+  local fields, served = {}, {}
+  for place = 8, #ARGV do fields[place - 7] = prefix .. ARGV[place] end
+  local numbers = redis.call('HMGET', key, unpack(fields))
+  words = held[9] and {} or {'key_sale', sale}
+  local last, first_epoch = #words, tonumber(sale)
+  -- How a number of this epoch is kept: a set may have begun the epoch, within the sale.
+  local form = epoch == first_epoch and '%d' or '%d %d'
+  for place, field in ipairs(fields) do
+    local shown = served[field]
+    if not shown then
+      local text = numbers[place]
+      local number, of_epoch = count(text), first_epoch
+      if text and not number then
+        local digits, epoch_digits = text:match('^(%d+) (%d+)$')
+        number, of_epoch = count(digits), count(epoch_digits)
+      end
+      if number and number > 0 and of_epoch then
+        local is_of_now = of_epoch == epoch
+        shown = is_of_now and -number or string.format('%d %d', number, of_epoch)
+        served[field] = shown
+        if is_of_now and again and number < first and number >= first - again_keyed then
+          -- The first run granted it, and nobody has been told.
+          shown = number
+        end
+      elseif left > 0 then
+        taken, left, keyed = taken + 1, left - 1, keyed + 1
+        shown, served[field] = taken, -taken
+        -- Counted here, for the length of a table takes Lua some time.
+        last = last + 2
+        words[last - 1], words[last] = field, string.format(form, taken, epoch)
+      end
     end
-    links = links .. ARGV[3]:sub(3, 18) .. ' '
-    written = redis.pcall('HSET', key, 'taken', total, ARGV[3], answer, 'links', links)
+    answer[place + 4] = shown or 0
   end
-  if type(written) == 'table' and written.err then return written end
 end
-if epoch ~= seen_epoch then return {taken + 1, 0, limit, epoch, made} end
-return {taken + 1, granted, limit, epoch}
+
+if again then
+  -- The limit may have been lowered since.
+  answer[1], answer[2] = first, math.max(0, math.min(again, limit - first + 1))
+  return answer
+end
+local granted = math.min(wanted, left)
+answer[1], answer[2] = taken + 1, granted
+if granted + keyed == 0 then return answer end
+
+local links
+if not (held[6] or held[7]) then
+  links = redis.call('HGET', key, 'links') or ''
+  if #links >= 4096 * 17 then
+    return redis.error_reply('LINKS 4096 links took from this counter within a minute')
+  end
+  links = links .. ARGV[3]:sub(3, 18) .. ' '
+end
+local total, now = string.format('%d', taken + granted), redis.call('TIME')[1]
+local text, written
+if keyed > 0 then
+  -- The time stays last: it is where a headcount that knows no keys looks for it.
+  text = string.format('%d %d %d %d %d %s', sequence, taken + 1, granted, epoch, keyed, now)
+  -- In one command, so that the count cannot stand without the keys, nor they without it.
+  for _, word in ipairs({'taken', total, ARGV[3], text, links and 'links', links}) do
+    words[#words + 1] = word
+  end
+  written = redis.pcall('HSET', key, unpack(words))
+else
+  text = string.format('%d %d %d %d %s', sequence, taken + 1, granted, epoch, now)
+  if links then
+    written = redis.pcall('HSET', key, 'taken', total, ARGV[3], text, 'links', links)
+  else
+    written = redis.pcall('HSET', key, 'taken', total, ARGV[3], text)
+  end
+end
+if type(written) == 'table' and written.err then return written end
+return answer

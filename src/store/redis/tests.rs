@@ -6,6 +6,7 @@ use crate::counter::Grant;
 use crate::limits::REPLY_BYTES_MAX;
 use crate::store::error::{Fault, StoreError};
 use crate::store::high_water::Position;
+use crate::store::keys::Keys;
 use crate::store::request::{Answer, LastGrant, Probed, WireEvent};
 
 const HANDSHAKE_DONE: &[u8] =
@@ -54,7 +55,7 @@ fn asking() -> Redis {
     assert_eq!(read(&mut redis, [HANDSHAKE_DONE]), done());
     redis.write_request(
         FIRST,
-        Request { sequence: 1, count: 3, seen: SEEN, confirm: 0 },
+        &Request { sequence: 1, count: 3, keys: Keys::NONE, seen: SEEN, confirm: 0 },
         &mut Vec::new(),
     );
     redis
@@ -249,7 +250,7 @@ fn requests_in_flight_have_slots_of_their_own_and_a_repeated_one_has_its_old_slo
         let mut out = Vec::new();
         redis.write_request(
             FIRST,
-            Request { sequence, count: 1, seen: SEEN, confirm: 0 },
+            &Request { sequence, count: 1, keys: Keys::NONE, seen: SEEN, confirm: 0 },
             &mut out,
         );
         String::from_utf8(out).unwrap()
@@ -320,9 +321,9 @@ fn each_answer_is_for_the_counter_that_was_asked_for() {
     let url = RedisUrl { endpoint, user, password, database: 0, tls, sentinels, seeds, wait: 0 };
     let mut redis = Redis::new(url, Arc::new(counters), None, TIMEOUT, 7);
     let mut out = Vec::new();
-    let request = Request { sequence: 1, count: 3, seen: SEEN, confirm: 0 };
-    redis.write_request(hats, request, &mut out);
-    redis.write_request(FIRST, request, &mut out);
+    let request = Request { sequence: 1, count: 3, keys: Keys::NONE, seen: SEEN, confirm: 0 };
+    redis.write_request(hats, &request, &mut out);
+    redis.write_request(FIRST, &request, &mut out);
     let sent = String::from_utf8(out).unwrap();
     let keys: Vec<&str> = sent.lines().filter(|line| line.starts_with("headcount:")).collect();
     assert_eq!(keys, ["headcount:{hats}", "headcount:{shoes}"]);
@@ -407,6 +408,7 @@ fn the_password_is_sent_and_never_repeated() {
     assert!(!format!("{redis:?}").contains("s3cret"));
 }
 
+mod keys;
 mod replicas;
 
 /// A sentinel before Redis 6 says what it does not know, with all its words.

@@ -41,7 +41,7 @@ impl Mailboxes {
 
     /// An event for all.
     pub fn push_to_all(&mut self, event: StoreEvent) {
-        (0..self.boxes.len()).for_each(|source| self.push(source, event));
+        (0..self.boxes.len()).for_each(|source| self.push(source, event.clone()));
     }
 
     /// The next event of a source.

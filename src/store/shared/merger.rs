@@ -7,30 +7,41 @@
 //!
 //! Invariants: a source has at most one part of a counter that is queued. The shares of a grant are
 //! the grant: they lie side by side, and none has a number of another. What was asked for by a
-//! source that has left goes to its neighbour in the request, or to nobody.
+//! source that has left goes to its neighbour in the request, or to nobody; what was for its keys
+//! is theirs.
 
 use std::collections::VecDeque;
 
 use crate::counter::{CounterId, Grant};
-use crate::limits::BATCH_MAX;
+use crate::limits::{BATCH_MAX, KEYS_PER_BATCH_MAX};
+use crate::store::keys::{KeyedNumber, Keys};
 use crate::store::request::Reply;
 
+/// What is wanted of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// The numbers of these keys, first.
+    pub keys: Keys,
+    /// And so many more.
+    pub count: u64,
+}
+
 /// What one source wants of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Part {
-    /// `None`: it has left, and no other one is in the request.
+    /// `None`: it has left, and either no other one is in the request, or only its keys are.
     source: Option<usize>,
-    count: u64,
+    wants: Wants,
 }
 
 /// A source's share of a reply; `None`: it is nobody's.
 pub type Share = (Option<usize>, Reply);
 
 /// A request that is to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merged {
-    /// The numbers that all of its sources want.
-    pub count: u64,
+    /// What all of its sources want.
+    pub wants: Wants,
     /// Some source may have unclaimed numbers of the counter.
     pub has_unclaimed: bool,
 }
@@ -62,14 +73,14 @@ impl Merger {
         Merger { counters, waiting: Vec::new() }
     }
 
-    /// A source hands over a batch that wants so many numbers.
-    pub fn push(&mut self, counter: CounterId, source: usize, count: u64, has_unclaimed: bool) {
+    /// A source hands over a batch, which keeps the bounds of one.
+    pub fn push(&mut self, counter: CounterId, source: usize, wants: Wants, has_unclaimed: bool) {
         debug_assert!(!self.has_queued(counter, source));
         let merges = &mut self.counters[counter.index()];
         if merges.queued.is_empty() {
             self.waiting.push(counter);
         }
-        merges.queued.push_back(Part { source: Some(source), count });
+        merges.queued.push_back(Part { source: Some(source), wants });
         merges.holders.retain(|holder| *holder != source);
         if has_unclaimed {
             merges.holders.push(source);
@@ -102,17 +113,20 @@ impl Merger {
     /// Makes one request of what is queued of a counter, as far as a batch's bound allows.
     pub fn take(&mut self, counter: CounterId) -> Merged {
         let merges = &mut self.counters[counter.index()];
-        let (mut parts, mut count) = (Vec::new(), 0);
-        while let Some(part) =
-            merges.queued.pop_front_if(|part| count + part.count <= BATCH_MAX as u64)
-        {
-            count += part.count;
+        let (mut parts, mut count, mut keys) = (Vec::new(), 0, 0);
+        while let Some(part) = merges.queued.pop_front_if(|Part { wants, .. }| {
+            let is_within = count + wants.count <= BATCH_MAX as u64;
+            is_within && keys + wants.keys.len() <= KEYS_PER_BATCH_MAX
+        }) {
+            count += part.wants.count;
+            keys += part.wants.keys.len();
             parts.push(part);
         }
+        let wants = Wants { keys: keys_of(&parts), count };
         merges.in_flight.push_back(parts);
         let (has_unclaimed, is_left) = (!merges.holders.is_empty(), !merges.queued.is_empty());
         self.waiting.retain(|other| *other != counter || is_left);
-        Merged { count, has_unclaimed }
+        Merged { wants, has_unclaimed }
     }
 
     /// Gives back what is queued of a counter: whose batches they were.
@@ -130,10 +144,9 @@ impl Merger {
         merges.answered.clear();
         for (source, reply) in &shares {
             merges.answered.extend(source);
-            if let (Some(source), Reply::Granted(Grant { granted: 1.., .. })) = (source, reply)
-                && !merges.holders.contains(source)
-            {
-                merges.holders.push(*source);
+            let has_numbers = reply.grant().is_some_and(|grant| grant.granted > 0);
+            if let Some(source) = source.filter(|it| has_numbers && !merges.holders.contains(it)) {
+                merges.holders.push(source);
             }
         }
         shares
@@ -160,39 +173,80 @@ fn leave_to_neighbour(parts: &mut Vec<Part>, source: usize) {
     let Some(place) = parts.iter().position(|part| part.source == Some(source)) else {
         return;
     };
-    if parts.len() == 1 {
-        return parts[place].source = None;
+    parts[place].source = None;
+    let is_here = |place: &usize| parts[*place].source.is_some();
+    let mut before = (0..place).rev();
+    let Some(heir) = before.find(is_here).or_else(|| (place..parts.len()).find(is_here)) else {
+        return;
+    };
+    let count = std::mem::take(&mut parts[place].wants.count);
+    parts[heir].wants.count += count;
+    if parts[place].wants.keys.is_empty() {
+        parts.remove(place);
     }
-    let left = parts.remove(place);
-    parts[place.saturating_sub(1)].count += left.count;
 }
 
-/// Each gets what it wanted, in order, as long as there is some. Who gets nothing is told what the
-/// counter holds behind all of them.
+/// The keys of all parts, in their order.
+fn keys_of(parts: &[Part]) -> Keys {
+    match parts {
+        [part] => part.wants.keys.clone(),
+        parts => parts.iter().flat_map(|part| part.wants.keys.iter().cloned()).collect(),
+    }
+}
+
+/// Each gets the numbers of its keys, and then what it wanted, in order, as long as there is some.
+/// Who gets nothing is told what the counter holds behind all of them.
 fn split(parts: &[Part], reply: Reply) -> Vec<Share> {
-    let Reply::Granted(grant) = reply else {
-        return parts.iter().map(|part| (part.source, reply)).collect();
+    let (grant, keyed) = match reply {
+        Reply::Granted(grant) => (grant, None),
+        Reply::GrantedToKeys(grant, keyed) => (grant, Some(keyed)),
+        reply => return parts.iter().map(|part| (part.source, reply.clone())).collect(),
     };
     let (mut first, end) = (grant.first, grant.first + grant.granted);
+    let mut keyed = keyed.as_deref();
     let share = |part: &Part| {
-        let granted = part.count.min(end - first);
+        let granted = part.wants.count.min(end - first);
         let start = if granted > 0 { first } else { end };
         first += granted;
-        (part.source, Reply::Granted(Grant { first: start, granted, ..grant }))
+        let grant = Grant { first: start, granted, ..grant };
+        let reply = match next_of(&mut keyed, part.wants.keys.len()) {
+            Some(keyed) => Reply::GrantedToKeys(grant, keyed.into()),
+            None => Reply::Granted(grant),
+        };
+        (part.source, reply)
     };
     parts.iter().map(share).collect()
+}
+
+/// What the next so many keys have got; `None` if they are none, or nothing is said of any.
+fn next_of<'a>(keyed: &mut Option<&'a [KeyedNumber]>, count: usize) -> Option<&'a [KeyedNumber]> {
+    let (next, rest) = keyed.filter(|_| count > 0)?.split_at_checked(count)?;
+    *keyed = Some(rest);
+    Some(next)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::error::StoreError;
+    use crate::store::keys::Key;
 
     const COUNTER: CounterId = CounterId::FIRST;
 
+    fn anonymous(count: u64) -> Wants {
+        Wants { count, ..Wants::default() }
+    }
+
+    fn keyed(count: u64, keys: &[&str]) -> Wants {
+        let key = |key: &&str| Key::new(key.as_bytes()).expect("it is a key");
+        Wants { count, keys: keys.iter().map(key).collect() }
+    }
+
     fn merged(counts: &[(usize, u64)]) -> (Merger, Merged) {
         let mut merger = Merger::new(1);
-        counts.iter().for_each(|(source, count)| merger.push(COUNTER, *source, *count, false));
+        counts
+            .iter()
+            .for_each(|(source, count)| merger.push(COUNTER, *source, anonymous(*count), false));
         let merged = merger.take(COUNTER);
         (merger, merged)
     }
@@ -204,7 +258,7 @@ mod tests {
     #[test]
     fn a_grant_is_split_in_the_order_in_which_the_batches_came() {
         let (mut merger, merged) = merged(&[(2, 3), (0, 0), (1, 4)]);
-        assert_eq!(merged, Merged { count: 7, has_unclaimed: false });
+        assert_eq!(merged, Merged { wants: anonymous(7), has_unclaimed: false });
         let shares = merger.replied(COUNTER, grant(11, 7));
         assert_eq!(
             shares,
@@ -231,7 +285,8 @@ mod tests {
     fn what_is_no_grant_is_said_to_all() {
         for reply in [Reply::NotRun, Reply::Failed(StoreError::Timeout)] {
             let (mut merger, _) = merged(&[(0, 3), (1, 0)]);
-            assert_eq!(merger.replied(COUNTER, reply), [(Some(0), reply), (Some(1), reply)]);
+            let shares = merger.replied(COUNTER, reply.clone());
+            assert_eq!(shares, [(Some(0), reply.clone()), (Some(1), reply)]);
         }
     }
 
@@ -239,10 +294,10 @@ mod tests {
     fn a_request_has_no_more_than_a_batch_and_the_rest_waits() {
         let full = BATCH_MAX as u64;
         let (mut merger, merged) = merged(&[(0, 1), (1, full - 1), (2, 1)]);
-        assert_eq!(merged.count, full);
+        assert_eq!(merged.wants.count, full);
         assert_eq!((merger.waiting(), merger.in_flight(COUNTER)), (&[COUNTER][..], 1));
         assert!(merger.has_queued(COUNTER, 2));
-        assert_eq!(merger.take(COUNTER).count, 1);
+        assert_eq!(merger.take(COUNTER).wants.count, 1);
         assert!(merger.waiting().is_empty());
     }
 
@@ -250,11 +305,11 @@ mod tests {
     fn unclaimed_numbers_of_any_source_are_to_be_confirmed() {
         let (mut merger, _) = merged(&[(0, 1), (1, 1)]);
         merger.replied(COUNTER, grant(1, 2));
-        merger.push(COUNTER, 0, 1, false);
+        merger.push(COUNTER, 0, anonymous(1), false);
         assert!(merger.take(COUNTER).has_unclaimed, "the other one has not said that it has none");
         merger.replied(COUNTER, grant(3, 1));
-        merger.push(COUNTER, 0, 1, false);
-        merger.push(COUNTER, 1, 1, false);
+        merger.push(COUNTER, 0, anonymous(1), false);
+        merger.push(COUNTER, 1, anonymous(1), false);
         assert!(!merger.take(COUNTER).has_unclaimed);
     }
 
@@ -277,12 +332,63 @@ mod tests {
     #[test]
     fn nothing_is_asked_for_one_who_left() {
         let mut merger = Merger::new(1);
-        merger.push(COUNTER, 1, 4, true);
+        merger.push(COUNTER, 1, anonymous(4), true);
         merger.leave(1);
         assert!(merger.waiting().is_empty());
-        merger.push(COUNTER, 0, 1, false);
-        assert_eq!(merger.take(COUNTER), Merged { count: 1, has_unclaimed: false });
-        merger.push(COUNTER, 2, 1, false);
+        merger.push(COUNTER, 0, anonymous(1), false);
+        assert_eq!(merger.take(COUNTER), Merged { wants: anonymous(1), has_unclaimed: false });
+        merger.push(COUNTER, 2, anonymous(1), false);
         assert_eq!(merger.give_back(COUNTER), [2]);
+    }
+
+    #[test]
+    fn keys_come_before_the_others_and_each_source_gets_those_of_its_own() {
+        use KeyedNumber::Granted;
+        let replayed = |number| KeyedNumber::Replayed { number, epoch: 5 };
+        let mut merger = Merger::new(1);
+        merger.push(COUNTER, 0, keyed(2, &["a", "b"]), false);
+        merger.push(COUNTER, 1, anonymous(1), false);
+        merger.push(COUNTER, 2, keyed(0, &["a"]), false);
+        assert_eq!(merger.take(COUNTER).wants, keyed(3, &["a", "b", "a"]));
+        let Reply::Granted(grant) = grant(9, 3) else { unreachable!("it is one") };
+        let all = Box::new([Granted(7), Granted(8), replayed(7)]);
+        let shares = merger.replied(COUNTER, Reply::GrantedToKeys(grant, all));
+        let first = Grant { granted: 2, ..grant };
+        let last = Grant { first: 12, granted: 0, ..grant };
+        let expected = [
+            (Some(0), Reply::GrantedToKeys(first, Box::new([Granted(7), Granted(8)]))),
+            (Some(1), Reply::Granted(Grant { first: 11, granted: 1, ..grant })),
+            (Some(2), Reply::GrantedToKeys(last, Box::new([replayed(7)]))),
+        ];
+        assert_eq!(shares, expected);
+    }
+
+    #[test]
+    fn the_keys_of_one_who_left_keep_their_place_and_its_other_numbers_are_its_neighbours() {
+        use KeyedNumber::Granted;
+        let mut merger = Merger::new(1);
+        merger.push(COUNTER, 0, keyed(2, &["a"]), false);
+        merger.push(COUNTER, 1, keyed(1, &["b"]), false);
+        merger.take(COUNTER);
+        merger.leave(0);
+        let Reply::Granted(grant) = grant(3, 3) else { unreachable!("it is one") };
+        let reply = Reply::GrantedToKeys(grant, Box::new([Granted(1), Granted(2)]));
+        let nothing = Grant { first: 6, granted: 0, ..grant };
+        let expected = [
+            (None, Reply::GrantedToKeys(nothing, Box::new([Granted(1)]))),
+            (Some(1), Reply::GrantedToKeys(grant, Box::new([Granted(2)]))),
+        ];
+        assert_eq!(merger.replied(COUNTER, reply), expected);
+    }
+
+    #[test]
+    fn a_request_has_no_more_keys_than_a_batch() {
+        let names: Vec<String> = (0..KEYS_PER_BATCH_MAX).map(|number| number.to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut merger = Merger::new(1);
+        merger.push(COUNTER, 0, keyed(0, &names), false);
+        merger.push(COUNTER, 1, keyed(0, &["another"]), false);
+        assert_eq!(merger.take(COUNTER).wants.keys.len(), KEYS_PER_BATCH_MAX);
+        assert_eq!(merger.take(COUNTER).wants, keyed(0, &["another"]));
     }
 }

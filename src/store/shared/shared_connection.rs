@@ -7,11 +7,12 @@ use log::warn;
 
 use super::linger::Linger;
 use super::mailboxes::{Mailboxes, OWNER};
-use super::merger::Merger;
-use crate::counter::{CounterId, Grant};
+use super::merger::{Merger, Wants};
+use crate::counter::CounterId;
 use crate::limits::{BATCH_LINGER, SHARED_LINGER_SHARE_MAX};
 use crate::store::connection::Connection;
 use crate::store::counters::Counters;
+use crate::store::keys::Keys;
 use crate::store::request::{Reply, SendState, StoreEvent};
 
 /// Whose lines they are, in the log.
@@ -65,9 +66,16 @@ impl SharedConnection {
         self.connection.is_confirmed(counter) && !self.merger.has_queued(counter, source)
     }
 
-    /// A source hands over a batch that wants so many numbers.
-    pub fn push(&mut self, source: usize, counter: CounterId, count: u64, has_unclaimed: bool) {
-        self.merger.push(counter, source, count, has_unclaimed);
+    /// A source hands over a batch that wants the numbers of these keys and so many more.
+    pub fn push(
+        &mut self,
+        source: usize,
+        counter: CounterId,
+        count: u64,
+        keys: Keys,
+        has_unclaimed: bool,
+    ) {
+        self.merger.push(counter, source, Wants { count, keys }, has_unclaimed);
         self.linger.returned(source);
     }
 
@@ -116,7 +124,8 @@ impl SharedConnection {
         match self.connection.send_state(counter, now) {
             SendState::Ready => {
                 let merged = self.merger.take(counter);
-                self.connection.send(counter, merged.count, merged.has_unclaimed, now);
+                let Wants { count, keys } = merged.wants;
+                self.connection.send(counter, count, keys, merged.has_unclaimed, now);
                 self.linger.clear();
             }
             SendState::Waiting => self.give_back(counter, Reply::NotRun),
@@ -127,7 +136,7 @@ impl SharedConnection {
     /// What is queued of a counter cannot be sent: its sources are told so, before it gets old.
     fn give_back(&mut self, counter: CounterId, reply: Reply) {
         for source in self.merger.give_back(counter) {
-            self.mailboxes.push(source, StoreEvent::Replied(counter, reply));
+            self.mailboxes.push(source, StoreEvent::Replied(counter, reply.clone()));
         }
     }
 
@@ -162,7 +171,7 @@ impl SharedConnection {
                 // A halt is for those who asked: nobody else has anybody to tell of it.
                 StoreEvent::Halted(counter, _) | StoreEvent::HaltedUntracked(counter, _) => {
                     for source in self.merger.answered(counter) {
-                        self.mailboxes.push(*source, event);
+                        self.mailboxes.push(*source, event.clone());
                     }
                 }
                 event => self.mailboxes.push_to_all(event),
@@ -182,10 +191,10 @@ impl SharedConnection {
     fn replied(&mut self, counter: CounterId, reply: Reply, now: Instant) {
         for (source, reply) in self.merger.replied(counter, reply) {
             let Some(source) = source else {
-                self.log_spent(counter, reply);
+                self.log_spent(counter, &reply);
                 continue;
             };
-            if let Reply::Granted(Grant { granted: 1..=SHARED_LINGER_SHARE_MAX, .. }) = reply {
+            if (1..=SHARED_LINGER_SHARE_MAX).contains(&reply.granted()) {
                 self.linger.served(source, now + BATCH_LINGER);
             }
             self.mailboxes.push(source, StoreEvent::Replied(counter, reply));
@@ -210,7 +219,7 @@ impl SharedConnection {
         }
         for event in self.mailboxes.leave(source) {
             if let StoreEvent::Replied(counter, reply) = event {
-                self.log_spent(counter, reply);
+                self.log_spent(counter, &reply);
             }
         }
         self.merger.leave(source);
@@ -222,8 +231,9 @@ impl SharedConnection {
         }
     }
 
-    fn log_spent(&self, counter: CounterId, reply: Reply) {
-        let Reply::Granted(grant) = reply else {
+    /// Those of keys are not spent.
+    fn log_spent(&self, counter: CounterId, reply: &Reply) {
+        let Some(grant) = reply.grant() else {
             return;
         };
         let counter = self.counters.get(counter).name.as_str();

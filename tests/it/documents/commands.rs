@@ -35,7 +35,8 @@ const APPLY: [&str; 3] = [
 const NEEDS_CLUSTER: &str = "it needs a cluster; tests/deploy checks what it applies";
 
 /// What stands behind the fence of a block that has no commands.
-const NO_COMMANDS: &[&str] = &["caddy", "haproxy", "json", "nginx", "sql", "text"];
+const NO_COMMANDS: &[&str] =
+    &["caddy", "go", "haproxy", "html", "js", "json", "nginx", "php", "python", "sql", "text"];
 
 #[test]
 fn every_console_block_prints_what_it_says() {

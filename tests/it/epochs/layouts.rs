@@ -76,6 +76,57 @@ fn a_role_that_may_not_migrate_is_told_the_sql_that_does() {
     assert_eq!(takes(&daemon, 1), numbers(8..=8));
 }
 
+/// The tables as they were before there were keys.
+const TABLES_WITHOUT_KEYS: &str = "
+create table headcount (
+  name text primary key,
+  taken bigint not null check (taken >= 0),
+  max bigint not null,
+  epoch bigint not null default extract(epoch from now()) * 1000000,
+  made text not null default 'created' check (made in ('created', 'reset', 'set')),
+  sale bigint not null default extract(epoch from now()) * 1000000,
+  floor_epoch bigint not null default 0,
+  floor_taken bigint not null default 0,
+  token text,
+  version integer not null default 2,
+  check (taken <= max)
+);
+create table headcount_answer (
+  link bigint,
+  counter text,
+  sequence bigint not null default 0,
+  first bigint,
+  granted bigint,
+  epoch bigint,
+  at timestamptz not null default now(),
+  primary key (link, counter)
+);
+insert into headcount (name, taken, max) values ('default', 7, 50);
+";
+
+#[test]
+fn tables_without_keys_get_them_from_their_owner_or_by_the_sql_in_the_log() {
+    let of_owner = PostgresServer::start();
+    of_owner.sql(TABLES_WITHOUT_KEYS);
+    let daemon = Daemon::start_with_store(&of_owner.url(), ONE_THREAD);
+    assert_eq!(takes(&daemon, 1), numbers(8..=8));
+    assert_eq!(of_owner.sql("select count(*) from headcount_key"), "0");
+
+    let of_another = PostgresServer::start();
+    of_another.sql(TABLES_WITHOUT_KEYS);
+    of_another.sql("create role counter login");
+    let url = of_another.url_of("counter", "");
+    let daemon = Daemon::start(&["--store", &url, "--threads", "1"]);
+    let line = daemon.last_error(&["permission"]);
+    let words = line["detail"].as_str().expect("the store's words");
+    let (_, sql) = words.split_once("to be run by one who may: ").expect("what to run");
+    of_another.sql(sql);
+    daemon.wait_until_ready();
+    assert_eq!(takes(&daemon, 1), numbers(8..=8));
+    let sale = of_another.sql("select name, taken from headcount");
+    assert_eq!(sale, "default|8");
+}
+
 #[test]
 fn a_creation_is_warned_of_and_a_counter_that_is_found_is_not() {
     on_each_store(|kind| {

@@ -39,6 +39,7 @@ impl Tally {
                     let numbers = grant.first..grant.first + grant.granted;
                     self.numbers.entry(*place).or_default().extend(numbers);
                 }
+                Reply::GrantedToKeys(..) => panic!("it was asked without keys"),
                 Reply::NotRun => *self.failures.entry(*place).or_default() += 1,
                 Reply::Failed(error) => {
                     *self.failures.entry(*place).or_default() += 1;

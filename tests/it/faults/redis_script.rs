@@ -1,6 +1,8 @@
 //! The scripts of Redis, by themselves: what is asked again takes nothing more, and what is kept of
 //! it is bounded.
 
+mod keys;
+
 use redis::Value;
 
 use crate::support::redis_server::{RedisServer, counter_key};

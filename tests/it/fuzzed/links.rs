@@ -15,6 +15,7 @@ use headcount::store::connection::{Command, Connection};
 use headcount::store::counters::Counters;
 use headcount::store::error::StoreError;
 use headcount::store::high_water::Position;
+use headcount::store::keys::Keys;
 use headcount::store::postgres::Postgres;
 use headcount::store::redis::Redis;
 use headcount::store::request::{Reply, SendState, StoreEvent};
@@ -132,7 +133,7 @@ impl Script {
 
     fn request(&mut self, counter: CounterId, count: u64) {
         if self.connection.send_state(counter, self.now) == SendState::Ready {
-            self.connection.send(counter, count, false, self.now);
+            self.connection.send(counter, count, Keys::NONE, false, self.now);
             self.connection.finish_requests();
             self.held[counter.index()].asked.push_back(count);
         }

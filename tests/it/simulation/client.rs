@@ -8,10 +8,15 @@ use headcount::token::Token;
 
 use super::keys::NAMES;
 
+/// The keys that clients take with, all of them with the same few, so that they meet.
+pub const KEYS: [&str; 5] = ["a", "b", "c", "\"quoted\"", "e-5"];
+
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Take,
+    /// With the idempotency key of this place, see [`KEYS`].
+    TakeWithKey(usize),
     LastTake,
     Status,
     Head,
@@ -49,6 +54,8 @@ pub struct Known {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
     Number(u64),
+    /// A number that the key had already.
+    Replayed(u64),
     /// With the limit.
     GoAway(u64),
     Status(u64),
@@ -101,12 +108,17 @@ impl SimulatedClient {
         }
     }
 
-    /// Writes a look at the status of a counter and so many plain takes.
+    /// Writes a look at the status of a counter, a take with each key, and so many plain takes.
     pub fn write_last(&mut self, counter: usize, takes: u64, known: Known) {
         let name = NAMES[counter];
         let status = format!("GET /status/{name} HTTP/1.1\r\nHost: a\r\n\r\n");
         self.push(Kind::Status, counter, known, &status);
         let take = format!("GET /take/{name} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let keys = if takes > 0 { KEYS.len() } else { 0 };
+        for key in 0..keys {
+            let take = take_with_key(&format!("/take/{name}"), key);
+            self.push(Kind::TakeWithKey(key), counter, known, &take);
+        }
         (0..takes).for_each(|_| self.push(Kind::Take, counter, known, &take));
     }
 
@@ -187,7 +199,7 @@ fn request(random: &mut Rng, counter: usize) -> (Kind, String) {
     let name = Some(NAMES[counter]).filter(|_| counter > 0 || random.bool());
     let take = name.map_or("/".to_owned(), |name| format!("/take/{name}"));
     let of = name.map_or(String::new(), |name| format!("/{name}"));
-    let (kind, line, rest) = match random.u8(..24) {
+    let (kind, line, rest) = match random.u8(..28) {
         0..=7 => (Kind::Take, format!("GET {take} HTTP/1.1"), "Host: a\r\n\r\n"),
         8 | 9 => {
             let rest = "Host: a\r\nContent-Length: 3\r\n\r\nabc";
@@ -214,9 +226,18 @@ fn request(random: &mut Rng, counter: usize) -> (Kind, String) {
             let path = format!("/readyz/{}", NAMES[counter]);
             (Kind::ReadyOfOne, format!("GET {path} HTTP/1.1"), "Host: a\r\n\r\n")
         }
-        _ => (Kind::Ready, "GET /readyz HTTP/1.1".to_owned(), "Host: a\r\n\r\n"),
+        23 => (Kind::Ready, "GET /readyz HTTP/1.1".to_owned(), "Host: a\r\n\r\n"),
+        _ => {
+            let key = random.usize(..KEYS.len());
+            return (Kind::TakeWithKey(key), take_with_key(&take, key));
+        }
     };
     (kind, format!("{line}\r\n{rest}"))
+}
+
+fn take_with_key(path: &str, key: usize) -> String {
+    let key = KEYS[key];
+    format!("POST {path} HTTP/1.1\r\nHost: a\r\nIdempotency-Key: {key}\r\n\r\n")
 }
 
 fn content_length(head: &str) -> usize {
@@ -227,8 +248,8 @@ fn content_length(head: &str) -> usize {
 fn check(kind: Kind, head: &str, body: &str) -> Answer {
     let status = &head[9..12];
     let expected: &[&str] = match kind {
-        Kind::Take | Kind::LastTake | Kind::Status | Kind::Head => &["200", "503"],
-        Kind::ReadyOfOne | Kind::Ready => &["200", "503"],
+        Kind::Take | Kind::TakeWithKey(_) | Kind::LastTake => &["200", "503"],
+        Kind::Status | Kind::Head | Kind::ReadyOfOne | Kind::Ready => &["200", "503"],
         Kind::Alive => &["200"],
         Kind::NotFound => &["404"],
         Kind::Bad | Kind::BadHead => &["400"],
@@ -242,12 +263,16 @@ fn check(kind: Kind, head: &str, body: &str) -> Answer {
         let digits = body.split_once(start)?.1.split(|it: char| !it.is_ascii_digit()).next()?;
         Some(digits.parse().expect("a number"))
     };
-    let is_take = matches!(kind, Kind::Take | Kind::LastTake);
+    let is_take = matches!(kind, Kind::Take | Kind::TakeWithKey(_) | Kind::LastTake);
     let number = after(r#"{"hello":"world","request_num":"#);
     let limit = after(r#"{"Go":"away!","request_num":"#);
     let status = after(r#","limit":"#).filter(|_| body.starts_with(r#"{"taken":"#));
     assert_eq!(is_take, number.or(limit).is_some(), "{kind:?} was answered {body}");
     assert_eq!(kind == Kind::Status, status.is_some(), "{kind:?}: {body}");
-    let number = number.map(Answer::Number).or(limit.map(Answer::GoAway));
+    let is_replay = head.contains("\r\nIdempotent-Replayed: true\r\n");
+    let is_fit = matches!((kind, number), (Kind::TakeWithKey(_), Some(_)));
+    assert!(is_fit || !is_replay, "{kind:?} is no replay: {head}{body}");
+    let number = number.map(if is_replay { Answer::Replayed } else { Answer::Number });
+    let number = number.or(limit.map(Answer::GoAway));
     number.or(status.map(Answer::Status)).unwrap_or(Answer::Other)
 }

@@ -8,48 +8,21 @@
 //! - A number is handed out once for each time that it was granted, by the link that it was granted
 //!   to, for a request that was open while the store was in the number's epoch with a limit no
 //!   lower than it.
+//! - A key has one number in a sale, which nobody else is handed out, unless the store has lost it.
 //! - A grant that the store has lost is given up once its link has called the store again.
 //! - After a loss a process says that it has seen all that any of its links had handed out before.
 //! - A reset or a set begins one epoch at most, however often it is sent, unless that was lost. Who
 //!   is told that it is done can rely on that, and who is told that it is declined, too.
 
 mod facts;
+mod grant;
+mod keyed;
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-pub use facts::{Asker, Held, Take};
-
-/// An epoch, in the order in which they began.
-#[derive(Debug)]
-struct Epoch {
-    number: u64,
-    /// A reset or a set has made it: everybody follows it.
-    is_followed: bool,
-    /// Numbers are given once in a sale, which a start that creates the counter anew goes on with.
-    sale: usize,
-}
-
-/// What was true of the counter at some time.
-#[derive(Clone, Copy, Debug)]
-struct Moment {
-    epoch: u64,
-    limit: u64,
-    is_halted: bool,
-}
-
-#[derive(Debug)]
-struct Grant {
-    asker: Asker,
-    epoch: u64,
-    sale: usize,
-    numbers: RangeInclusive<u64>,
-    /// Losses before it.
-    losses: u64,
-    /// The loss, from 1, that it fell to.
-    lost_in: Option<u64>,
-    handed_out: Vec<u64>,
-}
+pub use facts::{Asker, Held, KeyReply, Take};
+use grant::{Epoch, Grant, Moment};
 
 #[derive(Debug, Default)]
 pub struct Oracle {
@@ -58,6 +31,9 @@ pub struct Oracle {
     /// What the store held after each change.
     history: Vec<Option<Moment>>,
     grants: Vec<Grant>,
+    /// The numbers of the keys that the store holds, and that it held when it was backed up.
+    keyed: HashMap<String, u64>,
+    keyed_at_backup: HashMap<String, u64>,
     /// Rollbacks and deletions so far.
     losses: u64,
     /// Those before the state that may be restored.
@@ -113,6 +89,9 @@ impl Oracle {
         {
             let is_followed = held.made != "created";
             self.sale += usize::from(held.made == "reset");
+            if held.made != "set" {
+                self.keyed.clear();
+            }
             if is_followed {
                 let least = self.floor.take().map_or(0, |(_, taken)| taken);
                 let is_enough = held.made == "reset" || held.taken >= least;
@@ -130,6 +109,7 @@ impl Oracle {
     /// What the store holds now may be restored later.
     pub fn backed_up(&mut self) {
         self.losses_at_backup = self.losses;
+        self.keyed_at_backup.clone_from(&self.keyed);
     }
 
     /// The store has lost what it held, and holds this. What was on its way to it is lost as well.
@@ -146,9 +126,14 @@ impl Oracle {
     fn lost_alone(&mut self, held: Option<&Held>) {
         self.losses += 1;
         self.floor = None;
+        self.keyed = held.map(|_| self.keyed_at_backup.clone()).unwrap_or_default();
         for grant in &mut self.grants {
             let was_backed_up = grant.lost_in.is_none_or(|loss| loss > self.losses_at_backup);
-            let is_held = |it: &Held| it.epoch == grant.epoch && *grant.numbers.end() <= it.taken;
+            let number = *grant.numbers.end();
+            let is_held = |it: &Held| match &grant.key {
+                Some(key) => self.keyed.get(key) == Some(&number),
+                None => it.epoch == grant.epoch && number <= it.taken,
+            };
             grant.lost_in = match was_backed_up && held.is_some_and(is_held) {
                 true => None,
                 false => grant.lost_in.or(Some(self.losses)),
@@ -178,15 +163,21 @@ impl Oracle {
         if has_seen_more && take.can_tell {
             self.floor = self.floor.max(Some(asker.seen));
         }
-        if let Some((first, count)) = take.granted.filter(|(_, count)| *count > 0) {
-            let before = before.expect("numbers of a counter that is not there");
-            let is_fit = !has_seen_more && self.floor.is_none();
-            assert!(is_fit, "granted below what one has seen: {asker:?} {before:?}");
+        let granted = take.granted.filter(|(_, count)| *count > 0);
+        if granted.is_none() && take.keyed.is_empty() {
+            return;
+        }
+        let before = before.expect("numbers of a counter that is not there");
+        let is_fit = !has_seen_more && self.floor.is_none();
+        assert!(is_fit, "granted below what one has seen: {asker:?} {before:?}");
+        let is_first = after.is_some_and(|after| after.taken > before.taken);
+        self.took_with_keys(take, before, is_first);
+        if let Some((first, count)) = granted {
             let last = first + count - 1;
             assert!(last <= before.limit, "past the limit: {before:?}");
-            match after.is_some_and(|after| after.taken > before.taken) {
-                true => self.granted(asker, before.epoch, first..=last),
-                false => self.granted_again(asker, before.epoch, first..=last),
+            match is_first {
+                true => self.granted(asker, None, before.epoch, first..=last),
+                false => self.granted_again(asker, None, before.epoch, first..=last),
             }
         }
     }
@@ -212,8 +203,9 @@ impl Oracle {
         assert!(was_true, "limit {limit} (halted: {is_halted}) was never held since: {moments:?}");
     }
 
-    /// A link has handed a number out, for a request that was sent in this moment.
-    pub fn handed_out(&mut self, number: u64, link: u64, sent: usize) {
+    /// A link has handed a number out that was new, to this key if there is one, for a request that
+    /// was sent in this moment.
+    pub fn handed_out(&mut self, number: u64, key: Option<&str>, link: u64, sent: usize) {
         let since = &self.history[sent.min(self.history.len())..];
         let is_open = |grant: &Grant| {
             let mut moments = since.iter().flatten();
@@ -222,7 +214,7 @@ impl Oracle {
         let last_call = self.losses_heard_of.get(&link).copied().unwrap_or_default();
         let is_given_up = |grant: &Grant| grant.lost_in.is_some_and(|loss| loss <= last_call);
         let is_its = |grant: &Grant| {
-            grant.asker.link == link
+            (grant.asker.link, grant.key.as_deref()) == (link, key)
                 && grant.numbers.contains(&number)
                 && !grant.handed_out.contains(&number)
                 && !is_given_up(grant)
@@ -231,7 +223,7 @@ impl Oracle {
         let Some(place) = self.grants.iter().position(is_its) else {
             let of_it = self.grants.iter().filter(|grant| grant.numbers.contains(&number));
             let of_it: Vec<&Grant> = of_it.collect();
-            panic!("{link} handed {number} out, of {of_it:?}, while the store held {since:?}");
+            panic!("{link} handed {number} out (key: {key:?}), of {of_it:?}, while {since:?}");
         };
         let grant = &mut self.grants[place];
         grant.handed_out.push(number);
@@ -254,7 +246,13 @@ impl Oracle {
         }
     }
 
-    fn granted(&mut self, asker: Asker, epoch: u64, numbers: RangeInclusive<u64>) {
+    fn granted(
+        &mut self,
+        asker: Asker,
+        key: Option<&str>,
+        epoch: u64,
+        numbers: RangeInclusive<u64>,
+    ) {
         let (sale, losses) = (self.sale, self.losses);
         let overlaps = |grant: &&Grant| {
             (grant.sale, grant.losses) == (sale, losses)
@@ -263,16 +261,22 @@ impl Oracle {
         };
         let twice = self.grants.iter().find(overlaps);
         assert!(twice.is_none(), "granted twice: {numbers:?} to {asker:?}, and {twice:?}");
-        let (lost_in, handed_out) = (None, Vec::new());
-        self.grants.push(Grant { asker, epoch, sale, numbers, losses, lost_in, handed_out });
+        let (lost_in, handed_out, key) = (None, Vec::new(), key.map(str::to_owned));
+        self.grants.push(Grant { asker, key, epoch, sale, numbers, losses, lost_in, handed_out });
     }
 
     /// A request came again: it gets what it got, in the same epoch, or as much of that as a limit
     /// leaves that was lowered since.
-    fn granted_again(&self, asker: Asker, epoch: u64, numbers: RangeInclusive<u64>) {
+    fn granted_again(
+        &self,
+        asker: Asker,
+        key: Option<&str>,
+        epoch: u64,
+        numbers: RangeInclusive<u64>,
+    ) {
         let is_same = |grant: &Grant| {
             (grant.asker.link, grant.asker.sequence) == (asker.link, asker.sequence)
-                && grant.epoch == epoch
+                && (grant.epoch, grant.key.as_deref()) == (epoch, key)
                 && grant.numbers.start() == numbers.start()
                 && grant.numbers.end() >= numbers.end()
         };
@@ -284,11 +288,11 @@ impl Oracle {
         self.epochs.iter().rposition(|it| it.number == epoch)
     }
 
-    /// Each number from 1 to the limit of the last epoch was handed out.
+    /// Each number from 1 to the limit of the last epoch was handed out, or belongs to a key.
     pub fn assert_all(&self, limit: u64) {
         let epoch = self.epochs.last().expect("there is an epoch").number;
         let of_it = self.grants.iter().filter(|grant| grant.epoch == epoch);
-        let mut numbers: Vec<u64> = of_it.flat_map(|grant| grant.handed_out.clone()).collect();
+        let mut numbers: Vec<u64> = of_it.flat_map(Grant::settled).collect();
         numbers.sort_unstable();
         assert_eq!(numbers, (1..=limit).collect::<Vec<u64>>(), "numbers are lost");
     }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::keys::{Key, NAMES, key_of, place};
 use super::lua::{Data, Interpreter, OUT_OF_MEMORY, WRONG_TYPE, bulk};
-use super::oracle::{Asker, Held, Oracle, Take};
+use super::oracle::{Asker, Held, KeyReply, Oracle, Take};
 use super::resp;
 
 const TAKE: &str = include_str!("../../../src/store/redis/take.lua");
@@ -226,11 +226,14 @@ impl ModelStore {
         let asker = Asker { process, link, sequence: number(1), seen };
         let (before, reply, after) = self.script("take", counter, arguments);
         let (before, after, granted) = (before.as_ref(), after.as_ref(), granted(&reply));
+        let keyed: Vec<(&str, KeyReply)> =
+            arguments[7..].iter().copied().zip(keyed(&reply)).collect();
         let is_taken = before.map(|held| held.taken) < after.map(|held| held.taken);
-        let is_again = granted.is_some_and(|(_, count)| count > 0) && !is_taken;
+        let is_new = keyed.iter().any(|(_, reply)| matches!(reply, KeyReply::New(_)));
+        let is_again = (granted.is_some_and(|(_, count)| count > 0) || is_new) && !is_taken;
         self.count(&reply, if is_again { "again" } else { "granted" });
         let can_tell = !self.is_full() && !self.is_damaged(counter);
-        self.oracles[counter].took(&Take { asker, before, after, granted, can_tell });
+        self.oracles[counter].took(&Take { asker, before, after, granted, keyed, can_tell });
         reply
     }
 
@@ -277,7 +280,13 @@ impl ModelStore {
 
 /// The first number of a grant, and how many there are.
 fn granted(reply: &str) -> Option<(u64, u64)> {
-    let mut numbers = reply.strip_prefix("*4\r\n")?.split("\r\n").map(|it| it.strip_prefix(':'));
-    let mut next = || numbers.next()??.parse().ok();
+    let mut numbers = reply.strip_prefix('*')?.split("\r\n").skip(1);
+    let mut next = || numbers.next()?.strip_prefix(':')?.parse().ok();
     Some((next()?, next()?))
+}
+
+/// What a reply says of its keys: nothing if the request was of another epoch.
+fn keyed(reply: &str) -> Vec<KeyReply> {
+    let lines = reply.split("\r\n").skip(5).filter(|line| !line.starts_with('$'));
+    lines.map_while(KeyReply::parse).collect()
 }

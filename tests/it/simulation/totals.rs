@@ -21,6 +21,9 @@ const OUTCOMES: [&str; 11] = [
 #[derive(Debug, Default)]
 pub struct Totals {
     pub numbers: u64,
+    /// Those among them that a key got for the first time, and once more.
+    pub keyed_numbers: u64,
+    pub replays: u64,
     pub sent_away: u64,
     pub unavailable: u64,
     /// Requests answered in their own turn because the store was away for too long.
@@ -34,6 +37,8 @@ pub struct Totals {
 impl Totals {
     pub fn add(&mut self, other: Totals) {
         self.numbers += other.numbers;
+        self.keyed_numbers += other.keyed_numbers;
+        self.replays += other.replays;
         self.sent_away += other.sent_away;
         self.unavailable += other.unavailable;
         self.failed_fast += other.failed_fast;
@@ -46,6 +51,7 @@ impl Totals {
     /// Whether there was some of everything that may happen, and nothing else.
     pub fn is_plenty(&self) -> bool {
         let least = self.numbers.min(self.sent_away).min(self.changes);
+        let least = least.min(self.keyed_numbers).min(self.replays);
         let least = least.min(self.unavailable).min(self.failed_fast);
         let have_all_happened = OUTCOMES.iter().all(|outcome| self.calls.contains_key(*outcome));
         least > 0 && have_all_happened && self.calls.len() == OUTCOMES.len()

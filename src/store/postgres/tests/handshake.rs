@@ -192,7 +192,8 @@ fn a_role_without_the_right_is_told_the_sql() {
         "create table if not exists headcount ( name text primary key,",
         "insert into headcount (name, taken, max) values ('default', 0, 100) on conflict",
         "grant select, insert, update on headcount to \"an\"\"n\"; ",
-        "grant select, insert, update, delete on headcount_answer to \"an\"\"n\"",
+        "create table if not exists headcount_key ( counter text collate \"C\", ",
+        "grant select, insert, update, delete on headcount_answer, headcount_key to \"an\"\"n\"",
     ] {
         assert!(fault.detail.contains(detail), "{detail} in {}", fault.detail);
     }

@@ -324,7 +324,7 @@ fn requests_of_several_counters_that_come_again_each_find_their_own_answer() {
         WireEvent::Replied(CounterId(counter), Answer::Granted(grant))
     };
     // The second one finds what it was granted.
-    let bytes = [done(), executed_well(4), ready(), done()].concat();
+    let bytes = [done(), answered_before(4, 3, 100, 0), done()].concat();
     let locked = delayed(1, StoreError::Locked, "55P03");
     let expected = vec![halted(0, 5), granted_of(2, 4), locked];
     assert_eq!(read(&mut postgres, [bytes.as_slice()]), Ok(expected));
@@ -353,8 +353,8 @@ fn no_lock_of_a_row_is_waited_for_by_a_counter_that_is_alone() {
     let out = String::from_utf8_lossy(&out);
     let statements: Vec<&str> =
         out.split('\0').filter(|part| part.contains("for no key update")).collect();
-    assert_eq!(statements.len(), 6);
-    let (waiting, failing) = statements.split_at(3);
+    assert_eq!(statements.len(), 10);
+    let (waiting, failing) = statements.split_at(5);
     for (waits, fails) in waiting.iter().zip(failing) {
         let (locks, updates) = (fails.matches("for no key").count(), fails.matches("update head"));
         assert_eq!(fails.matches("for no key update nowait").count(), locks);

@@ -147,7 +147,7 @@ fn a_resent_request_enters_its_row_and_looks_for_its_answer_behind_it() {
     assert!(postgres.can_send(), "it does not hold up other counters");
     let executed = [message(b'C', b"SELECT 0\0"), granted(9, 0, 8)].concat();
     assert!(sent(&mut postgres, &executed).contains("\0answer\0"));
-    let answer = granted(7, 2, 100);
+    let answer = answered_before(7, 2, 100, 0);
     assert_eq!(read(&mut postgres, [answer.as_slice()]), Ok(vec![numbers(7, 2)]));
     // A read that comes again is read again.
     let again = tags_of(|out| postgres.write_resent(FIRST, Request::read(SEEN), out));
@@ -164,7 +164,8 @@ fn a_role_that_may_not_enter_is_told_the_sql() {
     let Ok([WireEvent::Replied(FIRST, Answer::Refused(fault))]) = events.as_deref() else {
         panic!("{events:?}");
     };
-    let grant = "grant select, insert, update, delete on headcount_answer to \"ann\"";
+    let grant =
+        "grant select, insert, update, delete on headcount_answer, headcount_key to \"ann\"";
     assert!(fault.detail.contains(grant), "{}", fault.detail);
 }
 

@@ -1,6 +1,7 @@
 //! `wait=N`: what is held until the replicas have it, and what is not.
 
 use super::*;
+use crate::store::keys::Keys;
 
 const TAKEN: &str = "*4\r\n:1\r\n:3\r\n:100\r\n:5\r\n";
 const HALTED: &str = "*4\r\n:101\r\n:0\r\n:100\r\n:5\r\n";
@@ -34,7 +35,11 @@ fn waiting_for_at_most(timeout: Duration) -> Redis {
 
 fn request(redis: &mut Redis, sequence: u64, count: u64) -> String {
     let mut out = Vec::new();
-    redis.write_request(FIRST, Request { sequence, count, seen: SEEN, confirm: 0 }, &mut out);
+    redis.write_request(
+        FIRST,
+        &Request { sequence, count, keys: Keys::NONE, seen: SEEN, confirm: 0 },
+        &mut out,
+    );
     redis.finish_requests(&mut out);
     String::from_utf8(out).expect("all of it is text")
 }
@@ -54,8 +59,8 @@ fn one_wait_follows_all_requests_of_a_wake_and_a_quarter_of_the_timeout_is_the_r
     let mut redis = waiting();
     let (mut out, mut later) = (Vec::new(), Vec::new());
     for sequence in 1..=2 {
-        let request = Request { sequence, count: 1, seen: SEEN, confirm: 0 };
-        redis.write_request(FIRST, request, &mut out);
+        let request = Request { sequence, count: 1, keys: Keys::NONE, seen: SEEN, confirm: 0 };
+        redis.write_request(FIRST, &request, &mut out);
     }
     redis.finish_requests(&mut out);
     let out = String::from_utf8(out).unwrap();
@@ -163,8 +168,8 @@ fn a_peek_behind_a_take_keeps_its_place() {
     let mut redis = waiting();
     let mut out = Vec::new();
     for (sequence, count) in [(1, 3), (2, 0)] {
-        let request = Request { sequence, count, seen: SEEN, confirm: 0 };
-        redis.write_request(FIRST, request, &mut out);
+        let request = Request { sequence, count, keys: Keys::NONE, seen: SEEN, confirm: 0 };
+        redis.write_request(FIRST, &request, &mut out);
     }
     redis.finish_requests(&mut out);
     let bytes = [TAKEN, HALTED].concat();
@@ -191,8 +196,8 @@ fn a_peek_that_tells_of_another_epoch_is_held_until_the_replicas_have_that() {
 fn a_change_that_overtakes_a_held_probe_makes_it_untracked() {
     let mut redis = waiting();
     let mut out = Vec::new();
-    let take = Request { sequence: 1, count: 1, seen: SEEN, confirm: 0 };
-    redis.write_request(FIRST, take, &mut out);
+    let take = Request { sequence: 1, count: 1, keys: Keys::NONE, seen: SEEN, confirm: 0 };
+    redis.write_request(FIRST, &take, &mut out);
     redis.write_probe(FIRST, &mut out);
     redis.finish_requests(&mut out);
     let changed = ">2\r\n+invalidate\r\n*1\r\n+headcount:{default}\r\n";

@@ -11,6 +11,7 @@ use headcount::counter::CounterId;
 use headcount::store::connection::{Command, Connection};
 use headcount::store::counters::Counters;
 use headcount::store::error::StoreError;
+use headcount::store::keys::Keys;
 use headcount::store::open::{self, Purpose};
 use headcount::store::request::{Reply, SendState, StoreEvent};
 
@@ -51,7 +52,7 @@ impl Link {
         let mut waiting = 0;
         for counter in ids {
             if self.connection.is_ready(counter) {
-                self.connection.send(counter, count, false, Instant::now());
+                self.connection.send(counter, count, Keys::NONE, false, Instant::now());
                 waiting += 1;
             }
         }

@@ -98,7 +98,7 @@ impl World {
                 let has_reason = is_excused || self.nodes[place].has_reason(request, self.now);
                 assert!(has_reason, "refused though its counter is well: {request:?}");
             }
-            Answer::Number(_) | Answer::Unavailable | Answer::Other => {}
+            Answer::Number(_) | Answer::Replayed(_) | Answer::Unavailable | Answer::Other => {}
         }
     }
 }
@@ -155,8 +155,8 @@ impl Node {
 impl Request {
     /// Whether its answer depends on its counter.
     fn is_of_counter(&self) -> bool {
-        use Kind::{Head, LastTake, ReadyOfOne, Status, Take};
-        matches!(self.kind, Take | LastTake | Status | Head | ReadyOfOne)
+        use Kind::{Head, LastTake, ReadyOfOne, Status, Take, TakeWithKey};
+        matches!(self.kind, Take | TakeWithKey(_) | LastTake | Status | Head | ReadyOfOne)
     }
 
     /// Whether it is answered by the store.

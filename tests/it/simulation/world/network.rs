@@ -4,7 +4,7 @@ use headcount::engine::client::CloseReason;
 use headcount::token::Token;
 
 use super::World;
-use crate::simulation::client::{Answer, SimulatedClient};
+use crate::simulation::client::{Answer, KEYS, Kind, Request, SimulatedClient};
 use crate::simulation::store::Tracking;
 
 impl World {
@@ -74,16 +74,32 @@ impl World {
         for (answer, request) in client.receive(bytes, self.now) {
             self.judge(node, &answer, &request);
             match answer {
-                Answer::Number(number) => {
-                    let oracle = &mut self.store.oracles[request.counter];
-                    oracle.handed_out(number, self.nodes[node].link, request.known.sent);
-                    self.totals.numbers += 1;
+                Answer::Number(_) | Answer::Replayed(_) => {
+                    self.handed_out(node, &answer, &request);
                 }
                 Answer::GoAway(_) => self.totals.sent_away += 1,
                 Answer::Unavailable => self.totals.unavailable += 1,
                 Answer::Status(_) | Answer::Other => {}
             }
         }
+    }
+
+    fn handed_out(&mut self, node: usize, answer: &Answer, request: &Request) {
+        let (oracle, sent) = (&mut self.store.oracles[request.counter], request.known.sent);
+        let link = self.nodes[node].link;
+        match (answer, request.kind) {
+            (Answer::Replayed(number), Kind::TakeWithKey(key)) => {
+                oracle.replayed(*number, KEYS[key].trim_matches('"'), link, sent);
+                self.totals.replays += 1;
+            }
+            (Answer::Number(number), Kind::TakeWithKey(key)) => {
+                oracle.handed_out(*number, Some(KEYS[key].trim_matches('"')), link, sent);
+                self.totals.keyed_numbers += 1;
+            }
+            (Answer::Number(number), _) => oracle.handed_out(*number, None, link, sent),
+            _ => {}
+        }
+        self.totals.numbers += 1;
     }
 
     pub(super) fn conclude(&mut self, node: usize, token: Token) {

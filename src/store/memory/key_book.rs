@@ -1,0 +1,125 @@
+//! The keys of one counter in the process, and the number of each.
+
+use std::collections::HashMap;
+use std::collections::hash_map::{IntoIter, RandomState};
+use std::hash::BuildHasher;
+
+use crate::limits::{KEY_TABLES, KEYS_DROPPED_AT_ONCE, KEYS_MAX};
+use crate::store::keys::Key;
+
+/// The keys of a sale. Those of an ended one are dropped bit by bit: a million at once would hold
+/// up all who wait.
+///
+/// Invariant: it holds at most twice as many keys as it may, those that are being dropped included,
+/// for each call drops more than one request can bring.
+#[derive(Debug)]
+pub struct KeyBook {
+    /// The number of each, and its epoch, in one of many small tables; none before the first key.
+    tables: Vec<HashMap<Key, (u64, u64)>>,
+    /// Which table is a key's.
+    hasher: RandomState,
+    keys: usize,
+    keys_max: usize,
+    dropping: Vec<IntoIter<Key, (u64, u64)>>,
+}
+
+impl KeyBook {
+    /// Without a key; it takes so many.
+    pub fn new(keys_max: usize) -> KeyBook {
+        let (tables, hasher, dropping) = (Vec::new(), RandomState::new(), Vec::new());
+        KeyBook { tables, hasher, keys: 0, keys_max, dropping }
+    }
+
+    /// The number that the key has, and its epoch.
+    pub fn number(&self, key: &Key) -> Option<(u64, u64)> {
+        self.tables.get(self.place(key))?.get(key).copied()
+    }
+
+    /// Whether no other key has room.
+    pub fn is_full(&self) -> bool {
+        self.keys >= self.keys_max
+    }
+
+    /// The number of this epoch belongs to this key, which has none yet; only if there is room.
+    pub fn insert(&mut self, key: Key, number: u64, epoch: u64) {
+        debug_assert!(!self.is_full());
+        if self.tables.is_empty() {
+            self.tables = (0..KEY_TABLES).map(|_| HashMap::new()).collect();
+        }
+        let place = self.place(&key);
+        self.tables[place].insert(key, (number, epoch));
+        self.keys += 1;
+    }
+
+    fn place(&self, key: &Key) -> usize {
+        (self.hasher.hash_one(key) % KEY_TABLES as u64) as usize
+    }
+
+    /// The sale has ended, and no key has a number any more.
+    pub fn end_sale(&mut self) {
+        let ended = std::mem::take(&mut self.tables).into_iter();
+        self.dropping.extend(ended.filter(|table| !table.is_empty()).map(HashMap::into_iter));
+        self.keys = 0;
+    }
+
+    /// Drops some of the keys of ended sales.
+    #[inline]
+    pub fn drop_some(&mut self) {
+        if !self.dropping.is_empty() {
+            self.drop_of_last();
+        }
+    }
+
+    #[cold]
+    fn drop_of_last(&mut self) {
+        let mut left = KEYS_DROPPED_AT_ONCE;
+        while left > 0
+            && let Some(ended) = self.dropping.last_mut()
+        {
+            left -= ended.by_ref().take(left).count();
+            if ended.len() == 0 {
+                self.dropping.pop();
+            }
+        }
+    }
+}
+
+impl Default for KeyBook {
+    fn default() -> KeyBook {
+        KeyBook::new(KEYS_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ended_sale_is_forgotten_at_once_and_dropped_bit_by_bit() {
+        let key = |number: usize| Key::new(number.to_string().as_bytes()).expect("it is a key");
+        let mut book = KeyBook::default();
+        let kept = key(0);
+        book.insert(kept.clone(), 0, 1);
+        (1..=KEYS_DROPPED_AT_ONCE).for_each(|number| book.insert(key(number), number as u64, 1));
+        book.end_sale();
+        assert_eq!(book.number(&kept), None);
+        let left = |book: &KeyBook| book.dropping.iter().map(IntoIter::len).sum::<usize>();
+        for expected in [1, 0] {
+            book.drop_some();
+            assert_eq!(left(&book), expected);
+        }
+        assert!(book.dropping.is_empty(), "the table's memory is given back");
+    }
+
+    #[test]
+    fn no_table_is_so_large_that_moving_it_holds_anybody_up() {
+        const KEYS: usize = 100_000;
+        let mut book = KeyBook::default();
+        for number in 0..KEYS {
+            let key = Key::new(number.to_string().as_bytes()).expect("it is a key");
+            book.insert(key, number as u64, 1);
+        }
+        let largest = book.tables.iter().map(HashMap::len).max();
+        assert!(largest.is_some_and(|keys| keys < KEYS / 128), "{largest:?}");
+    }
+}

@@ -88,8 +88,8 @@
 //!   Cluster. Its `transport` is TLS, or nothing; its `wire` speaks `redis`, with the scripts
 //!   `redis/*.lua`, or `postgres`, with the statements `postgres/*.sql`.
 //! - Leaves, which may be used by all: [`counter`] is the rule, [`token`] names a client,
-//!   [`send_buffer`] holds what is to be sent, [`metrics`] has what each reactor counts, [`limits`]
-//!   has the bounds.
+//!   [`send_buffer`] holds what is to be sent, [`metrics`] has what each reactor counts,
+//!   `linger_score` tells whether to wait for more makes better batches, [`limits`] has the bounds.
 //!
 //! Arrows point down the list: `server -> net -> engine -> api -> http, store`, and `store ->
 //! config`. A test checks them (`tests/it/tidy/arrows.rs`).
@@ -100,6 +100,7 @@ pub mod counter;
 pub mod engine;
 pub mod http;
 pub mod limits;
+mod linger_score;
 pub mod logging;
 pub mod metrics;
 pub(crate) mod net;

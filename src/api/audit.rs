@@ -1,10 +1,11 @@
 //! Who took a number: what `--audit` writes of a request into the line of its number.
 //!
-//! All of it is bytes from outside: each field is cut at [`AUDIT_FIELD_BYTES_MAX`], and the log
-//! escapes it. All of it may be personal data.
+//! All of it is bytes from outside: what has no bound is cut at [`AUDIT_FIELD_BYTES_MAX`], and the
+//! log escapes it. All of it may be personal data.
 
 use crate::http::{Fields, Request};
 use crate::limits::AUDIT_FIELD_BYTES_MAX;
+use crate::store::keys::Key;
 
 /// What a request says of its sender. A field that it does not have is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,13 +17,13 @@ pub struct Audit {
     pub request_id: Option<String>,
     /// `traceparent` (W3C Trace Context).
     pub traceparent: Option<String>,
-    /// The field that has the key: `Idempotency-Key` unless told otherwise.
+    /// Its idempotency key, without quotes.
     pub key: Option<String>,
 }
 
 impl Audit {
-    /// What this request says, whose key is in `key_field`.
-    pub fn of(request: &Request<'_>, key_field: &str) -> Audit {
+    /// What this request says, which has this key.
+    pub fn of(request: &Request<'_>, key: Option<&Key>) -> Audit {
         let fields = request.fields;
         let joined = joined(fields, "X-Forwarded-For");
         let first = |name| fields.values(name).next().map(|value| text(start(value)));
@@ -30,7 +31,7 @@ impl Audit {
             forwarded_for: joined.map(|value| text(end(&value))),
             request_id: first("X-Request-Id"),
             traceparent: first("Traceparent"),
-            key: first(key_field),
+            key: key.map(|key| key.as_str().to_owned()),
         }
     }
 }
@@ -64,25 +65,26 @@ mod tests {
 
     fn audit_of(bytes: &[u8]) -> Audit {
         let (request, _) = parse(bytes).expect("it keeps the rules").expect("it is whole");
-        Audit::of(&request, "Idempotency-Key")
+        Audit::of(&request, Key::new(b"k").as_ref())
     }
 
     #[test]
     fn what_a_request_does_not_say_is_none() {
-        assert_eq!(audit(""), Audit::default());
-        assert_eq!(audit("X-Forwarded-Fo: 1\r\nX-Request-Ids: 2\r\n"), Audit::default());
+        let nothing = Audit { key: Some("k".to_owned()), ..Audit::default() };
+        assert_eq!(audit(""), nothing);
+        assert_eq!(audit("X-Forwarded-Fo: 1\r\nX-Request-Ids: 2\r\n"), nothing);
     }
 
     #[test]
     fn each_field_is_taken_as_it_was_sent() {
-        let fields = "x-forwarded-for: 192.0.2.1\r\nX-Request-ID: a b\r\nidempotency-key: \"k\"\r\n\
+        let fields = "x-forwarded-for: 192.0.2.1\r\nX-Request-ID: a b\r\n\
             X-Forwarded-For: 10.0.0.1, 10.0.0.2\r\ntraceparent: 00-ab-cd-01\r\nX-Request-Id: 2\r\n";
         let text = |text: &str| Some(text.to_owned());
         let expected = Audit {
             forwarded_for: text("192.0.2.1, 10.0.0.1, 10.0.0.2"),
             request_id: text("a b"),
             traceparent: text("00-ab-cd-01"),
-            key: text("\"k\""),
+            key: text("k"),
         };
         assert_eq!(audit(fields), expected);
     }

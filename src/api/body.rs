@@ -60,10 +60,15 @@ pub fn to_query(query: Query, outcome: Outcome, halted: Status, text: &mut Text)
     Response {
         status,
         body: text.bytes(),
-        retry_after_s: matches!(outcome, Outcome::Failed(_)).then_some(RETRY_AFTER_S),
+        retry_after_s: may_be_retried(outcome).then_some(RETRY_AFTER_S),
         is_replay: matches!(outcome, Outcome::Replayed { .. }),
         ..PLAIN
     }
+}
+
+/// There is no room for a key before the next sale.
+fn may_be_retried(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Failed(error) if error != StoreError::Keys)
 }
 
 /// The same for one that has a ticket; `None` if it has none, such as a halted take. `tickets` is
@@ -190,6 +195,7 @@ fn to_wrong_key(fault: KeyFault) -> Response<'static> {
         KeyFault::Parameters => {
             br#"{"error":"idempotency key with something behind it: nothing was taken"}"#
         }
+        KeyFault::Quotes => br#"{"error":"idempotency key with wrong quotes: nothing was taken"}"#,
         KeyFault::Malformed => {
             br#"{"error":"idempotency key of other than visible ASCII: nothing was taken"}"#
         }
@@ -278,6 +284,16 @@ pub(super) const PLAIN: Response<'static> = Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_finds_no_room_for_a_key_is_not_told_to_try_again() {
+        let retry_after_s = |error| {
+            let (outcome, mut text) = (Outcome::Failed(error), Text::default());
+            to_query(Query::Take, outcome, Status::Ok, &mut text).retry_after_s
+        };
+        assert_eq!(retry_after_s(StoreError::Keys), None);
+        assert_eq!(retry_after_s(StoreError::Timeout), Some(RETRY_AFTER_S));
+    }
 
     #[test]
     fn too_many_clients_has_a_body_unless_the_request_is_a_head_request() {

@@ -35,7 +35,9 @@ pub enum KeyFault {
     TooLong,
     /// Parameters stand behind it, or anything else.
     Parameters,
-    /// It has other bytes than visible ASCII, or its quotes do not end.
+    /// Its quotes do not end, or a backslash in them stands before another byte than `"` and `\`.
+    Quotes,
+    /// It has other bytes than visible ASCII.
     Malformed,
 }
 
@@ -104,10 +106,10 @@ fn unquoted(rest: &[u8]) -> Result<Vec<u8>, KeyFault> {
             Some(b'"') => break,
             Some(b'\\') => match rest.next() {
                 Some(byte @ (b'"' | b'\\')) => bytes.push(*byte),
-                _ => return Err(KeyFault::Malformed),
+                _ => return Err(KeyFault::Quotes),
             },
             Some(byte) => bytes.push(*byte),
-            None => return Err(KeyFault::Malformed),
+            None => return Err(KeyFault::Quotes),
         }
     }
     match rest.as_slice().trim_ascii_start() {
@@ -160,11 +162,11 @@ mod tests {
             ("\u{e4}", Err(KeyFault::Malformed)),
             ("\"\u{e4}\"", Err(KeyFault::Malformed)),
             ("a\tb", Err(KeyFault::Malformed)),
-            (r#"""#, Err(KeyFault::Malformed)),
-            (r#""abc"#, Err(KeyFault::Malformed)),
-            (r#""abc\""#, Err(KeyFault::Malformed)),
-            (r#""a\b""#, Err(KeyFault::Malformed)),
-            (r#""a\"#, Err(KeyFault::Malformed)),
+            (r#"""#, Err(KeyFault::Quotes)),
+            (r#""abc"#, Err(KeyFault::Quotes)),
+            (r#""abc\""#, Err(KeyFault::Quotes)),
+            (r#""a\b""#, Err(KeyFault::Quotes)),
+            (r#""a\"#, Err(KeyFault::Quotes)),
         ];
         for (value, expected) in rows {
             let fields = format!("Idempotency-Key: {value}\r\n");

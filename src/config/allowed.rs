@@ -72,7 +72,7 @@ impl fmt::Display for Allowed {
                 write!(formatter, "a duration from 0s to {max}, such as 500ms or 5s")
             }
             Allowed::SecondsUpTo(max) => {
-                write!(formatter, "0 for none, or a duration from 1s to {max}, such as 90s or 1h")
+                write!(formatter, "0 for ever, or a duration from 1s to {max}, such as 90s or 1h")
             }
             Allowed::Counter => {
                 let limit = "LIMIT an integer from 0 to";

@@ -14,11 +14,15 @@
 //! batch, deadlines do not fall. One whose deadline has come leaves its batch, and the number that
 //! the store grants for it is nobody's. It knows neither clients, nor the store, nor the clock.
 
+mod linger;
+
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::limits::{BATCH_MAX, KEYS_PER_BATCH_MAX};
+use crate::linger_score::LingerScore;
 use crate::token::Token;
+use linger::Linger;
 
 /// What a waiter wants of the counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,13 +79,7 @@ pub struct Batcher {
     /// The sizes of the batches on their way, oldest first.
     batches: VecDeque<usize>,
     linger: Option<Linger>,
-}
-
-/// The next batch is to be so large, or to wait so long.
-#[derive(Clone, Copy, Debug)]
-struct Linger {
-    size: usize,
-    until: Instant,
+    linger_score: LingerScore,
 }
 
 impl Batcher {
@@ -119,7 +117,14 @@ impl Batcher {
     /// Makes one batch of all who wait, up to the batch's bounds, and returns what to ask for;
     /// `None` if nobody waits. Clients who are no longer present are dropped, so that nothing is
     /// taken for them.
-    pub fn take_batch(&mut self, is_present: impl Fn(Token) -> bool) -> Option<Batch> {
+    pub fn take_batch(
+        &mut self,
+        now: Instant,
+        is_present: impl Fn(Token) -> bool,
+    ) -> Option<Batch> {
+        if self.linger.is_some() {
+            self.end_linger(now);
+        }
         let (mut size, mut batch) = (0, Batch::default());
         while size < BATCH_MAX
             && batch.keys < KEYS_PER_BATCH_MAX
@@ -138,7 +143,6 @@ impl Batcher {
                 self.sent.push_back(waiter);
             }
         }
-        self.linger = None;
         (size > 0).then(|| {
             self.batches.push_back(size);
             batch
@@ -153,14 +157,18 @@ impl Batcher {
     }
 
     /// The same of those without a key, who are answered at once: the others go on waiting.
-    pub fn take_batch_without_keys(&mut self, is_present: impl Fn(Token) -> bool) -> Option<Batch> {
+    pub fn take_batch_without_keys(
+        &mut self,
+        now: Instant,
+        is_present: impl Fn(Token) -> bool,
+    ) -> Option<Batch> {
         let mut with_keys: Vec<Waiter> = Vec::new();
         if self.waiting.iter().any(|waiter| waiter.op.has_key()) {
             let all = std::mem::take(&mut self.waiting).into_iter();
             let (keyed, others): (Vec<_>, Vec<_>) = all.partition(|waiter| waiter.op.has_key());
             (with_keys, self.waiting) = (keyed, others.into());
         }
-        let batch = self.take_batch(is_present);
+        let batch = self.take_batch(now, is_present);
         if batch.is_some() {
             self.move_newest_to_front();
         }
@@ -188,7 +196,7 @@ impl Batcher {
     /// those who came later, and at least until `until`.
     pub fn requeue(&mut self, waiters: Vec<Waiter>, until: Instant) {
         self.put_back(waiters);
-        self.linger = Some(Linger { size: usize::MAX, until });
+        self.linger = Some(Linger::pause(until));
     }
 
     fn put_back(&mut self, waiters: Vec<Waiter>) {
@@ -240,16 +248,28 @@ impl Batcher {
     }
 
     /// So many more are awaited, since who was answered and keeps asking is back at once: the next
-    /// batch waits for them, but not past `until`. Else a small batch is followed by small ones.
-    pub fn linger(&mut self, awaited: usize, until: Instant) {
+    /// batch waits for them, for [`crate::limits::BATCH_LINGER`] at most, as long as that has been
+    /// worth it. Else a small batch is followed by small ones.
+    pub fn linger(&mut self, awaited: usize, now: Instant) {
         let size = (self.waiting.len() + awaited).min(BATCH_MAX);
-        self.linger = Some(Linger { size, until });
+        if size > 1 && self.linger_score.should_linger() {
+            self.linger = Some(Linger::for_others(size, now));
+        }
+    }
+
+    #[cold]
+    fn end_linger(&mut self, now: Instant) {
+        let first = self.waiting.front().map(|waiter| waiter.since);
+        let held = |linger: Linger| linger.held(first?, now);
+        if let Some(held) = self.linger.take().and_then(held) {
+            self.linger_score.record(self.waiting.len(), held);
+        }
     }
 
     /// When a batch is cut though not all have come who are waited for.
     pub fn linger_until(&self) -> Option<Instant> {
         let is_idle = self.batches.is_empty() && !self.waiting.is_empty();
-        self.linger.filter(|_| is_idle).map(|it| it.until)
+        self.linger.filter(|_| is_idle).map(Linger::until)
     }
 
     /// Whether a batch is worth its call now: with none on its way anybody is, unless others are
@@ -261,10 +281,9 @@ impl Batcher {
         if waiting == 0 {
             return false;
         }
-        let is_over = |it: Linger| waiting >= it.size || it.until <= now;
         match self.batches.back() {
-            Some(youngest) => waiting > 0 && waiting >= *youngest,
-            None => waiting > 0 && self.linger.is_none_or(is_over),
+            Some(youngest) => waiting >= *youngest,
+            None => self.linger.is_none_or(|linger| linger.is_over(waiting, now)),
         }
     }
 }
@@ -272,6 +291,7 @@ impl Batcher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::LINGER_SCORE_MAX;
     use std::time::Duration;
 
     struct Fixture {
@@ -303,7 +323,7 @@ mod tests {
 
         /// Cuts one: how many numbers it asks for.
         fn take_batch(&mut self) -> Option<u64> {
-            self.batcher.take_batch(|_| true).map(|batch| batch.numbers)
+            self.batcher.take_batch(self.start, |_| true).map(|batch| batch.numbers)
         }
 
         fn end_batch(&mut self) -> Vec<u32> {
@@ -333,14 +353,14 @@ mod tests {
         fixture.push(5, Op::TakeWithKey(0), 500);
         fixture.take_batch();
         fixture.numbers(6..8);
-        assert!(fixture.batcher.take_batch_without_keys(|_| true).is_some());
+        assert!(fixture.batcher.take_batch_without_keys(fixture.start, |_| true).is_some());
         assert_eq!(fixture.end_batch(), [6, 7]);
         assert_eq!(fixture.end_batch(), [5]);
     }
 
     #[test]
     fn nobody_waiting_makes_no_batch() {
-        assert_eq!(Fixture::new().batcher.take_batch(|_| true), None);
+        assert_eq!(Fixture::new().batcher.take_batch(Instant::now(), |_| true), None);
     }
 
     #[test]
@@ -378,7 +398,7 @@ mod tests {
         assert!(!fixture.should_send(0));
         fixture.numbers(0..2);
         assert!(fixture.should_send(0));
-        fixture.batcher.take_batch(|_| true);
+        fixture.batcher.take_batch(fixture.start, |_| true);
         fixture.numbers(2..3);
         assert!(!fixture.should_send(0));
         fixture.numbers(3..4);
@@ -389,12 +409,11 @@ mod tests {
     fn a_batch_waits_for_those_just_answered_but_not_for_long() {
         let mut fixture = Fixture::new();
         fixture.numbers(0..2);
-        fixture.batcher.take_batch(|_| true);
+        fixture.batcher.take_batch(fixture.start, |_| true);
         fixture.numbers(2..3);
         assert_eq!(fixture.end_batch(), [0, 1]);
-        let until = fixture.at(1);
-        fixture.batcher.linger(2, until);
-        assert_eq!(fixture.batcher.linger_until(), Some(until));
+        fixture.batcher.linger(2, fixture.start);
+        assert_eq!(fixture.batcher.linger_until(), Some(fixture.at(1)));
         assert!(!fixture.should_send(0), "two are waited for");
         assert!(fixture.should_send(1), "but only so long");
         fixture.numbers(3..5);
@@ -404,13 +423,60 @@ mod tests {
     }
 
     #[test]
+    fn strangers_who_come_one_by_one_are_not_held_up_for_long() {
+        let mut fixture = Fixture::new();
+        for round in 0.. {
+            fixture.batcher.linger(2, fixture.start);
+            fixture.numbers(0..1);
+            if fixture.should_send(0) {
+                assert_eq!(round, LINGER_SCORE_MAX / 2);
+                return;
+            }
+            let later = fixture.at(1);
+            assert!(fixture.batcher.take_batch(later, |_| true).is_some());
+            fixture.end_batch();
+        }
+    }
+
+    #[test]
+    fn the_time_behind_a_batch_in_flight_is_not_the_wait_for_others() {
+        let mut fixture = Fixture::new();
+        for _ in 0..LINGER_SCORE_MAX {
+            fixture.numbers(0..1);
+            let replied_at = fixture.at(20);
+            fixture.batcher.linger(1, replied_at);
+            assert!(!fixture.should_send(20), "another one is waited for");
+            fixture.numbers(1..2);
+            assert!(fixture.batcher.take_batch(replied_at, |_| true).is_some());
+            fixture.end_batch();
+        }
+    }
+
+    #[test]
+    fn a_wait_that_held_nobody_up_says_nothing() {
+        let mut fixture = Fixture::new();
+        for at_ms in [1, 1, 1, 5, 1] {
+            fixture.batcher.linger(2, fixture.start);
+            fixture.numbers(0..1);
+            if at_ms == 5 {
+                let late = fixture.at(5);
+                fixture.batcher.waiting[0].since = late;
+            }
+            let now = fixture.at(at_ms);
+            assert!(fixture.batcher.take_batch(now, |_| true).is_some());
+            fixture.end_batch();
+        }
+        fixture.batcher.linger(2, fixture.start);
+        assert!(fixture.batcher.linger.is_none(), "four were in vain");
+    }
+
+    #[test]
     fn a_lone_asker_who_comes_back_is_not_held_up() {
         let mut fixture = Fixture::new();
         fixture.numbers(0..1);
-        fixture.batcher.take_batch(|_| true);
+        fixture.batcher.take_batch(fixture.start, |_| true);
         assert_eq!(fixture.end_batch(), [0]);
-        let until = fixture.at(1);
-        fixture.batcher.linger(1, until);
+        fixture.batcher.linger(1, fixture.start);
         assert_eq!(fixture.batcher.linger_until(), None, "nobody waits");
         assert!(!fixture.should_send(2));
         fixture.numbers(0..1);
@@ -421,7 +487,7 @@ mod tests {
     fn nothing_is_asked_for_a_client_who_left() {
         let mut fixture = Fixture::new();
         fixture.numbers(0..3);
-        let batch = fixture.batcher.take_batch(|token| token.slot != 1);
+        let batch = fixture.batcher.take_batch(fixture.start, |token| token.slot != 1);
         assert_eq!(batch.map(|batch| batch.numbers), Some(2));
         assert_eq!(fixture.end_batch(), [0, 2]);
     }
@@ -432,7 +498,7 @@ mod tests {
         fixture.push(0, Op::Peek, 100);
         fixture.push(1, Op::Take, 100);
         fixture.push(2, Op::Take, 200);
-        fixture.batcher.take_batch(|_| true);
+        fixture.batcher.take_batch(fixture.start, |_| true);
         assert_eq!(fixture.batcher.deadline(), Some(fixture.at(100)));
         assert_eq!(fixture.expire(99), None);
         assert_eq!(fixture.expire(100), Some(0));
@@ -455,9 +521,9 @@ mod tests {
     fn a_batch_that_did_not_run_is_asked_again_before_later_ones() {
         let mut fixture = Fixture::new();
         fixture.push(0, Op::Take, 100);
-        fixture.batcher.take_batch(|_| true);
+        fixture.batcher.take_batch(fixture.start, |_| true);
         fixture.push(1, Op::Take, 200);
-        fixture.batcher.take_batch(|_| true);
+        fixture.batcher.take_batch(fixture.start, |_| true);
         fixture.push(2, Op::Take, 300);
         let until = fixture.at(10);
         for _ in 0..2 {
@@ -474,7 +540,7 @@ mod tests {
     fn nobody_waits_past_the_end_of_a_drain() {
         let mut fixture = Fixture::new();
         fixture.push(0, Op::Take, 300);
-        fixture.batcher.take_batch(|_| true);
+        fixture.batcher.take_batch(fixture.start, |_| true);
         fixture.push(1, Op::Take, 50);
         fixture.push(2, Op::Take, 400);
         let at = fixture.at(100);
@@ -487,7 +553,7 @@ mod tests {
 
     /// What a batch asks for: how many numbers, and whose keys.
     fn taken(fixture: &mut Fixture, is_present: impl Fn(Token) -> bool) -> (u64, Vec<u32>) {
-        let batch = fixture.batcher.take_batch(is_present).expect("somebody waits");
+        let batch = fixture.batcher.take_batch(fixture.start, is_present).expect("somebody waits");
         let slots: Vec<u32> = fixture.batcher.with_keys().map(|token| token.slot).collect();
         assert_eq!(batch.keys, slots.len());
         (batch.numbers, slots)
@@ -527,11 +593,11 @@ mod tests {
         fixture.push(1, Op::Take, 200);
         fixture.push(2, Op::TakeWithKey(0), 300);
         assert!(fixture.batcher.has_waiting_without_key());
-        let batch = fixture.batcher.take_batch_without_keys(|_| true);
+        let batch = fixture.batcher.take_batch_without_keys(fixture.start, |_| true);
         assert_eq!(batch, Some(Batch { numbers: 1, keys: 0 }));
         assert_eq!(fixture.end_batch(), [1]);
         assert!(!fixture.batcher.has_waiting_without_key());
-        assert_eq!(fixture.batcher.take_batch_without_keys(|_| true), None);
+        assert_eq!(fixture.batcher.take_batch_without_keys(fixture.start, |_| true), None);
         assert_eq!(taken(&mut fixture, |_| true), (0, vec![0, 2]));
     }
 }

@@ -11,7 +11,7 @@ use crate::engine::batcher::{Op, Waiter};
 use crate::engine::number_log;
 use crate::engine::shared::LOG_TARGET;
 use crate::engine::unclaimed::Unclaimed;
-use crate::limits::{BATCH_LINGER, HALT_CACHE_TTL, RETRY_PAUSE};
+use crate::limits::{HALT_CACHE_TTL, RETRY_PAUSE};
 use crate::store::error::StoreError;
 use crate::store::keys::KeyedNumber;
 use crate::store::request::{Reply, StoreEvent};
@@ -145,7 +145,7 @@ impl Engine {
         if !left.is_empty() {
             batcher.requeue(left, now);
         } else if expected > 0 && is_granted {
-            batcher.linger(expected, now + BATCH_LINGER);
+            batcher.linger(expected, now);
         }
     }
 

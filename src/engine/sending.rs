@@ -22,7 +22,7 @@ impl Engine {
         let state = &mut self.counters[counter.index()];
         if let Some(halt) = state.cached_halt(now) {
             let batcher = &mut state.batcher;
-            let batch = batcher.take_batch_without_keys(|token| self.clients.contains(token));
+            let batch = batcher.take_batch_without_keys(now, |token| self.clients.contains(token));
             if batch.is_some() {
                 self.settle(counter, halt, &mut [], now);
             }
@@ -33,10 +33,10 @@ impl Engine {
         }
         match self.store.send_state(counter, now) {
             SendState::Waiting => return false,
-            SendState::Refused(error) => return self.refuse(counter, error),
+            SendState::Refused(error) => return self.refuse(counter, error, now),
             SendState::Ready => {}
         }
-        let batch = state.batcher.take_batch(|token| self.clients.contains(token));
+        let batch = state.batcher.take_batch(now, |token| self.clients.contains(token));
         let Some(batch) = batch else {
             return false;
         };
@@ -73,9 +73,9 @@ impl Engine {
     }
 
     /// The store would refuse: everybody who waits is told so at once.
-    fn refuse(&mut self, counter: CounterId, error: StoreError) -> bool {
+    fn refuse(&mut self, counter: CounterId, error: StoreError, now: Instant) -> bool {
         let batcher = &mut self.counters[counter.index()].batcher;
-        let is_batch = batcher.take_batch(|token| self.clients.contains(token)).is_some();
+        let is_batch = batcher.take_batch(now, |token| self.clients.contains(token)).is_some();
         if is_batch {
             batcher.move_newest_to_front();
             self.fail(counter, error);

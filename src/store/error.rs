@@ -207,8 +207,8 @@ impl StoreError {
             }
             StoreError::Damaged => "write what the field held before; until then nothing is taken",
             StoreError::Layout => {
-                "if headcount 0.1 wrote it, restart headcount, which migrates it; if a newer one \
-                 did, run that version; else begin at 1: headcount reset NAME --store URL"
+                "if an older headcount wrote it, restart headcount, which migrates it; if a newer \
+                 one did, run that version; else begin at 1: headcount reset NAME --store URL"
             }
             _ => return None,
         })

@@ -66,7 +66,7 @@ impl Store {
             Store::Nodes(nodes) => {
                 nodes.of_mut(counter).send(counter, count, keys, has_unclaimed, now);
             }
-            Store::Shared(shared) => shared.send(counter, count, keys, has_unclaimed),
+            Store::Shared(shared) => shared.send(counter, count, keys, has_unclaimed, now),
         }
     }
 }

@@ -26,6 +26,7 @@ use super::request::{SendState, StoreEvent};
 use crate::counter::CounterId;
 use crate::metrics::store_metrics::StoreMetrics;
 use mailboxes::OWNER;
+use merger::Wants;
 use shared_connection::SharedConnection;
 
 /// The way of one reactor, a source, to the connection of its process.
@@ -80,8 +81,16 @@ impl SharedStore {
 
     /// Hands over a batch that wants the numbers of these keys and so many more, to be sent with
     /// those of the others.
-    pub fn send(&self, counter: CounterId, count: u64, keys: Keys, has_unclaimed: bool) {
-        self.lock().push(self.source, counter, count, keys, has_unclaimed);
+    pub fn send(
+        &self,
+        counter: CounterId,
+        count: u64,
+        keys: Keys,
+        has_unclaimed: bool,
+        now: Instant,
+    ) {
+        let wants = Wants { count, keys };
+        self.lock().push(self.source, counter, wants, has_unclaimed, now);
     }
 
     /// See [`super::Store::finish_requests`].
@@ -119,7 +128,12 @@ impl SharedStore {
 
     /// See [`super::Store::check_writes`].
     pub fn check_writes(&self, now: Instant) -> Option<Result<(), StoreError>> {
-        self.lock().connection.check_writes(now)
+        let mut shared = self.lock();
+        let result = shared.connection.check_writes(now);
+        if result.is_none() {
+            shared.mailboxes.await_progress(self.source);
+        }
+        result
     }
 
     /// See [`super::Store::refusal`].

@@ -15,7 +15,7 @@ fn line_of(daemon: &Daemon, number: u64) -> Value {
 }
 
 const SENT: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.7\r\n\
-    X-Request-Id: one\" \xff\r\ntraceparent: 00-4bf9-00f0-01\r\nIdempotency-Key: k-1\r\n\
+    X-Request-Id: one\" \xff\r\ntraceparent: 00-4bf9-00f0-01\r\nIdempotency-Key: \"k-1\"\r\n\
     X-Forwarded-For: 10.0.0.1\r\n\r\n";
 
 #[test]

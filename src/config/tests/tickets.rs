@@ -81,7 +81,7 @@ fn a_wrong_issuer_or_ttl_is_refused() {
     for ttl in ["", "1", "500ms", "1500ms", "8761h", "-1s", "1d"] {
         let error = error_with(SECRET.as_bytes(), &["--ticket-ttl", ttl]);
         let expected = format!(
-            "--ticket-ttl: invalid value {ttl:?}: expected 0 for none, or a duration from 1s to \
+            "--ticket-ttl: invalid value {ttl:?}: expected 0 for ever, or a duration from 1s to \
              8760h, such as 90s or 1h"
         );
         assert_eq!(error, expected);

@@ -261,8 +261,7 @@ impl Reader {
             return Ok(Progress::Held);
         }
         if rules.is_audited && matches!(kind.route, Route::Counter(Query::Take, _)) {
-            let key_field = rules.take_policy.keys().field();
-            self.audit = Some(Box::new(Audit::of(request, key_field)));
+            self.audit = Some(Box::new(Audit::of(request, self.key.as_ref())));
         }
         if is_bodiless {
             return Ok(Progress::Request { consumed, kind });

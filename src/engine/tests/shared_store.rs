@@ -96,3 +96,18 @@ fn a_batch_that_was_given_back_is_sent_as_soon_as_the_connection_is_there_again(
     let has_sent = |connection: &mut Connection| !connection.seal_and_buffer().unsent().is_empty();
     assert!(sharing.owner.with_connection(now, has_sent));
 }
+
+/// What it waits for is the connection, of which it hears nothing by itself.
+#[test]
+fn a_reactor_with_a_probe_to_answer_is_woken_when_the_connection_is_there_again() {
+    let mut sharing = Sharing::new();
+    sharing.lose();
+    sharing.owner.take_wakes();
+    sharing.turn();
+    let token = sharing.engine.clients.insert(Peer::default());
+    sharing.engine.receive(token, b"GET /readyz HTTP/1.0\r\n\r\n");
+    sharing.turn();
+    sharing.now = sharing.owner.announce_deadline().expect("it connects again");
+    sharing.connect(RECONNECTED);
+    assert_eq!(sharing.owner.take_wakes(), [OTHER]);
+}

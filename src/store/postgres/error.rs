@@ -151,7 +151,10 @@ pub fn hint(error: StoreError) -> &'static str {
         StoreError::Permission => {
             "have a privileged role run the SQL in detail, or grant what docs/postgres.md lists"
         }
-        StoreError::Type => "the table headcount is another one: rename it, or use another db",
+        StoreError::Type => {
+            "if an older headcount made the tables, run headcount create NAME as their owner; else \
+             headcount is another table: rename it, or use another db"
+        }
         StoreError::Version => "use PostgreSQL 12 or newer",
         StoreError::Connections => "raise max_connections, or run fewer processes",
         error => error.hint(),

@@ -87,6 +87,12 @@ impl Merger {
         }
     }
 
+    /// How many numbers are wanted by what is not sent yet.
+    pub fn queued_waiters(&self) -> usize {
+        let queued = self.waiting.iter().flat_map(|it| &self.counters[it.index()].queued);
+        queued.map(|Part { wants, .. }| wants.count as usize + wants.keys.len()).sum()
+    }
+
     /// Whether a batch of this source is not sent yet.
     pub fn has_queued(&self, counter: CounterId, source: usize) -> bool {
         self.counters[counter.index()].queued.iter().any(|part| part.source == Some(source))

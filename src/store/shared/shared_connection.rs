@@ -9,10 +9,9 @@ use super::linger::Linger;
 use super::mailboxes::{Mailboxes, OWNER};
 use super::merger::{Merger, Wants};
 use crate::counter::CounterId;
-use crate::limits::{BATCH_LINGER, SHARED_LINGER_SHARE_MAX};
+use crate::limits::SHARED_LINGER_SHARE_MAX;
 use crate::store::connection::Connection;
 use crate::store::counters::Counters;
-use crate::store::keys::Keys;
 use crate::store::request::{Reply, SendState, StoreEvent};
 
 /// Whose lines they are, in the log.
@@ -66,17 +65,17 @@ impl SharedConnection {
         self.connection.is_confirmed(counter) && !self.merger.has_queued(counter, source)
     }
 
-    /// A source hands over a batch that wants the numbers of these keys and so many more.
+    /// A source hands over a batch.
     pub fn push(
         &mut self,
         source: usize,
         counter: CounterId,
-        count: u64,
-        keys: Keys,
+        wants: Wants,
         has_unclaimed: bool,
+        now: Instant,
     ) {
-        self.merger.push(counter, source, Wants { count, keys }, has_unclaimed);
-        self.linger.returned(source);
+        self.linger.returned(source, wants.count as usize + wants.keys.len(), now);
+        self.merger.push(counter, source, wants, has_unclaimed);
     }
 
     /// A source has handed over all of its wake. The owner sends what is to be sent; another one
@@ -126,7 +125,7 @@ impl SharedConnection {
                 let merged = self.merger.take(counter);
                 let Wants { count, keys } = merged.wants;
                 self.connection.send(counter, count, keys, merged.has_unclaimed, now);
-                self.linger.clear();
+                self.linger.end(now);
             }
             SendState::Waiting => self.give_back(counter, Reply::NotRun),
             SendState::Refused(error) => self.give_back(counter, Reply::Failed(error)),
@@ -155,7 +154,7 @@ impl SharedConnection {
     /// Lets the time pass for the connection.
     pub fn tick(&mut self, now: Instant) {
         if self.linger.is_over(now) {
-            self.linger.clear();
+            self.linger.end(now);
         }
         if self.connection.deadline().is_some_and(|at| at <= now) {
             self.connection.tick(now);
@@ -189,16 +188,18 @@ impl SharedConnection {
     }
 
     fn replied(&mut self, counter: CounterId, reply: Reply, now: Instant) {
+        let mut served = Vec::new();
         for (source, reply) in self.merger.replied(counter, reply) {
             let Some(source) = source else {
                 self.log_spent(counter, &reply);
                 continue;
             };
             if (1..=SHARED_LINGER_SHARE_MAX).contains(&reply.granted()) {
-                self.linger.served(source, now + BATCH_LINGER);
+                served.push(source);
             }
             self.mailboxes.push(source, StoreEvent::Replied(counter, reply));
         }
+        self.linger.served(&served, self.merger.queued_waiters(), now);
     }
 
     /// Whether a source has no reply yet, or has not taken it out; the owner is the last one to
@@ -223,7 +224,7 @@ impl SharedConnection {
             }
         }
         self.merger.leave(source);
-        self.linger.returned(source);
+        self.linger.left(source);
         if source == OWNER {
             self.connection.log_unfinished();
         } else {

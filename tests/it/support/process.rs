@@ -6,6 +6,7 @@ use std::process::{Command, Stdio, id};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs};
 
+use super::wait::wait_for;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The ports the tests choose from: below the kernel's ephemeral range, so that no outgoing
@@ -13,13 +14,26 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const PORT_FIRST: u32 = 10_000;
 const PORT_COUNT: u32 = 20_000;
 
-/// Sends the signal `name` ("TERM", "STOP", …) to the process `process_id`.
+/// Sends the signal `name` ("TERM", "STOP", …) to the process `process_id`. With "STOP" it waits
+/// until each thread of it has stopped.
 pub fn signal(process_id: u32, name: &str) {
     // The shell's own kill: the standard library has none, and a slim system no /bin/kill.
     let script = format!("kill -s {name} {process_id}");
     let status = Command::new("sh").args(["-c", &script]).status();
     let status = status.expect("sh runs");
     assert!(status.success(), "{script} failed");
+    if name == "STOP" {
+        wait_for("a stopped process", || is_stopped(process_id).then_some(()));
+    }
+}
+
+/// The state stands behind the name in brackets, proc_pid_stat(5).
+fn is_stopped(process_id: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process_id}/task")).expect("it runs");
+    threads.flatten().all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+    })
 }
 
 /// The same to each of these processes that still is there.

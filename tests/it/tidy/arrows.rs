@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// What every module may use, and what uses nothing but the limits.
-const LEAVES: &[&str] = &["counter", "limits", "metrics", "send_buffer", "token"];
+const LEAVES: &[&str] = &["counter", "limits", "linger_score", "metrics", "send_buffer", "token"];
 
 #[test]
 fn modules_use_only_those_below_them() {

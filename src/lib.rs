@@ -86,7 +86,8 @@
 //! - [`store`]: `memory`, or a `connection`, which confirms each counter, sends requests and sends
 //!   them again: one a reactor, one that all have `shared`, or `nodes`, one to each node of a Redis
 //!   Cluster. Its `transport` is TLS, or nothing; its `wire` speaks `redis`, with the scripts
-//!   `redis/*.lua`, or `postgres`, with the statements `postgres/*.sql`.
+//!   `redis/*.lua`, or `postgres`, with the statements `postgres/*.sql`. Of the store in a
+//!   file there is the journal, `file`; nothing is served from it yet.
 //! - Leaves, which may be used by all: [`counter`] is the rule, [`token`] names a client,
 //!   [`send_buffer`] holds what is to be sent, [`metrics`] has what each reactor counts,
 //!   `linger_score` tells whether to wait for more makes better batches, [`limits`] has the bounds.

@@ -193,6 +193,7 @@ const _: () = assert!(TRAILER_BYTES_MAX <= HEAD_BYTES_MAX, "a client holds so ma
 const _: () = assert!(HEAD_BYTES_MAX <= READ_BYTES_MAX);
 const _: () = assert!(PIPELINED_MAX <= BATCH_MAX);
 const _: () = assert!(KEYS_PER_BATCH_MAX <= BATCH_MAX);
+const _: () = assert!(COUNTERS_MAX <= FILE_COUNTERS_MAX);
 const _: () = assert!(CONFIG_FILE_BYTES_MAX <= TLS_FILE_BYTES_MAX, "files are read so far");
 const _: () = assert!(LIVE_TURN_INTERVAL.as_millis() * 2 < LIVE_TURN_AGE_MAX.as_millis());
 const _: () = assert!(

@@ -126,3 +126,25 @@ pub const ASKING_TTL: Duration = Duration::from_secs(1);
 pub const BACKOFF_MIN: Duration = Duration::from_millis(50);
 /// The longest wait before a store is tried again: service must be back within 2 s of the store.
 pub const BACKOFF_MAX: Duration = Duration::from_millis(1_000);
+
+// --- the file store ----------------------------------------------------------------------------
+
+/// Bytes of a record's payload. One commit is one record: so much is written at once, and so much
+/// is read to know whether the record is whole.
+pub const FILE_PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of a record of a snapshot, about: each is made while nobody else is served.
+pub const FILE_SNAPSHOT_PAYLOAD_BYTES: usize = 64 * 1024;
+/// Bytes of the file: all of it is read at the start. With keys of 36 bytes it holds 70 million.
+pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// Bytes that a journal may have before a snapshot takes its place: one that is written more often
+/// costs more than it saves.
+pub const FILE_COMPACTION_BYTES_MIN: u64 = 4 * 1024 * 1024;
+/// Bytes of the file that are allocated ahead: a commit that fills them changes no length.
+pub const FILE_PREALLOCATED_BYTES: u64 = 1024 * 1024;
+/// Places behind a torn write that look like the head of a record: each is summed up, at most a
+/// payload of bytes, to know that it is none.
+pub const FILE_RECORD_CANDIDATES_MAX: usize = 256;
+/// Counters in one file: those that are served, 1,000 at most, and those that were.
+pub const FILE_COUNTERS_MAX: usize = 10_000;
+/// Bytes of the token of a change.
+pub const CHANGE_TOKEN_BYTES_MAX: usize = 64;

@@ -88,7 +88,8 @@ impl Made {
     /// No way that a store has told.
     const UNKNOWN: u8 = 0;
 
-    fn code(self) -> u8 {
+    /// Its number in a file; none has 0.
+    pub fn code(self) -> u8 {
         match self {
             Made::Created => 1,
             Made::Reset => 2,
@@ -96,7 +97,8 @@ impl Made {
         }
     }
 
-    fn from_code(code: u8) -> Option<Made> {
+    /// What this number says.
+    pub fn from_code(code: u8) -> Option<Made> {
         [Made::Created, Made::Reset, Made::Set].into_iter().find(|made| made.code() == code)
     }
 

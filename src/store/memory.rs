@@ -1,16 +1,14 @@
 //! The counts in the process itself: one lock a counter, shared by the reactors. They end with the
 //! process.
 
-mod key_book;
-
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::counter::{self, Count, CounterId, Grant};
 use crate::store::change::{ChangeKind, Changed};
 use crate::store::counters::{Made, Seen};
 use crate::store::error::StoreError;
+use crate::store::key_book::KeyBook;
 use crate::store::keys::{Key, KeyedNumber};
-use key_book::KeyBook;
 
 /// One reactor's access to the process's counters; clone it for the next reactor.
 #[derive(Clone, Debug)]

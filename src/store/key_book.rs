@@ -1,7 +1,7 @@
 //! The keys of one counter in the process, and the number of each.
 
 use std::collections::HashMap;
-use std::collections::hash_map::{IntoIter, RandomState};
+use std::collections::hash_map::{Entry, IntoIter, RandomState};
 use std::hash::BuildHasher;
 
 use crate::limits::{KEY_TABLES, KEYS_DROPPED_AT_ONCE, KEYS_MAX};
@@ -35,6 +35,21 @@ impl KeyBook {
         self.tables.get(self.place(key))?.get(key).copied()
     }
 
+    /// How many keys have a number.
+    pub fn len(&self) -> usize {
+        self.keys
+    }
+
+    /// Each key with its number and its epoch, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, u64, u64)> {
+        self.tables.iter().flatten().map(|(key, (number, epoch))| (key, *number, *epoch))
+    }
+
+    /// How many more keys have room.
+    pub fn room(&self) -> usize {
+        self.keys_max.saturating_sub(self.keys)
+    }
+
     /// Whether no other key has room.
     pub fn is_full(&self) -> bool {
         self.keys >= self.keys_max
@@ -43,12 +58,31 @@ impl KeyBook {
     /// The number of this epoch belongs to this key, which has none yet; only if there is room.
     pub fn insert(&mut self, key: Key, number: u64, epoch: u64) {
         debug_assert!(!self.is_full());
+        let table = self.table(&key);
+        table.insert(key, (number, epoch));
+        self.keys += 1;
+    }
+
+    /// The number of this epoch belongs to this key, unless it has one. Whether there was room.
+    pub fn restore(&mut self, key: Key, number: u64, epoch: u64) -> bool {
+        let is_full = self.is_full();
+        match self.table(&key).entry(key) {
+            Entry::Occupied(_) => true,
+            Entry::Vacant(_) if is_full => false,
+            Entry::Vacant(place) => {
+                place.insert((number, epoch));
+                self.keys += 1;
+                true
+            }
+        }
+    }
+
+    fn table(&mut self, key: &Key) -> &mut HashMap<Key, (u64, u64)> {
         if self.tables.is_empty() {
             self.tables = (0..KEY_TABLES).map(|_| HashMap::new()).collect();
         }
-        let place = self.place(&key);
-        self.tables[place].insert(key, (number, epoch));
-        self.keys += 1;
+        let place = self.place(key);
+        &mut self.tables[place]
     }
 
     fn place(&self, key: &Key) -> usize {
@@ -60,6 +94,11 @@ impl KeyBook {
         let ended = std::mem::take(&mut self.tables).into_iter();
         self.dropping.extend(ended.filter(|table| !table.is_empty()).map(HashMap::into_iter));
         self.keys = 0;
+    }
+
+    /// Drops all keys of ended sales, at once.
+    pub fn drop_ended(&mut self) {
+        self.dropping.clear();
     }
 
     /// Drops some of the keys of ended sales.
@@ -87,6 +126,14 @@ impl KeyBook {
 impl Default for KeyBook {
     fn default() -> KeyBook {
         KeyBook::new(KEYS_MAX)
+    }
+}
+
+#[cfg(test)]
+impl KeyBook {
+    /// How many keys of ended sales are not dropped yet.
+    pub fn ended_for_test(&self) -> usize {
+        self.dropping.iter().map(IntoIter::len).sum()
     }
 }
 

@@ -1,0 +1,122 @@
+//! From the bytes of a file to what it holds.
+//!
+//! The records stand one behind the other, and each was on the disk before the next was written. So
+//! bytes that are no record, with none behind them, are the last write, which a crash has torn:
+//! nobody was told of it, and it is cut off. With a record behind them they are damage: what was
+//! acknowledged is lost, and to go on would hand it out again.
+
+use crate::limits::{FILE_PAYLOAD_BYTES_MAX, FILE_RECORD_CANDIDATES_MAX};
+use crate::store::file::entry::{Entries, Entry, Unreadable};
+use crate::store::file::format::{self, ALIGNMENT, HEADER_BYTES, HeaderError};
+use crate::store::file::state::FileState;
+
+/// What a file held.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Its counters.
+    pub state: FileState,
+    /// Whether there was no file, or nothing in it.
+    pub is_new: bool,
+    /// What a crash left of the last write, if it left something.
+    pub torn: Option<Torn>,
+}
+
+/// The rest of a write that a crash has torn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Torn {
+    /// Where it begins in the file.
+    pub offset: u64,
+    /// How many bytes of it are there.
+    pub bytes: u64,
+}
+
+/// Why a file cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecoveryError {
+    /// Some other program's file.
+    Foreign,
+    /// This later version of the format.
+    Newer(u32),
+    /// The bytes from here on are not what was written.
+    Damaged {
+        /// Where in the file.
+        offset: u64,
+    },
+}
+
+/// Checks that a file which begins with these bytes, [`HEADER_BYTES`] of them or all that it has,
+/// may be read.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn check_start(bytes: &[u8]) -> Result<(), RecoveryError> {
+    match bytes.is_empty() {
+        true => Ok(()),
+        false => format::read_header(bytes).map(|_| ()).map_err(RecoveryError::from),
+    }
+}
+
+/// Reads a whole file; of none, or an empty one, nothing.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn recover(bytes: &[u8]) -> Result<Recovered, RecoveryError> {
+    if bytes.is_empty() {
+        return Ok(Recovered { is_new: true, ..Recovered::default() });
+    }
+    let salt = format::read_header(bytes).map_err(RecoveryError::from)?;
+    let (mut state, mut has_end) = (FileState::default(), false);
+    let (mut offset, mut sequence) = (HEADER_BYTES, 1);
+    let damaged = |offset: usize| RecoveryError::Damaged { offset: offset as u64 };
+    while let Some(record) = format::read_record(&bytes[offset..], salt, sequence..=sequence) {
+        restore(&mut state, record.payload, &mut has_end).map_err(|_| damaged(offset))?;
+        offset += record.bytes();
+        sequence += 1;
+    }
+    let rest = &bytes[offset..];
+    let torn_bytes = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let is_one_write = torn_bytes <= FILE_PAYLOAD_BYTES_MAX + HEADER_BYTES;
+    if !has_end || !is_one_write || may_have_record(rest, salt, sequence + 1) {
+        return Err(damaged(offset));
+    }
+    let torn = Torn { offset: offset as u64, bytes: torn_bytes as u64 };
+    Ok(Recovered { state, is_new: false, torn: (torn_bytes > 0).then_some(torn) })
+}
+
+fn restore(state: &mut FileState, payload: &[u8], has_end: &mut bool) -> Result<(), Unreadable> {
+    let mut entries = Entries::new(payload);
+    while let Some(entry) = entries.next_entry()? {
+        if matches!(entry, Entry::SnapshotEnd { .. }) && std::mem::replace(has_end, true) {
+            return Err(Unreadable);
+        }
+        state.restore(entry)?;
+    }
+    Ok(())
+}
+
+/// Whether there is a record anywhere in these bytes, with this sequence or a later one. What a
+/// client sends cannot look like one: its bytes are visible ones, and a length has others. A torn
+/// write has next to nothing that looks like one: where much does, it is no torn write.
+fn may_have_record(bytes: &[u8], salt: u64, sequence: u64) -> bool {
+    let latest = sequence.saturating_add((bytes.len() / ALIGNMENT) as u64);
+    let candidates = (0..bytes.len())
+        .step_by(ALIGNMENT)
+        .filter(|offset| format::read_unchecked(&bytes[*offset..], sequence..=latest).is_some());
+    for (seen, offset) in candidates.enumerate() {
+        let is_record = || format::read_record(&bytes[offset..], salt, sequence..=latest).is_some();
+        if seen >= FILE_RECORD_CANDIDATES_MAX || is_record() {
+            return true;
+        }
+    }
+    false
+}
+
+impl From<HeaderError> for RecoveryError {
+    fn from(error: HeaderError) -> RecoveryError {
+        match error {
+            HeaderError::Foreign => RecoveryError::Foreign,
+            HeaderError::Newer(version) => RecoveryError::Newer(version),
+            HeaderError::Damaged => RecoveryError::Damaged { offset: 0 },
+        }
+    }
+}

@@ -18,7 +18,8 @@ Measures headcount with wrk.
 
 Usage:
   ./bench.sh [--logs]  builds headcount; starts it, a redis-server and a
-                       PostgreSQL (fsync on) on free ports; runs memory, Redis
+                       PostgreSQL (fsync on) on free ports; runs memory, a
+                       file in the folder for temporary files (TMPDIR), Redis
                        and PostgreSQL, granting and halted, with 64
                        connections and with 1; prints one table
   ./bench.sh URL       puts the same load on a service that is running, such as
@@ -88,13 +89,13 @@ measure_more() { # peers or scale, which is a file of its own
 # --- a headcount for each row --------------------------------------------------------------------
 
 measure_stores() { # LOGS
-    local round place row step=3 rows=(
-        "memory granting 64" "redis granting 64" "postgres granting 64"
-        "memory granting 1" "redis granting 1" "postgres granting 1"
-        "memory halted 64" "redis halted 64" "postgres halted 64"
-        "memory halted 1" "redis halted 1" "postgres halted 1"
+    local round place row step=4 rows=(
+        "memory granting 64" "redis granting 64" "file granting 64" "postgres granting 64"
+        "memory granting 1" "redis granting 1" "file granting 1" "postgres granting 1"
+        "memory halted 64" "redis halted 64" "file halted 64" "postgres halted 64"
+        "memory halted 1" "redis halted 1" "file halted 1" "postgres halted 1"
     )
-    [[ -z $1 ]] || step=4 rows=("${rows[@]:0:3}" "redis granting+logs 64" "${rows[@]:3}")
+    [[ -z $1 ]] || step=5 rows=("${rows[@]:0:4}" "redis granting+logs 64" "${rows[@]:4}")
     need curl postgresql redis-cli redis-server wrk
     build
     start_redis
@@ -157,6 +158,7 @@ start_headcount() { # STORE LOAD COUNTER LIMIT [FLAG...]: sets headcount_pid, ad
     case $1 in
         redis) url=redis://127.0.0.1:$redis_port ;;
         postgres) url=postgres://127.0.0.1:$postgres_port ;;
+        file) url=file:$temp/count && rm -f "$temp/count" ;;
     esac
     [[ $2 != granting+logs ]] || level=info
     : >"$temp/headcount.log" # Or the address in it may be that of the headcount before.

@@ -59,14 +59,17 @@ function measured(row) {
         quantile(rate, row, 1), median(p50, row), median(p99, row))
 }
 
-function print_ratios(    memory_row, redis_row, postgres_row, logs_row) {
+function print_ratios(    memory_row, redis_row, postgres_row, file_row, logs_row) {
     memory_row = "memory" FS "granting" FS 64
     redis_row = "redis" FS "granting" FS 64
     postgres_row = "postgres" FS "granting" FS 64
+    file_row = "file" FS "granting" FS 64
     logs_row = "redis" FS "granting+logs" FS 64
     print "\nGranting, 64 connections:"
     print_ratio("redis / memory", redis_row, memory_row)
     print_ratio("postgres / redis", postgres_row, redis_row)
+    print_ratio("file / redis", file_row, redis_row)
+    print_ratio("file / postgres", file_row, postgres_row)
     print_calls("script calls per request", median(calls, redis_row))
     print_calls("commits per request", median(calls, postgres_row))
     if (logs_row in runs) print_ratio("redis, logs on / off", logs_row, redis_row)

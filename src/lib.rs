@@ -19,7 +19,9 @@
 //!    a counter is cached ([`engine::halt_cache`]), takes without a key cost the store nothing. One
 //!    with a key may have a number, so the store is asked for it alone.
 //!    Reactors that share a connection to PostgreSQL hand their batches to [`store::shared`], which
-//!    makes one request of them.
+//!    makes one request of them. With a file they hand them to the one thread that commits
+//!    ([`store::file`]): it writes all that has gathered as one record, syncs once, and answers
+//!    all.
 //! 4. The reply has a number for each key of the batch, or that none is left ([`store::keys`]), and
 //!    behind those a grant for the others ([`counter`]): so many numbers from `first` on. Each
 //!    waiter gets its own, in order; past the last number they are sent away. What is granted for
@@ -49,12 +51,13 @@
 //! # Invariants
 //!
 //! - Reactors share [`engine::shared`], what was seen of the counters ([`store::counters`]), with
-//!   `memory:` the counts, with PostgreSQL the connection, and the log. The lock of the connection
-//!   is not held while bytes are read or written. The reactor with its socket is the last to
-//!   stop. Each writes its own [`metrics`], and the one that is asked reads all.
+//!   `memory:` the counts, with PostgreSQL the connection, with a file the queue of its commits,
+//!   and the log. The lock of the connection, or of the queue, is not held while bytes are read or
+//!   written. The reactor with the socket of the connection is the last to stop. Each writes its
+//!   own [`metrics`], and the one that is asked reads all.
 //! - What thinks is sans-IO: bytes and values in, bytes and values out, `now` passed in. Only
 //!   [`net`] and [`server`] know mio and sockets; beside these only [`logging`] reads a clock, and
-//!   rustls, for the dates of a certificate.
+//!   rustls, for the dates of a certificate. Only `store/file/file_disk.rs` knows the file.
 //! - Batches in flight, the cached halt, unclaimed numbers and what was seen belong to one counter:
 //!   one that is halted, locked or broken slows, halts or fails no other.
 //! - A store request runs in one epoch of its counter. One that may have run is sent again under
@@ -77,7 +80,8 @@
 //! - [`server`]: the threads, the signals and the limit of open files; the commands, which
 //!   create, set, reset and read counters; and the changes of the admin listener. [`config`]:
 //!   flags and environment, parsed once into final values. [`logging`]: JSON lines on stdout.
-//! - [`net`]: the event loop, the listeners, the clients' sockets and the store's.
+//! - [`net`]: the event loop, the listeners, the clients' sockets and the store's, and the thread
+//!   that commits to a file.
 //! - [`engine`]: a reactor's sans-IO core: its clients, its counters and the store.
 //!   `engine/client.rs` is the state machine of one HTTP connection.
 //! - [`api`]: which request does what, who may take, and what is answered. `api/idempotency.rs`
@@ -86,8 +90,9 @@
 //! - [`store`]: `memory`, or a `connection`, which confirms each counter, sends requests and sends
 //!   them again: one a reactor, one that all have `shared`, or `nodes`, one to each node of a Redis
 //!   Cluster. Its `transport` is TLS, or nothing; its `wire` speaks `redis`, with the scripts
-//!   `redis/*.lua`, or `postgres`, with the statements `postgres/*.sql`. Of the store in a
-//!   file there is the journal, `file`; nothing is served from it yet.
+//!   `redis/*.lua`, or `postgres`, with the statements `postgres/*.sql`. `file` is the journal, and
+//!   the queue between it and the reactors; `merger`, `mailboxes` and `linger` are what it has in
+//!   common with `shared`.
 //! - Leaves, which may be used by all: [`counter`] is the rule, [`token`] names a client,
 //!   [`send_buffer`] holds what is to be sent, [`metrics`] has what each reactor counts,
 //!   `linger_score` tells whether to wait for more makes better batches, [`limits`] has the bounds.

@@ -4,6 +4,7 @@ pub mod acceptor;
 pub mod admin_listener;
 pub mod change_queue;
 pub mod client_sockets;
+pub mod committer;
 pub mod event_loop;
 pub mod probe;
 pub mod process_stats;

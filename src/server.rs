@@ -1,17 +1,19 @@
-//! The threads of the process: one a reactor, one for signals, those for changes of the admin
-//! listener, and the first, which waits for reactors and signals.
+//! The threads of the process: one a reactor, one for signals, one that commits to the file if
+//! there is one, those for changes of the admin listener, and the first, which waits for reactors
+//! and signals.
 
 mod admin_changes;
 pub mod commands;
 mod events;
 mod fd_limit;
+mod file_change;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use log::{info, warn};
 use mio::Waker;
@@ -23,7 +25,7 @@ use crate::api::admin::rules::AdminRules;
 use crate::api::idempotency::KeyRules;
 use crate::api::take_policy::TakePolicy;
 use crate::api::ticket::TicketSigner;
-use crate::config::{Config, CreatePolicy, TakeMethods, TicketConfig};
+use crate::config::{Config, CreatePolicy, StoreUrl, TakeMethods, TicketConfig};
 use crate::counter::CounterId;
 use crate::engine::shared::Shared;
 use crate::engine::{Engine, Settings};
@@ -31,8 +33,13 @@ use crate::http::{Method, Status};
 use crate::limits::{DRAIN_GRACE, DRAIN_TIMEOUT, LOG_FLUSH_TIMEOUT_AT_ONCE};
 use crate::logging;
 use crate::net::event_loop::EventLoop;
-use crate::net::socket;
+use crate::net::{committer, socket};
+use crate::store::Store;
 use crate::store::counters::Counters;
+use crate::store::file;
+use crate::store::file::committer::Committer;
+use crate::store::file::file_disk::FileDisk;
+use crate::store::file::served::CommitQueue;
 use crate::store::memory::Memory;
 use crate::store::open;
 use events::{Event, Events};
@@ -53,8 +60,10 @@ pub fn serve(config: &Config) -> io::Result<()> {
     let counters = Arc::new(Counters::new(specs, config.create == CreatePolicy::Missing));
     let shared = Arc::new(Shared::new(counters.len()));
     let clients_max = fd_limit::clients_max(config);
-    let mut reactors = reactors(config, listeners, clients_max, &counters, &shared)?;
-    let admin_address = serve_admin(config, &mut reactors[0], &counters)?;
+    let (stores, file) = open_stores(config, &counters, listeners.len())?;
+    let mut reactors = reactors(config, listeners, stores, clients_max, &counters, &shared)?;
+    let commits = file.as_ref().map(|file| Arc::clone(file.commits()));
+    let admin_address = serve_admin(config, &mut reactors[0], &counters, commits)?;
     let wakers: Arc<[Arc<Waker>]> = reactors.iter().map(EventLoop::waker).collect();
     reactors.iter_mut().for_each(|reactor| reactor.meet(Arc::clone(&wakers)));
     let (address, store) = (address.to_string(), config.store.to_string());
@@ -68,6 +77,9 @@ pub fn serve(config: &Config) -> io::Result<()> {
             (address.to_string(), config.admin.as_ref().is_some_and(|it| it.token.is_some()));
         info!(address, changes; "admin listening");
     }
+    if let Some(committer) = file {
+        start_committer(committer, Arc::clone(&wakers), Arc::clone(&events))?;
+    }
     for (index, reactor) in reactors.into_iter().enumerate() {
         let events = Arc::clone(&events);
         thread::Builder::new().name(format!("reactor-{index}")).spawn(move || {
@@ -75,6 +87,21 @@ pub fn serve(config: &Config) -> io::Result<()> {
         })?;
     }
     supervise(&events, &shared, &wakers, config.drain_delay)
+}
+
+/// Starts the thread that commits to the file. It ends when all reactors have; before that only
+/// with an error, and then so does the process.
+fn start_committer(
+    committer: Committer<FileDisk>,
+    wakers: Arc<[Arc<Waker>]>,
+    events: Arc<Events>,
+) -> io::Result<()> {
+    thread::Builder::new().name("committer".to_owned()).spawn(move || {
+        if let Err(error) = committer::run(committer, &wakers) {
+            events.push(Event::ReactorEnded(Err(error)));
+        }
+    })?;
+    Ok(())
 }
 
 fn supervise(
@@ -123,9 +150,28 @@ fn watch_signals(events: Arc<Events>) -> io::Result<()> {
     Ok(())
 }
 
+/// The stores of so many reactors; of a file also what commits to it.
+fn open_stores(
+    config: &Config,
+    counters: &Arc<Counters>,
+    reactors: usize,
+) -> io::Result<(Vec<Store>, Option<Committer<FileDisk>>)> {
+    let (timeout, now_us) = (config.store_timeout, committer::now_us());
+    if let StoreUrl::File(path) = &config.store {
+        let seed = open::random()?;
+        let file =
+            file::open::serve(path, counters, reactors, timeout, seed, (Instant::now(), now_us))?;
+        return Ok((file.stores.into_iter().map(Store::File).collect(), Some(file.committer)));
+    }
+    let memory = Memory::new(counters.ids().map(|id| counters.get(id).limit), now_us);
+    let stores = open::stores(&config.store, counters, &memory, timeout, reactors, Instant::now())?;
+    Ok((stores, None))
+}
+
 fn reactors(
     config: &Config,
     listeners: Vec<TcpListener>,
+    stores: Vec<Store>,
     clients_max: usize,
     counters: &Arc<Counters>,
     shared: &Arc<Shared>,
@@ -139,11 +185,7 @@ fn reactors(
         tickets: config.tickets.as_ref().map(ticket_signer),
         is_audited: config.is_audited,
     };
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let epoch = since_epoch.as_micros() as u64;
-    let memory = Memory::new(counters.ids().map(|id| counters.get(id).limit), epoch);
-    let (timeout, now) = (config.store_timeout, Instant::now());
-    let stores = open::stores(&config.store, counters, &memory, timeout, listeners.len(), now)?;
+    let now = Instant::now();
     let mut reactors = Vec::new();
     for (listener, store) in listeners.into_iter().zip(stores) {
         let engine =
@@ -186,6 +228,7 @@ fn serve_admin(
     config: &Config,
     reactor: &mut EventLoop,
     counters: &Arc<Counters>,
+    commits: Option<Arc<CommitQueue>>,
 ) -> io::Result<Option<SocketAddr>> {
     let Some(admin) = &config.admin else {
         return Ok(None);
@@ -194,7 +237,7 @@ fn serve_admin(
         .map_err(|error| cannot_listen(admin.listen, "--admin-listen", &error))?;
     let listener = listeners.remove(0);
     let address = listener.local_addr()?;
-    let changes = admin_changes::start(config, counters, reactor.waker())?;
+    let changes = admin_changes::start(config, counters, commits, reactor.waker())?;
     reactor.serve_admin(listener, changes, logging::lines_dropped_total)?;
     Ok(Some(address))
 }

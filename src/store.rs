@@ -14,7 +14,11 @@ pub mod high_water;
 pub mod hosts;
 mod key_book;
 pub mod keys;
+mod linger;
+mod lost_numbers;
+mod mailboxes;
 pub mod memory;
+mod merger;
 pub mod nodes;
 pub mod open;
 pub mod postgres;
@@ -29,15 +33,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::counter::CounterId;
+use crate::limits::SHARED_LINGER_SHARE_MAX;
 use crate::metrics::store_metrics::StoreMetrics;
 use connection::Connection;
 use error::StoreError;
+use file::served::FileStore;
 use memory::Memory;
 use nodes::Nodes;
 use request::{SendState, StoreEvent};
 use shared::SharedStore;
 
-/// Batches of one counter that a reactor may have handed over to the shared connection: the next
+/// Batches of one counter that a reactor may have handed over to what all reactors share: the next
 /// one is merged with those of the others all the same.
 const SHARED_BATCHES_MAX: usize = 1;
 
@@ -46,6 +52,8 @@ const SHARED_BATCHES_MAX: usize = 1;
 pub enum Store {
     /// In the process itself: a request is granted at once.
     Memory(Memory),
+    /// In a file of this host, behind the thread that commits for all reactors.
+    File(FileStore),
     /// Behind a connection.
     Connection(Box<Connection>),
     /// Behind a connection to each node of a Redis Cluster that is needed, or to the one Redis.
@@ -59,7 +67,7 @@ impl Store {
     pub fn connections(&mut self) -> &mut [Connection] {
         match self {
             // The shared one is its owner's, and under a lock.
-            Store::Memory(_) | Store::Shared(_) => &mut [],
+            Store::Memory(_) | Store::File(_) | Store::Shared(_) => &mut [],
             Store::Connection(connection) => std::slice::from_mut(connection),
             Store::Nodes(nodes) => nodes.connections(),
         }
@@ -70,6 +78,7 @@ impl Store {
     pub fn send_state(&mut self, counter: CounterId, now: Instant) -> SendState {
         match self {
             Store::Memory(_) => SendState::Ready,
+            Store::File(file) => file.send_state(counter),
             Store::Connection(connection) => connection.send_state(counter, now),
             Store::Nodes(nodes) => nodes.send_state(counter, now),
             Store::Shared(shared) => shared.send_state(counter, now),
@@ -80,6 +89,7 @@ impl Store {
     pub fn is_ready(&self, counter: CounterId) -> bool {
         match self {
             Store::Memory(_) => true,
+            Store::File(file) => file.send_state(counter) == SendState::Ready,
             Store::Connection(connection) => connection.is_ready(counter),
             Store::Nodes(nodes) => nodes.of(counter).is_ready(counter),
             Store::Shared(shared) => shared.is_ready(counter),
@@ -90,6 +100,7 @@ impl Store {
     pub fn finish_requests(&mut self, now: Instant) {
         match self {
             Store::Memory(_) => {}
+            Store::File(file) => file.finish_requests(),
             Store::Connection(connection) => connection.finish_requests(),
             Store::Nodes(nodes) => nodes.finish_requests(),
             Store::Shared(shared) => shared.finish_requests(now),
@@ -103,7 +114,7 @@ impl Store {
             Store::Memory(_) => usize::MAX,
             Store::Connection(connection) => connection.wire().batches_in_flight_max(),
             Store::Nodes(nodes) => nodes.of(CounterId::FIRST).wire().batches_in_flight_max(),
-            Store::Shared(_) => SHARED_BATCHES_MAX,
+            Store::File(_) | Store::Shared(_) => SHARED_BATCHES_MAX,
         }
     }
 
@@ -111,6 +122,7 @@ impl Store {
     pub fn is_awaiting_reply(&self) -> bool {
         match self {
             Store::Memory(_) => false,
+            Store::File(file) => file.is_awaiting_reply(),
             Store::Connection(connection) => connection.is_awaiting_reply(),
             Store::Nodes(nodes) => nodes.is_awaiting_reply(),
             Store::Shared(shared) => shared.is_awaiting_reply(),
@@ -121,6 +133,7 @@ impl Store {
     pub fn log_unfinished(&self) {
         match self {
             Store::Memory(_) => {}
+            Store::File(file) => file.leave(),
             Store::Connection(connection) => connection.log_unfinished(),
             Store::Nodes(nodes) => nodes.log_unfinished(),
             Store::Shared(shared) => shared.leave(),
@@ -131,6 +144,7 @@ impl Store {
     pub fn metrics(&self) -> Arc<StoreMetrics> {
         match self {
             Store::Memory(_) => Arc::new(StoreMetrics::new(0, 0)),
+            Store::File(file) => file.metrics(),
             Store::Connection(connection) => connection.metrics(),
             Store::Nodes(nodes) => nodes.metrics(),
             Store::Shared(shared) => shared.metrics(),
@@ -141,6 +155,7 @@ impl Store {
     pub fn known_writes(&self) -> Result<(), StoreError> {
         match self {
             Store::Memory(_) => Ok(()),
+            Store::File(file) => file.known_writes(),
             Store::Connection(connection) => connection.known_writes(),
             Store::Nodes(nodes) => nodes.known_writes(),
             Store::Shared(shared) => shared.known_writes(),
@@ -152,6 +167,7 @@ impl Store {
     pub fn has_events(&self) -> bool {
         match self {
             Store::Memory(_) => false,
+            Store::File(file) => file.look_for_events(),
             Store::Connection(connection) => connection.has_events(),
             Store::Nodes(nodes) => nodes.has_events(),
             Store::Shared(shared) => shared.look_for_events(),
@@ -162,6 +178,7 @@ impl Store {
     pub fn poll(&mut self) -> Option<StoreEvent> {
         match self {
             Store::Memory(_) => None,
+            Store::File(file) => file.poll(),
             Store::Connection(connection) => connection.poll(),
             Store::Nodes(nodes) => nodes.poll(),
             Store::Shared(shared) => shared.poll(),
@@ -173,6 +190,7 @@ impl Store {
     pub fn check_writes(&mut self, now: Instant) -> Option<Result<(), StoreError>> {
         match self {
             Store::Memory(_) => Some(Ok(())),
+            Store::File(file) => file.check_writes(now),
             Store::Connection(connection) => connection.check_writes(now),
             Store::Nodes(nodes) => nodes.check_writes(now),
             Store::Shared(shared) => shared.check_writes(now),
@@ -183,6 +201,7 @@ impl Store {
     pub fn refusal(&self, counter: CounterId) -> Option<StoreError> {
         match self {
             Store::Memory(_) => None,
+            Store::File(file) => file.refusal(counter),
             Store::Connection(connection) => connection.refusal(counter),
             Store::Nodes(nodes) => nodes.refusal(counter),
             Store::Shared(shared) => shared.refusal(counter),
@@ -193,6 +212,7 @@ impl Store {
     pub fn absence(&self) -> Option<StoreError> {
         match self {
             Store::Memory(_) => None,
+            Store::File(file) => file.absence(),
             Store::Connection(connection) => connection.absence(),
             Store::Nodes(nodes) => nodes.absence(),
             Store::Shared(shared) => shared.absence(),
@@ -202,7 +222,7 @@ impl Store {
     /// Has a counter that was refused tried again, so that [`Store::refusal`] is true soon.
     pub fn recheck(&mut self, counter: CounterId, now: Instant) {
         match self {
-            Store::Memory(_) => {}
+            Store::Memory(_) | Store::File(_) => {}
             Store::Connection(connection) => connection.recheck(counter, now),
             Store::Nodes(nodes) => nodes.of_mut(counter).recheck(counter, now),
             Store::Shared(shared) => shared.recheck(counter, now),
@@ -213,6 +233,7 @@ impl Store {
     pub fn expected_returning(&self, answered: usize) -> usize {
         match self {
             Store::Memory(_) => 0,
+            Store::File(_) => answered.min(SHARED_LINGER_SHARE_MAX as usize),
             Store::Connection(connection) => connection.wire().expected_returning(answered),
             Store::Nodes(nodes) => nodes.of(CounterId::FIRST).wire().expected_returning(answered),
             Store::Shared(shared) => shared.expected_returning(answered),
@@ -223,6 +244,7 @@ impl Store {
     pub fn tick(&mut self, now: Instant) {
         match self {
             Store::Memory(_) => {}
+            Store::File(file) => file.tick(now),
             Store::Connection(connection) => connection.tick(now),
             Store::Nodes(nodes) => nodes.tick(now),
             Store::Shared(shared) => shared.tick(now),
@@ -233,6 +255,7 @@ impl Store {
     pub fn deadline(&self) -> Option<Instant> {
         match self {
             Store::Memory(_) => None,
+            Store::File(file) => file.deadline(),
             Store::Connection(connection) => connection.deadline(),
             Store::Nodes(nodes) => nodes.deadline(),
             Store::Shared(shared) => shared.announce_deadline(),
@@ -244,6 +267,7 @@ impl Store {
     pub fn away_at(&self) -> Option<Instant> {
         match self {
             Store::Memory(_) => None,
+            Store::File(file) => file.away_at(),
             Store::Connection(connection) => connection.away_at(),
             Store::Nodes(nodes) => nodes.away_at(),
             Store::Shared(shared) => shared.away_at(),
@@ -254,6 +278,7 @@ impl Store {
     pub fn last_error(&self, counter: CounterId) -> StoreError {
         match self {
             Store::Memory(_) => StoreError::Timeout,
+            Store::File(file) => file.last_error(counter),
             Store::Connection(connection) => connection.last_error(counter),
             Store::Nodes(nodes) => nodes.of(counter).last_error(counter),
             Store::Shared(shared) => shared.last_error(counter),

@@ -7,8 +7,11 @@
 
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use percent_encoding::utf8_percent_encode;
+
+use super::endpoint::{ENCODED_IN_PATH, decoded};
 use super::postgres_url::PostgresUrl;
 use super::redis_url::{self, RedisUrl, UNIX_FORM};
 use super::sentinel_url;
@@ -16,8 +19,9 @@ use super::tls::{HAS_TLS, NOT_BUILT_IN, TlsConfig};
 use super::value::{ConfigError, refuse};
 
 /// The forms of a store's URL that are built in, for `--help` and for errors.
-pub(super) const FORMS: [&str; 8] = [
+pub(super) const FORMS: [&str; 9] = [
     "memory:",
+    FILE_FORM,
     "redis://[user:password@]host[:port][,host...][/db][?wait=N]",
     "rediss://[user:password@]host[:port][,host...][/db][?ca=FILE...]",
     UNIX_FORM,
@@ -32,6 +36,8 @@ pub(super) const FORMS: [&str; 8] = [
 pub enum StoreUrl {
     /// The process itself: the count ends with it.
     Memory,
+    /// A file of this host.
+    File(PathBuf),
     /// Redis 6.2 or newer, or Valkey.
     Redis(RedisUrl),
     /// PostgreSQL 12 or newer.
@@ -52,6 +58,7 @@ impl StoreUrl {
         match scheme.as_deref() {
             Some("memory") if text.len() == "memory:".len() => Ok(StoreUrl::Memory),
             Some("memory") => refuse("memory: has nothing after its colon"),
+            Some("file") => file(text).map(StoreUrl::File),
             Some("redis" | "valkey") => redis_url::tcp(text, false).map(StoreUrl::Redis),
             Some("redis+unix") => redis_url::unix(text).map(StoreUrl::Redis),
             Some("redis+sentinel") => sentinel_url::parse(text, false).map(StoreUrl::Redis),
@@ -68,7 +75,7 @@ impl StoreUrl {
     /// How the connection is encrypted, if it is.
     pub fn tls(&self) -> Option<&TlsConfig> {
         match self {
-            StoreUrl::Memory => None,
+            StoreUrl::Memory | StoreUrl::File(_) => None,
             StoreUrl::Redis(redis) => redis.tls.as_deref(),
             StoreUrl::Postgres(postgres) => postgres.tls.as_deref(),
         }
@@ -83,7 +90,7 @@ impl StoreUrl {
         read_file: &impl Fn(&Path) -> io::Result<Vec<u8>>,
     ) -> Result<(), ConfigError> {
         let tls = match self {
-            StoreUrl::Memory => None,
+            StoreUrl::Memory | StoreUrl::File(_) => None,
             StoreUrl::Redis(redis) => {
                 if let Some(sentinels) = &mut redis.sentinels {
                     sentinels.read_password(read_file)?;
@@ -98,7 +105,7 @@ impl StoreUrl {
     /// Whether it holds a password itself, and not the name of a file.
     pub(super) fn has_password(&self) -> bool {
         match self {
-            StoreUrl::Memory => false,
+            StoreUrl::Memory | StoreUrl::File(_) => false,
             StoreUrl::Redis(redis) => redis.has_password(),
             StoreUrl::Postgres(postgres) => postgres.password.is_some(),
         }
@@ -110,11 +117,37 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StoreUrl::Memory => formatter.write_str("memory:"),
+            StoreUrl::File(path) => {
+                let path = path.to_string_lossy();
+                write!(formatter, "file:{}", utf8_percent_encode(&path, ENCODED_IN_PATH))
+            }
             StoreUrl::Redis(redis) => write!(formatter, "{redis}"),
             StoreUrl::Postgres(postgres) => write!(formatter, "{postgres}"),
         }
     }
 }
+
+/// `file:PATH` or `file:///PATH`, with `%20` for a space.
+fn file(text: &str) -> Result<PathBuf, ConfigError> {
+    let path = text.split_once(':').map_or("", |(_, path)| path);
+    let path = match path.strip_prefix("//") {
+        Some(path) if !path.starts_with('/') => {
+            return refuse(format!("a file has no host; allowed is {FILE_FORM}"));
+        }
+        Some(path) => path,
+        None => path,
+    };
+    if path.contains(['?', '#']) {
+        return refuse(format!("write ? and # in a path as %3F and %23; allowed is {FILE_FORM}"));
+    }
+    let path = decoded(path)?;
+    if path.is_empty() || path.ends_with('/') || path.contains(char::is_control) {
+        return refuse(format!("allowed is {FILE_FORM}, of a file and not of a folder"));
+    }
+    Ok(PathBuf::from(path))
+}
+
+const FILE_FORM: &str = "file:/folder/file";
 
 fn forms() -> String {
     FORMS.join(", ")
@@ -144,6 +177,10 @@ mod tests {
         Endpoint::Tcp { host, port }
     }
 
+    fn file(path: &str) -> StoreUrl {
+        StoreUrl::File(PathBuf::from(path))
+    }
+
     fn unix(path: &str) -> Endpoint {
         Endpoint::Unix(PathBuf::from(path))
     }
@@ -152,6 +189,10 @@ mod tests {
     fn a_url_becomes_its_parts_and_is_shown_without_its_password() {
         let table = [
             ("memory:", StoreUrl::Memory, "memory:"),
+            ("file:/var/lib/count", file("/var/lib/count"), "file:/var/lib/count"),
+            ("FILE:///var/lib/count", file("/var/lib/count"), "file:/var/lib/count"),
+            ("file:count", file("count"), "file:count"),
+            ("file:./a%20b%3F/c", file("./a b?/c"), "file:./a%20b%3F/c"),
             ("redis://h", redis(tcp("h", 6379), "", "", 0), "redis://h:6379/0"),
             ("redis://h/", redis(tcp("h", 6379), "", "", 0), "redis://h:6379/0"),
             ("redis://h:/2", redis(tcp("h", 6379), "", "", 2), "redis://h:6379/2"),
@@ -402,5 +443,23 @@ mod tests {
             }
         }
         assert!((300..templates.len() * separators.len()).contains(&refused), "{refused} refused");
+    }
+
+    #[test]
+    fn a_file_is_a_path_and_nothing_else() {
+        let no_file = "allowed is file:/folder/file, of a file and not of a folder";
+        let in_path = "write ? and # in a path as %3F and %23; allowed is file:/folder/file";
+        let table = [
+            ("file:", no_file),
+            ("file:/folder/", no_file),
+            ("file:/a%00", no_file),
+            ("file://host/count", "a file has no host; allowed is file:/folder/file"),
+            ("file:/a?b", in_path),
+            ("file:/a#b", in_path),
+        ];
+        for (text, expected) in table {
+            let error = StoreUrl::parse(text).expect_err(text).to_string();
+            assert_eq!(error, expected, "{text}");
+        }
     }
 }

@@ -96,7 +96,7 @@ impl Engine {
         let counters = &self.clients.turn().counters;
         match &self.store {
             Store::Memory(memory) => Some(memory.seen(counter, counters.time())),
-            Store::Connection(_) | Store::Nodes(_) | Store::Shared(_) => {
+            Store::File(_) | Store::Connection(_) | Store::Nodes(_) | Store::Shared(_) => {
                 counters.get(counter).seen()
             }
         }
@@ -201,12 +201,7 @@ impl Engine {
                 ChangeResult::Done { before: changed.before, after: changed.after }
             }
             Err(NotChanged::OtherEpoch(epoch)) => ChangeResult::OtherEpoch(epoch),
-            Err(NotChanged::BelowTaken(taken)) => ChangeResult::Refused(format!(
-                "{taken} are taken already, and would be handed out again"
-            )),
-            Err(NotChanged::PastLimit(limit)) => ChangeResult::Refused(format!(
-                "the limit is {limit}: expected taken to be at most that, or a limit beside it"
-            )),
+            Err(NotChanged::NotAllowed(why)) => ChangeResult::Refused(why.to_string()),
         }
     }
 }

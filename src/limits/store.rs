@@ -134,6 +134,16 @@ pub const BACKOFF_MAX: Duration = Duration::from_millis(1_000);
 pub const FILE_PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of a record of a snapshot, about: each is made while nobody else is served.
 pub const FILE_SNAPSHOT_PAYLOAD_BYTES: usize = 64 * 1024;
+/// Bytes of the next file that are written before they are synced in the background: a commit waits
+/// behind them when the disk does one thing at a time.
+pub const FILE_SYNC_BYTES: u64 = 2 * 1024 * 1024;
+/// How often the committer looks whether such a sync is done while nobody asks for anything.
+pub const FILE_SYNC_POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// Bytes of the next file that may be left for its last sync, for which all commits wait.
+pub const FILE_LAST_SYNC_BYTES: u64 = 64 * 1024;
+/// Syncs of a whole snapshot in the background. If so much comes that more than
+/// [`FILE_LAST_SYNC_BYTES`] are left behind each, the commits wait for what came during the last.
+pub const FILE_LAST_SYNCS_MAX: usize = 16;
 /// Bytes of the file: all of it is read at the start. With keys of 36 bytes it holds 70 million.
 pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// Bytes that a journal may have before a snapshot takes its place: one that is written more often
@@ -141,6 +151,8 @@ pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 pub const FILE_COMPACTION_BYTES_MIN: u64 = 4 * 1024 * 1024;
 /// Bytes of the file that are allocated ahead: a commit that fills them changes no length.
 pub const FILE_PREALLOCATED_BYTES: u64 = 1024 * 1024;
+/// Room that a look at the disk asks for: that of a record without keys.
+pub const FILE_ROOM_CHECKED_BYTES: u64 = 4096;
 /// Places behind a torn write that look like the head of a record: each is summed up, at most a
 /// payload of bytes, to know that it is none.
 pub const FILE_RECORD_CANDIDATES_MAX: usize = 256;

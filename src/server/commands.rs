@@ -8,6 +8,7 @@ mod answer;
 mod change;
 mod confirm;
 mod drive;
+mod file;
 mod probe;
 mod remote;
 mod status;

@@ -1,6 +1,9 @@
 //! A change of a counter by an operator: what is asked for, and what is known of its being done.
 
+use std::fmt;
+
 use crate::counter::Count;
+use crate::store::counters::Made;
 
 /// A change of one counter. A reset and a set of the count begin an epoch of it, which running
 /// processes follow.
@@ -39,6 +42,63 @@ pub enum ChangeKind {
         /// The limit from now on; `None` keeps the one that is there.
         limit: Option<u64>,
     },
+}
+
+/// Why a counter cannot be changed so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAllowed {
+    /// More were to be taken than the limit, which is this one.
+    PastLimit(u64),
+    /// So many are taken already, or were seen to be, and would be handed out again.
+    BelowTaken(u64),
+}
+
+impl fmt::Display for NotAllowed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotAllowed::PastLimit(limit) => write!(
+                formatter,
+                "the limit is {limit}: expected taken to be at most that, or a limit beside it"
+            ),
+            NotAllowed::BelowTaken(taken) => {
+                write!(formatter, "{taken} are taken already, and would be handed out again")
+            }
+        }
+    }
+}
+
+impl ChangeKind {
+    /// What such a change leaves of a counter that is there and holds `before`, and how the epoch
+    /// began that it begins, if it begins one. So many, `taken_seen`, were seen to be taken.
+    ///
+    /// # Errors
+    /// Why it is not to be done.
+    pub fn leaves(
+        self,
+        before: Count,
+        taken_seen: u64,
+    ) -> Result<(Count, Option<Made>), NotAllowed> {
+        let (after, made) = match self {
+            ChangeKind::Create { .. } => (before, None),
+            ChangeKind::SetLimit { limit } => {
+                (Count { limit: limit.max(before.taken), ..before }, None)
+            }
+            ChangeKind::SetTaken { taken, limit } => {
+                (Count { taken, limit: limit.unwrap_or(before.limit) }, Some(Made::Set))
+            }
+            ChangeKind::Reset { limit } => {
+                (Count { taken: 0, limit: limit.unwrap_or(before.limit) }, Some(Made::Reset))
+            }
+        };
+        let taken_seen = before.taken.max(taken_seen);
+        if made == Some(Made::Set) && after.taken < taken_seen {
+            return Err(NotAllowed::BelowTaken(taken_seen));
+        }
+        if after.taken > after.limit {
+            return Err(NotAllowed::PastLimit(after.limit));
+        }
+        Ok((after, made))
+    }
 }
 
 impl Change {

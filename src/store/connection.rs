@@ -54,6 +54,7 @@ use crate::metrics::store_metrics::StoreMetrics;
 use crate::send_buffer::SendBuffer;
 use crate::store::counters::Counters;
 use crate::store::error::{Fault, StoreError};
+use crate::store::lost_numbers::log_in_doubt;
 use crate::store::request::StoreEvent;
 use crate::store::wire::Wire;
 use backoff::Backoff;
@@ -200,7 +201,7 @@ impl Connection {
 
     /// Logs how many numbers are in doubt at the end of the process.
     pub fn log_unfinished(&self) {
-        in_flight::log_in_doubt(self.links.iter().map(|link| link.in_flight.numbers()).sum());
+        log_in_doubt(self.links.iter().map(|link| link.in_flight.numbers()).sum());
     }
 
     /// How the store is spoken to.

@@ -214,7 +214,8 @@ impl Counter {
             }
             Origin::Created => {
                 self.high_water.created();
-                let hint = "if there was one, it was lost: see the store's own log";
+                let hint = "if there was one, it was lost: see whether --store names the right \
+                    store, and the store's own log";
                 warn!(counter, limit, hint; "counter created: the store had none");
             }
         }

@@ -40,9 +40,14 @@ impl KeyBook {
         self.keys
     }
 
-    /// Each key with its number and its epoch, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Key, u64, u64)> {
-        self.tables.iter().flatten().map(|(key, (number, epoch))| (key, *number, *epoch))
+    /// How many tables there are. A key stays in its table as long as it has its number.
+    pub fn tables(&self) -> usize {
+        self.tables.len()
+    }
+
+    /// Each key of one of the tables, with its number and its epoch, in no order.
+    pub fn keys_of(&self, place: usize) -> impl Iterator<Item = (&Key, u64, u64)> {
+        self.tables[place].iter().map(|(key, (number, epoch))| (key, *number, *epoch))
     }
 
     /// How many more keys have room.
@@ -131,6 +136,11 @@ impl Default for KeyBook {
 
 #[cfg(test)]
 impl KeyBook {
+    /// Each key with its number and its epoch, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, u64, u64)> {
+        (0..self.tables()).flat_map(|place| self.keys_of(place))
+    }
+
     /// How many keys of ended sales are not dropped yet.
     pub fn ended_for_test(&self) -> usize {
         self.dropping.iter().map(IntoIter::len).sum()

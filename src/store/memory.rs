@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::counter::{self, Count, CounterId, Grant};
-use crate::store::change::{ChangeKind, Changed};
+use crate::store::change::{ChangeKind, Changed, NotAllowed};
 use crate::store::counters::{Made, Seen};
 use crate::store::error::StoreError;
 use crate::store::key_book::KeyBook;
@@ -30,10 +30,8 @@ struct MemoryCounter {
 pub enum NotChanged {
     /// The counter is in another epoch, which is this one.
     OtherEpoch(u64),
-    /// More were to be taken than the limit, which is this one.
-    PastLimit(u64),
-    /// So many are taken already, and would be handed out again.
-    BelowTaken(u64),
+    /// It is not to be done.
+    NotAllowed(NotAllowed),
 }
 
 impl Memory {
@@ -91,24 +89,7 @@ impl Memory {
             return Err(NotChanged::OtherEpoch(held.epoch));
         }
         let before = held.count;
-        let (after, made) = match kind {
-            ChangeKind::Create { .. } => (before, None),
-            ChangeKind::SetLimit { limit } => {
-                (Count { limit: limit.max(before.taken), ..before }, None)
-            }
-            ChangeKind::SetTaken { taken, limit } => {
-                (Count { taken, limit: limit.unwrap_or(before.limit) }, Some(Made::Set))
-            }
-            ChangeKind::Reset { limit } => {
-                (Count { taken: 0, limit: limit.unwrap_or(before.limit) }, Some(Made::Reset))
-            }
-        };
-        if matches!(kind, ChangeKind::SetTaken { .. }) && after.taken < before.taken {
-            return Err(NotChanged::BelowTaken(before.taken));
-        }
-        if after.taken > after.limit {
-            return Err(NotChanged::PastLimit(after.limit));
-        }
+        let (after, made) = kind.leaves(before, 0).map_err(NotChanged::NotAllowed)?;
         held.count = after;
         if made == Some(Made::Reset) {
             held.keys.end_sale();
@@ -234,7 +215,10 @@ mod tests {
         let grant = memory.take(CounterId::FIRST, 1);
         assert_eq!((grant.first, grant.epoch), (1, 6), "later than before, whatever the clock");
         let set = |taken, limit| ChangeKind::SetTaken { taken, limit };
-        assert_eq!(change(set(10, None), None, 90), Err(NotChanged::PastLimit(9)));
+        assert_eq!(
+            change(set(10, None), None, 90),
+            Err(NotChanged::NotAllowed(NotAllowed::PastLimit(9)))
+        );
         assert!(change(set(10, Some(12)), None, 90).is_ok());
         let grant = memory.take(CounterId::FIRST, 5);
         assert_eq!((grant.first, grant.granted, grant.epoch), (11, 2, 90));

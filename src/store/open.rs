@@ -29,8 +29,9 @@ pub enum Purpose {
     Survey(Scope),
 }
 
-/// The stores of so many reactors, in their order. `timeout` bounds one request; `memory` is the
-/// store in the process. Reactors share one connection to PostgreSQL; each has its own to Redis.
+/// The stores of so many reactors, in their order; not of a file, which is [`super::file::open`]'s.
+/// `timeout` bounds one request; `memory` is the store in the process. Reactors share one
+/// connection to PostgreSQL; each has its own to Redis.
 ///
 /// # Errors
 /// The operating system has no random numbers, or a file of the URL is not what it should be.
@@ -115,7 +116,7 @@ pub fn connection(
 /// takes in the roots and the files of the URL, and a copy shares them.
 fn encryption(url: &StoreUrl) -> io::Result<Option<Encryption>> {
     let dialect = match url {
-        StoreUrl::Memory => return Ok(None),
+        StoreUrl::Memory | StoreUrl::File(_) => return Ok(None),
         StoreUrl::Redis(_) => Dialect::Redis,
         StoreUrl::Postgres(_) => Dialect::Postgres,
     };
@@ -138,7 +139,7 @@ fn encrypted(
         Purpose::Survey(scope) => (None, Some(Survey::new(scope))),
     };
     let wire = match url {
-        StoreUrl::Memory => return Ok(None),
+        StoreUrl::Memory | StoreUrl::File(_) => return Ok(None),
         StoreUrl::Redis(url) => {
             let mut redis = Redis::new(url.clone(), Arc::clone(&counters), change, timeout, id);
             *redis.survey_mut() = survey;

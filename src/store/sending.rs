@@ -60,6 +60,7 @@ impl Store {
     ) {
         match self {
             Store::Memory(_) => debug_assert!(false, "it grants at once"),
+            Store::File(file) => file.send(counter, count, keys, now),
             Store::Connection(connection) => {
                 connection.send(counter, count, keys, has_unclaimed, now);
             }

@@ -2,17 +2,14 @@
 //!
 //! PostgreSQL commits the changes of one row one after the other, so a second connection only waits
 //! for the first. The reactors hand their batches over; those of one counter go as one request, and
-//! its reply is split among them (`merger.rs`). The first reactor, the owner, has the socket. The
-//! others wake it when there is something to send, and it wakes them when there is a reply. The
+//! its reply is split among them (`store/merger.rs`). The first reactor, the owner, has the socket.
+//! The others wake it when there is something to send, and it wakes them when there is a reply. The
 //! owner is the last to stop.
 //!
 //! The lock is held for as long as it takes to change the state, or to understand what the store
 //! has sent: never while bytes are read or written. Only connecting, which is rare, is done under
 //! it. Sans-IO: who is to be woken is said by [`SharedStore::take_wakes`].
 
-mod linger;
-mod mailboxes;
-mod merger;
 mod shared_connection;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,11 +19,11 @@ use super::connection::Connection;
 use super::counters::Counters;
 use super::error::StoreError;
 use super::keys::Keys;
+use super::mailboxes::OWNER;
+use super::merger::Wants;
 use super::request::{SendState, StoreEvent};
 use crate::counter::CounterId;
 use crate::metrics::store_metrics::StoreMetrics;
-use mailboxes::OWNER;
-use merger::Wants;
 use shared_connection::SharedConnection;
 
 /// The way of one reactor, a source, to the connection of its process.

@@ -30,6 +30,15 @@ pub struct Held {
 /// The counters that were read, sorted by name; or why one must not be taken from.
 pub type Rows = Vec<(String, Result<Held, Fault>)>;
 
+/// What was read of a store.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The counters.
+    pub rows: Rows,
+    /// There are more of them.
+    pub is_cut_short: bool,
+}
+
 /// How far a store that gives pages of counters has come.
 #[derive(Clone, Debug, Default)]
 pub struct Page {

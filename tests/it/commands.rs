@@ -32,14 +32,14 @@ fn command(url: &str, words: &[&str]) -> Finished {
 }
 
 /// The output of a command that went well.
-fn said(url: &str, words: &[&str]) -> String {
+pub fn said(url: &str, words: &[&str]) -> String {
     let finished = command(url, words);
     assert_eq!((finished.code, finished.stderr.len()), (Some(0), 0), "{words:?}: {finished:?}");
     finished.stdout.join("\n")
 }
 
 /// The one line of a command that was not done.
-fn refused(url: &str, words: &[&str]) -> String {
+pub fn refused(url: &str, words: &[&str]) -> String {
     let finished = command(url, words);
     assert_eq!((finished.code, finished.stdout.len()), (Some(1), 0), "{words:?}: {finished:?}");
     assert_eq!(finished.stderr.len(), 1, "{words:?}: {finished:?}");

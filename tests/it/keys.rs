@@ -7,11 +7,14 @@ use serde_json::json;
 
 use crate::support::daemon::Daemon;
 use crate::support::http_client::{Answer, HttpClient};
+use crate::support::store_file::StoreFile;
 use crate::support::store_server::KINDS;
 
 /// Runs a test with a process of each store.
 fn on_each_store(flags: &[&str], test: impl Fn(&Daemon)) {
     test(&Daemon::start(flags));
+    let file = StoreFile::create();
+    test(&Daemon::start_with_store(&file.url(), flags));
     for kind in KINDS {
         let server = kind.start();
         test(&Daemon::start_with_store(&server.url(), flags));

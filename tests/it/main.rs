@@ -10,6 +10,7 @@ mod epochs;
 mod exactly_once;
 mod failovers;
 mod faults;
+mod file;
 mod fuzzed;
 mod halted;
 mod hostile;

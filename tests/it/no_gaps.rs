@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::support::daemon::Daemon;
-use crate::support::load::{Load, Plan, Tally};
+use crate::support::load::{GENTLE_CONNECTIONS, Load, Plan, Tally};
 use crate::support::store_server::{KINDS, StoreServer};
 use crate::support::wait::wait_for;
 
@@ -17,8 +17,6 @@ const CONNECTIONS: usize = 32;
 const CUTS: u64 = 100;
 /// Kills of each, likewise; `HEADCOUNT_KILLS=100` for more.
 const KILLS: u64 = 3;
-/// Connections of a gentle load, each of which waits for one answer at a time.
-const GENTLE_CONNECTIONS: u64 = 8;
 
 #[test]
 fn store_connections_cut_under_load_lose_no_number() {
@@ -65,7 +63,7 @@ fn a_program_killed_under_load_loses_only_the_answers_on_their_way() {
         }
         together.assert_sound(u64::MAX);
         let (taken, _) = server.counter("default").expect("the counter is there");
-        let (seen, lost_max) = (together.numbers.len() as u64, kills * GENTLE_CONNECTIONS);
+        let (seen, lost_max) = (together.numbers.len() as u64, kills * GENTLE_CONNECTIONS as u64);
         eprintln!("{kills} kills: {taken} taken, {seen} seen, {} lost", taken - seen);
         assert!(taken - seen <= lost_max, "{taken} taken, {seen} seen, after {kills} kills");
     }

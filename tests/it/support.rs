@@ -23,6 +23,7 @@ pub mod resp;
 pub mod sentinels;
 pub mod small_disk;
 pub mod start;
+pub mod store_file;
 pub mod store_server;
 pub mod vitals;
 pub mod wait;

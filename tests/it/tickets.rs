@@ -53,7 +53,7 @@ fn claims(answer: &Answer) -> Value {
     decoded(claims)
 }
 
-fn decoded(part: &str) -> Value {
+pub fn decoded(part: &str) -> Value {
     let bytes = URL_SAFE_NO_PAD.decode(part).expect("a part is base64url");
     serde_json::from_slice(&bytes).expect("a part is JSON")
 }

@@ -21,9 +21,9 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("TcpStream", &["net"]),
     ("TcpListener", &["net", "server"]),
     ("UnixStream", &["net"]),
-    ("Instant::now", &["event_loop", "server"]),
-    ("SystemTime::now", &["event_loop", "server", "logging"]),
-    ("thread::", &["server", "resolver", "logging", "main"]),
+    ("Instant::now", &["event_loop", "committer", "server"]),
+    ("SystemTime::now", &["event_loop", "committer", "server", "logging"]),
+    ("thread::", &["server", "resolver", "logging", "main", "file_disk"]),
     ("ToSocketAddrs", &["resolver"]),
 ];
 

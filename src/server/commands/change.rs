@@ -4,8 +4,8 @@ use std::io;
 
 use super::answer::Answer;
 use super::drive::{StoreAccess, drive};
-use super::{confirm, status, text};
-use crate::config::Command;
+use super::{confirm, file, status, text};
+use crate::config::{Command, StoreUrl};
 use crate::store::change::{Change, ChangeKind, Changed};
 use crate::store::error::StoreError;
 use crate::store::open::{self, Purpose};
@@ -103,6 +103,9 @@ fn change(
 ) -> io::Result<Changed> {
     let token = format!("{:016x}", open::random()?);
     let change = Change { epoch_shown, ..Change::new(token, kind) };
+    if let StoreUrl::File(path) = &command.store {
+        return file::change(path, verb, name, &change);
+    }
     let counter = (name, change.limit());
     let connection =
         drive(&StoreAccess::of(command), counter, Purpose::Change(change), |connection| {

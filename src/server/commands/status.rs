@@ -4,14 +4,15 @@ use std::io;
 
 use super::answer::Answer;
 use super::drive::{StoreAccess, drive};
+use super::file;
 use super::text;
-use crate::config::Command;
+use crate::config::{Command, StoreUrl};
 use crate::counter::Count;
 use crate::limits::STATUS_COUNTERS_MAX;
 use crate::store::connection::Connection;
 use crate::store::error::Fault;
 use crate::store::open::Purpose;
-use crate::store::survey::{Held, Rows, Scope, Survey};
+use crate::store::survey::{Found, Held, Rows, Scope};
 
 /// Prints one counter, or all, sorted by name.
 ///
@@ -19,9 +20,7 @@ use crate::store::survey::{Held, Rows, Scope, Survey};
 /// There is no such counter, or the store did not answer.
 pub fn status(command: &Command, name: Option<&str>, is_json: bool) -> io::Result<Answer> {
     let scope = name.map_or(Scope::All, |name| Scope::One(name.to_owned()));
-    let survey = read(&StoreAccess::of(command), "status", scope)?;
-    let is_cut_short = survey.is_cut_short();
-    let rows = survey.rows();
+    let Found { rows, is_cut_short } = read(&StoreAccess::of(command), "status", scope)?;
     if let (Some(name), true) = (name, rows.is_empty()) {
         let store = &command.store;
         return Err(io::Error::other(format!("status: there is no counter {name} in {store}")));
@@ -43,11 +42,14 @@ pub fn read_one(
     verb: &str,
     name: &str,
 ) -> io::Result<Option<Result<Held, Fault>>> {
-    let survey = read(access, verb, Scope::One(name.to_owned()))?;
-    Ok(survey.rows().pop().map(|(_, row)| row))
+    let mut found = read(access, verb, Scope::One(name.to_owned()))?;
+    Ok(found.rows.pop().map(|(_, row)| row))
 }
 
-fn read(access: &StoreAccess, verb: &str, scope: Scope) -> io::Result<Survey> {
+fn read(access: &StoreAccess, verb: &str, scope: Scope) -> io::Result<Found> {
+    if let StoreUrl::File(path) = &access.store {
+        return file::read(path, verb, &scope);
+    }
     // A connection has a counter; that of a survey is neither read nor made.
     let name = match &scope {
         Scope::One(name) => name.clone(),
@@ -56,7 +58,9 @@ fn read(access: &StoreAccess, verb: &str, scope: Scope) -> io::Result<Survey> {
     let purpose = Purpose::Survey(scope);
     let mut connection = drive(access, (&name, None), purpose, Connection::is_survey_done)?;
     let survey = connection.take_survey();
-    survey.ok_or_else(|| io::Error::other(text::failure(&connection, verb, &name)))
+    let survey = survey.ok_or_else(|| io::Error::other(text::failure(&connection, verb, &name)))?;
+    let is_cut_short = survey.is_cut_short();
+    Ok(Found { rows: survey.rows(), is_cut_short })
 }
 
 fn problem(rows: &Rows, is_cut_short: bool) -> Option<String> {

@@ -5,13 +5,11 @@ use std::collections::VecDeque;
 use std::iter;
 use std::time::Instant;
 
-use log::warn;
-
-use super::log_throttle::LOG_TARGET;
 use crate::counter::Grant;
 use crate::limits::RESEND_AGE_MAX;
 use crate::store::high_water::Position;
 use crate::store::keys::Keys;
+use crate::store::lost_numbers::log_in_doubt;
 use crate::store::request::{LastGrant, Request};
 
 /// A request without a reply.
@@ -142,13 +140,5 @@ impl InFlight {
         }
         log_in_doubt(given_up.numbers);
         given_up
-    }
-}
-
-/// Logs how many numbers nobody knows of: the store may have granted them.
-pub fn log_in_doubt(numbers: u64) {
-    if numbers > 0 {
-        warn!(target: LOG_TARGET, numbers;
-            "numbers in doubt: requested, perhaps taken, never handed out");
     }
 }

@@ -72,20 +72,31 @@ pub fn put(payload: &mut Vec<u8>, entry: &Entry) {
     match entry {
         Entry::Counter(name, fields) => put_counter(payload, name, fields),
         Entry::Taken { name, position, keys } => {
-            payload.push(TAKEN);
-            put_text(payload, name);
-            put_numbers(payload, &[position.epoch, position.taken]);
-            payload.extend((keys.len() as u32).to_le_bytes());
-            for KeyNumber { key, number, epoch } in keys {
-                put_text(payload, key.as_str());
-                put_numbers(payload, &[*number, *epoch]);
-            }
+            let keys = keys.iter().map(|it| (&it.key, it.number, it.epoch));
+            put_taken(payload, name, *position, keys);
         }
         Entry::SnapshotEnd { counters, keys } => {
             payload.push(SNAPSHOT_END);
             payload.extend(counters.to_le_bytes());
             put_numbers(payload, &[*keys]);
         }
+    }
+}
+
+/// Puts an [`Entry::Taken`], whose keys nobody copies.
+pub fn put_taken<'a>(
+    payload: &mut Vec<u8>,
+    name: &str,
+    position: Position,
+    keys: impl ExactSizeIterator<Item = (&'a Key, u64, u64)>,
+) {
+    payload.push(TAKEN);
+    put_text(payload, name);
+    put_numbers(payload, &[position.epoch, position.taken]);
+    payload.extend((keys.len() as u32).to_le_bytes());
+    for (key, number, epoch) in keys {
+        put_text(payload, key.as_str());
+        put_numbers(payload, &[number, epoch]);
     }
 }
 

@@ -7,26 +7,29 @@
 //!                     `-> NoRoom: cut off again; the next commit is tried anew
 //! ```
 //!
+//! Between the commits a compaction makes the file short, step by step.
+//!
 //! Invariants: one commit is one record and one sync. The next record is written after it, so at
 //! most one is not on the disk for sure. What the state holds is on the disk. What failed is
 //! neither in the state, nor, after NoRoom, in the file.
 
+mod compacting;
+
 use std::io;
 
-use crate::limits::{
-    FILE_BYTES_MAX, FILE_COMPACTION_BYTES_MIN, FILE_PAYLOAD_BYTES_MAX, FILE_PREALLOCATED_BYTES,
-    KEY_BYTES_MAX, KEYS_PER_BATCH_MAX,
-};
+use crate::limits::{FILE_PAYLOAD_BYTES_MAX, KEY_BYTES_MAX, KEYS_PER_BATCH_MAX};
 use crate::store::change::{Change, Changed};
+use crate::store::file::compaction::Compaction;
 use crate::store::file::disk::{Disk, Target, is_no_room};
 use crate::store::file::draft::{Draft, Take};
 use crate::store::file::entry::{self, Entry};
-use crate::store::file::format::{self, HEADER_BYTES};
-use crate::store::file::outcome::{ChangeError, CommitError, CompactionError, OpenError, Opened};
+use crate::store::file::format;
+use crate::store::file::outcome::{ChangeError, CommitError, Opened};
 use crate::store::file::plan::Planned;
-use crate::store::file::recovery::{self, Recovered};
-use crate::store::file::snapshot::{self, Sizes, Tail};
+use crate::store::file::recovery::{self, OpenError, Recovered};
+use crate::store::file::snapshot;
 use crate::store::file::state::FileState;
+use crate::store::file::tail::{Sizes, Tail};
 use crate::store::request::Reply;
 
 const _: () = assert!(KEYS_PER_BATCH_MAX * (KEY_BYTES_MAX + 17) + 1_024 <= FILE_PAYLOAD_BYTES_MAX);
@@ -40,8 +43,11 @@ pub struct Journal<D> {
     /// The salts of the files to come.
     salts: fastrand::Rng,
     sizes: Sizes,
-    /// Whether room can be had ahead, as far as is known.
-    can_allocate: bool,
+    /// With more bytes than this a snapshot takes the journal's place.
+    compaction_bytes: u64,
+    compaction: Option<Compaction>,
+    /// Why a compaction was given up for a commit: nobody was told yet.
+    postponed: Option<io::Error>,
     /// The record that is being written.
     record: Vec<u8>,
     /// Why nothing more is committed.
@@ -55,12 +61,7 @@ impl<D: Disk> Journal<D> {
     /// # Errors
     /// The file was left as it is, or replaced by one that says the same.
     pub fn open(disk: D, seed: u64) -> Result<(Journal<D>, Opened), OpenError> {
-        let sizes = Sizes {
-            compaction_bytes_min: FILE_COMPACTION_BYTES_MIN,
-            preallocated_bytes: FILE_PREALLOCATED_BYTES,
-            bytes_max: FILE_BYTES_MAX,
-        };
-        Journal::open_with(disk, seed, sizes)
+        Journal::open_with(disk, seed, Sizes::default())
     }
 
     /// [`Journal::open`] with other sizes.
@@ -72,22 +73,47 @@ impl<D: Disk> Journal<D> {
         seed: u64,
         sizes: Sizes,
     ) -> Result<(Journal<D>, Opened), OpenError> {
-        let start = disk.read_start(HEADER_BYTES).map_err(OpenError::Io)?;
-        recovery::check_start(&start).map_err(OpenError::Recovery)?;
-        // What was allocated ahead may lie past the bound.
-        let bytes_max = sizes.bytes_max.saturating_add(sizes.preallocated_bytes);
-        let bytes = disk.read(bytes_max).map_err(OpenError::Io)?;
-        let recovered = recovery::recover(&bytes).map_err(OpenError::Recovery)?;
-        drop(bytes);
-        let Recovered { state, is_new, torn } = recovered;
+        let Recovered { state, is_new, torn } = recovery::read(&mut disk, sizes)?;
         let mut salts = fastrand::Rng::with_seed(seed);
-        let tail = snapshot::write(&mut disk, &state, salts.u64(..), sizes)
+        let tail = snapshot::write_all(&mut disk, &state, salts.u64(..), sizes)
             .inspect_err(|_| disk.remove_next())
             .map_err(OpenError::Io)?;
-        replace(&mut disk).map_err(OpenError::Io)?;
-        let (record, can_allocate, failed) = (Vec::new(), true, None);
-        let journal = Journal { disk, state, tail, salts, sizes, can_allocate, record, failed };
+        disk.rename_next().and_then(|()| disk.sync_folder()).map_err(OpenError::Io)?;
+        let compaction_bytes = sizes.compaction_bytes(tail.offset());
+        let (compaction, postponed, record, failed) = (None, None, Vec::new(), None);
+        let journal = Journal {
+            disk,
+            state,
+            tail,
+            salts,
+            sizes,
+            compaction_bytes,
+            compaction,
+            postponed,
+            record,
+            failed,
+        };
         Ok((journal, Opened { is_new, torn }))
+    }
+
+    /// How many records the file has: each was synced.
+    pub fn records(&self) -> u64 {
+        self.tail.records()
+    }
+
+    /// Whether the disk would take a record, as far as that shows without one.
+    ///
+    /// # Errors
+    /// It would not.
+    pub fn check_writes(&mut self) -> Result<(), CommitError> {
+        self.check().map_err(CommitError::Failed)?;
+        // Where the file system cannot tell, a commit does.
+        let room = self.tail.check_room(&mut self.disk);
+        if let Some(error) = room.err().filter(is_no_room) {
+            return Err(CommitError::NoRoom(error));
+        }
+        let synced = self.disk.sync(Target::Journal);
+        synced.map_err(|error| CommitError::Failed(self.fail(error)))
     }
 
     /// What is on the disk.
@@ -110,8 +136,10 @@ impl<D: Disk> Journal<D> {
             }
             replies.push(draft.take(&self.state, take));
         }
-        format::begin_record(&mut self.record);
-        draft.entries(&self.state).for_each(|entry| entry::put(&mut self.record, &entry));
+        self.begin_record();
+        for entry in draft.entries(&self.state) {
+            put(&mut self.record, self.compaction.as_mut(), &self.state, &entry);
+        }
         if format::payload_bytes(&self.record) > 0 {
             self.write_record()?;
         }
@@ -119,6 +147,14 @@ impl<D: Disk> Journal<D> {
             self.state.advance(place, taken, keys.into_iter());
         });
         Ok(replies)
+    }
+
+    /// The reply to a request of which nothing is to be written: a read, or a replay, or one that
+    /// gets nothing. `None` to any other.
+    pub fn reply_of_read(&self, take: &Take) -> Option<Reply> {
+        let mut draft = Draft::default();
+        let reply = draft.take(&self.state, take);
+        draft.entries(&self.state).next().is_none().then_some(reply)
     }
 
     /// Changes a counter. `now_us`: the wall clock.
@@ -135,35 +171,14 @@ impl<D: Disk> Journal<D> {
         match self.state.plan(name, change, now_us).map_err(ChangeError::Refused)? {
             Planned::Done(changed) => Ok(changed),
             Planned::Write(changed, fields) => {
-                format::begin_record(&mut self.record);
-                entry::put(&mut self.record, &Entry::Counter(name, fields.clone()));
+                self.begin_record();
+                let entry = Entry::Counter(name, fields.clone());
+                put(&mut self.record, self.compaction.as_mut(), &self.state, &entry);
                 self.write_record().map_err(ChangeError::Commit)?;
                 self.state.put(name, fields);
                 Ok(changed)
             }
         }
-    }
-
-    /// Puts a snapshot in the place of a journal that has become large; to be called when those who
-    /// waited for a commit have their answers. Says whether it did.
-    ///
-    /// # Errors
-    /// It did not, and whether the journal goes on.
-    pub fn compact_if_large(&mut self) -> Result<bool, CompactionError> {
-        self.check().map_err(CompactionError::Failed)?;
-        if self.tail.offset <= self.tail.compaction_bytes {
-            return Ok(false);
-        }
-        let salt = self.salts.u64(..);
-        let written = snapshot::write(&mut self.disk, &self.state, salt, self.sizes);
-        let tail = written.map_err(|error| {
-            self.disk.remove_next();
-            self.tail.compaction_bytes = self.tail.offset + self.sizes.compaction_bytes_min;
-            CompactionError::Postponed(error)
-        })?;
-        replace(&mut self.disk).map_err(|error| CompactionError::Failed(self.fail(error)))?;
-        self.tail = tail;
-        Ok(true)
     }
 
     fn check(&self) -> io::Result<()> {
@@ -177,46 +192,45 @@ impl<D: Disk> Journal<D> {
         error
     }
 
-    /// Brings the record, whose payload is there, to the disk.
+    fn begin_record(&mut self) {
+        format::begin_record(&mut self.record);
+        self.compaction.iter_mut().for_each(Compaction::begin_copy);
+    }
+
+    /// Brings the record, whose payload is there, to the disk. Where there is no room, a compaction
+    /// gives back what it has.
     fn write_record(&mut self) -> Result<(), CommitError> {
-        let Tail { salt, sequence, offset, .. } = self.tail;
-        if format::payload_bytes(&self.record) > FILE_PAYLOAD_BYTES_MAX {
-            return Err(CommitError::NoRoom(io::ErrorKind::FileTooLarge.into()));
+        let end = self.tail.finish_record(&mut self.record, self.sizes);
+        let end = end.map_err(CommitError::NoRoom)?;
+        let mut written = self.try_write(end);
+        if let (Err(CommitError::NoRoom(error)), true) = (&written, self.compaction.is_some()) {
+            self.postponed = Some(io::Error::new(error.kind(), error.to_string()));
+            self.give_up_compaction();
+            written = self.try_write(end);
         }
-        format::finish_record(&mut self.record, salt, sequence);
-        let end = offset + self.record.len() as u64;
-        if end > self.sizes.bytes_max {
-            return Err(CommitError::NoRoom(io::ErrorKind::FileTooLarge.into()));
+        written?;
+        self.tail.advance(end);
+        if let Some(compaction) = &mut self.compaction {
+            compaction.write_copy(&mut self.disk);
         }
-        self.allocate(end);
-        match self.disk.write(Target::Journal, offset, &self.record) {
+        Ok(())
+    }
+
+    fn try_write(&mut self, end: u64) -> Result<(), CommitError> {
+        self.tail.allocate(&mut self.disk, Target::Journal, end, self.sizes);
+        match self.disk.write(Target::Journal, self.tail.offset(), &self.record) {
             Err(error) if is_no_room(&error) => return Err(self.cut_off(error)),
             written => written.map_err(|error| CommitError::Failed(self.fail(error)))?,
         }
         let synced = self.disk.sync(Target::Journal);
-        synced.map_err(|error| CommitError::Failed(self.fail(error)))?;
-        (self.tail.offset, self.tail.sequence) = (end, sequence + 1);
-        Ok(())
-    }
-
-    /// Asks for room ahead. Where there is none, the write decides; where the file system cannot do
-    /// it, it is not asked again.
-    fn allocate(&mut self, end: u64) {
-        if !self.can_allocate || end <= self.tail.allocated {
-            return;
-        }
-        let length = (end + self.sizes.preallocated_bytes).min(self.sizes.bytes_max);
-        match self.disk.allocate(length) {
-            Ok(()) => self.tail.allocated = length,
-            Err(error) => self.can_allocate = error.kind() != io::ErrorKind::Unsupported,
-        }
+        synced.map_err(|error| CommitError::Failed(self.fail(error)))
     }
 
     /// Cuts off what was written of a record, for good: all of it may be there but for zeros, which
     /// are there already.
     fn cut_off(&mut self, error: io::Error) -> CommitError {
-        self.tail.allocated = 0;
-        let cut = self.disk.cut(self.tail.offset);
+        self.tail.forget_allocated();
+        let cut = self.disk.cut(self.tail.offset());
         match cut.and_then(|()| self.disk.sync(Target::Journal)) {
             Ok(()) => CommitError::NoRoom(error),
             Err(error) => CommitError::Failed(self.fail(error)),
@@ -224,10 +238,17 @@ impl<D: Disk> Journal<D> {
     }
 }
 
-/// Puts the next file in the place of the journal, for good.
-fn replace<D: Disk>(disk: &mut D) -> io::Result<()> {
-    disk.rename_next()?;
-    disk.sync_folder()
+/// Puts an entry into the record, and into the copy for the next file.
+fn put(
+    record: &mut Vec<u8>,
+    compaction: Option<&mut Compaction>,
+    state: &FileState,
+    entry: &Entry,
+) {
+    entry::put(record, entry);
+    if let Some(compaction) = compaction {
+        compaction.put_copy(state, entry);
+    }
 }
 
 #[cfg(test)]

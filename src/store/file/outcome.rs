@@ -1,9 +1,9 @@
-//! How it ended to open the journal, to commit, to change, to compact.
+//! The results of opening a journal, of a commit, of a change, and of a compaction.
 
 use std::io;
 
 use crate::store::file::plan::ChangeRefusal;
-use crate::store::file::recovery::{RecoveryError, Torn};
+use crate::store::file::recovery::Torn;
 
 /// What was found at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,15 +14,6 @@ pub struct Opened {
     pub torn: Option<Torn>,
 }
 
-/// Why a file was not opened.
-#[derive(Debug)]
-pub enum OpenError {
-    /// Of the system; [`crate::store::file::disk::is_no_room`] tells a full disk.
-    Io(io::Error),
-    /// What is in the file.
-    Recovery(RecoveryError),
-}
-
 /// Why nothing was committed.
 #[derive(Debug)]
 pub enum CommitError {
@@ -31,6 +22,19 @@ pub enum CommitError {
     NoRoom(io::Error),
     /// The disk failed. It is not known what of the commit is on it, and there will be no other.
     Failed(io::Error),
+}
+
+/// How far a compaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// There is none: the journal is not large.
+    Idle,
+    /// There is more to do, at once if nothing else is.
+    More,
+    /// The disk is at work. The next step has something to do with the next commit, or soon.
+    Waiting,
+    /// A snapshot has taken the journal's place.
+    Done,
 }
 
 /// Why no snapshot took the journal's place.

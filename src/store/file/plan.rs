@@ -2,7 +2,7 @@
 
 use crate::counter::Count;
 use crate::limits::{CHANGE_TOKEN_BYTES_MAX, FILE_COUNTERS_MAX, LIMIT_MAX};
-use crate::store::change::{Change, ChangeKind, Changed};
+use crate::store::change::{Change, ChangeKind, Changed, NotAllowed};
 use crate::store::counters::Made;
 use crate::store::error::Fault;
 use crate::store::file::entry::CounterFields;
@@ -18,10 +18,8 @@ pub enum ChangeRefusal {
     TooManyCounters,
     /// The counter is in another epoch, which is this one, or 0 for none.
     OtherEpoch(u64),
-    /// More were to be taken than the limit, which is this one.
-    PastLimit(u64),
-    /// So many are taken already, or were seen to be, and would be handed out again.
-    BelowTaken(u64),
+    /// It is not to be done.
+    NotAllowed(NotAllowed),
     /// The counter holds less than was seen of it, which is this: a create does not end that.
     Lost(u64),
     /// The limit, the epoch to come or the token is larger than a file can hold.
@@ -45,7 +43,7 @@ impl FileState {
     /// Why nothing is.
     pub fn plan(&self, name: &str, change: &Change, now_us: u64) -> Result<Planned, ChangeRefusal> {
         let held = self.find(name).map(|place| &self.counter(place).fields);
-        // Before all else: whatever befell the counter since, this change was done.
+        // Before all else: whatever happened to the counter since, this change was done.
         if let Some(held) = held.filter(|held| held.has_done(change)) {
             let is_created = matches!(change.kind, ChangeKind::Create { .. });
             let before = Some(held.count).filter(|_| !is_created);
@@ -90,25 +88,11 @@ impl CounterFields {
 
     fn plan(&self, kind: ChangeKind, now_us: u64) -> Result<Planned, ChangeRefusal> {
         let before = self.count;
-        let (after, made) = match kind {
-            ChangeKind::Create { .. } => return self.find(),
-            ChangeKind::SetLimit { limit } => {
-                (Count { limit: limit.max(before.taken), ..before }, None)
-            }
-            ChangeKind::SetTaken { taken, limit } => {
-                (Count { taken, limit: limit.unwrap_or(before.limit) }, Some(Made::Set))
-            }
-            ChangeKind::Reset { limit } => {
-                (Count { taken: 0, limit: limit.unwrap_or(before.limit) }, Some(Made::Reset))
-            }
-        };
-        let least = before.taken.max(self.floor.taken);
-        if made == Some(Made::Set) && after.taken < least {
-            return Err(ChangeRefusal::BelowTaken(least));
+        if let ChangeKind::Create { .. } = kind {
+            return self.find();
         }
-        if after.taken > after.limit {
-            return Err(ChangeRefusal::PastLimit(after.limit));
-        }
+        let left = kind.leaves(before, self.floor.taken);
+        let (after, made) = left.map_err(ChangeRefusal::NotAllowed)?;
         let mut fields = CounterFields { count: after, ..self.clone() };
         if let Some(made) = made {
             let least = self.epoch.max(self.floor.epoch) + 1;
@@ -135,7 +119,7 @@ fn plan_new(change: &Change, now_us: u64) -> Result<Planned, ChangeRefusal> {
     let limit = change.limit().filter(|_| change.may_create()).ok_or(ChangeRefusal::Missing)?;
     let taken = change.taken().unwrap_or(0);
     if taken > limit {
-        return Err(ChangeRefusal::PastLimit(limit));
+        return Err(ChangeRefusal::NotAllowed(NotAllowed::PastLimit(limit)));
     }
     let made = match change.kind {
         ChangeKind::Create { .. } | ChangeKind::SetLimit { .. } => Made::Created,

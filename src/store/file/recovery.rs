@@ -5,10 +5,14 @@
 //! nobody was told of it, and it is cut off. With a record behind them they are damage: what was
 //! acknowledged is lost, and to go on would hand it out again.
 
+use std::io;
+
 use crate::limits::{FILE_PAYLOAD_BYTES_MAX, FILE_RECORD_CANDIDATES_MAX};
+use crate::store::file::disk::Disk;
 use crate::store::file::entry::{Entries, Entry, Unreadable};
 use crate::store::file::format::{self, ALIGNMENT, HEADER_BYTES, HeaderError};
 use crate::store::file::state::FileState;
+use crate::store::file::tail::Sizes;
 
 /// What a file held.
 #[derive(Debug, Default)]
@@ -42,6 +46,28 @@ pub enum RecoveryError {
         /// Where in the file.
         offset: u64,
     },
+}
+
+/// Why a file was not opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// Of the system; [`crate::store::file::disk::is_no_room`] tells a full disk.
+    Io(io::Error),
+    /// What is in the file.
+    Recovery(RecoveryError),
+}
+
+/// What the disk has; it is left as it is.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read<D: Disk>(disk: &mut D, sizes: Sizes) -> Result<Recovered, OpenError> {
+    let start = disk.read_start(HEADER_BYTES).map_err(OpenError::Io)?;
+    check_start(&start).map_err(OpenError::Recovery)?;
+    // What was allocated ahead may lie past the bound.
+    let bytes_max = sizes.bytes_max.saturating_add(sizes.preallocated_bytes);
+    let bytes = disk.read(bytes_max).map_err(OpenError::Io)?;
+    recover(&bytes).map_err(OpenError::Recovery)
 }
 
 /// Checks that a file which begins with these bytes, [`HEADER_BYTES`] of them or all that it has,

@@ -1,117 +1,223 @@
-//! A snapshot: all that a state holds, as the records of a new file.
+//! A snapshot: all that a state holds, as the records of a new file. It is written piece by piece,
+//! and between two pieces the state goes on.
 //!
-//! It comes record by record, none of them large, so that whoever writes them can do something else
-//! between two.
+//! # Invariant
+//!
+//! Whoever reads the file holds, after each of its records, what the state held when that was
+//! written, but for what the snapshot has not passed yet. A counter is passed when its fields are
+//! written, and then its keys table by table. So it is kept:
+//!
+//! - **Each commit and change of a counter that is passed, also of one that is passed in part, is
+//!   copied** behind the pieces, in the order in which it happened, and only once it is in the
+//!   journal: what is refused there is not here. One of a counter that is not passed yet is not
+//!   copied: its turn comes, and the snapshot takes what it holds then. A counter that is created
+//!   meanwhile stands behind all others, so its turn comes too. Once the end is written, all is
+//!   copied.
+//! - **A key with a number**: if its table is passed, its commit was copied, or came before and the
+//!   table had it. If its table is not passed, it comes with that, perhaps for the second time:
+//!   with the same number, for a key gets no other one in a sale, and the reader keeps the first.
+//! - **A reset** is copied with the new sale, so the reader drops the keys that came before it, as
+//!   the state does. The tables that are passed later have keys of the new sale alone. A set is
+//!   copied with the new epoch and the same sale, and the keys stay.
+//! - **Counts**: a piece says how many are taken now, in the epoch of now, which the reader knows
+//!   from the fields or from a change that was copied. Neither ever goes back, so it cannot say
+//!   less than a copy before it.
+//! - **The end** says how many counters and keys the state has. All is passed then, so the reader
+//!   has the same.
 
-use std::{io, iter};
+use std::io;
 
-use crate::limits::{
-    FILE_PAYLOAD_BYTES_MAX, FILE_SNAPSHOT_PAYLOAD_BYTES, KEY_BYTES_MAX, KEYS_PER_BATCH_MAX,
-};
+use crate::limits::{FILE_PAYLOAD_BYTES_MAX, KEY_BYTES_MAX, KEYS_PER_BATCH_MAX};
 use crate::store::file::disk::{Disk, Target};
-use crate::store::file::entry::{self, Entry, KeyNumber};
-use crate::store::file::format::{self, HEADER_BYTES};
+use crate::store::file::entry::{self, Entry};
+use crate::store::file::format;
 use crate::store::file::state::{FileCounter, FileState};
+use crate::store::file::tail::{Sizes, Tail};
 use crate::store::high_water::Position;
+use crate::store::keys::Key;
 
 /// The largest entry comes behind a payload that was not yet large enough.
 const _: () = assert!(
-    FILE_SNAPSHOT_PAYLOAD_BYTES + KEYS_PER_BATCH_MAX * (KEY_BYTES_MAX + 17) + 1_024
+    crate::limits::FILE_SNAPSHOT_PAYLOAD_BYTES + KEYS_PER_BATCH_MAX * (KEY_BYTES_MAX + 17) + 1_024
         <= FILE_PAYLOAD_BYTES_MAX
 );
 
-/// Where the next record goes.
-#[derive(Clone, Copy, Debug)]
-pub struct Tail {
-    /// The file's.
-    pub salt: u64,
-    /// Of the next record.
-    pub sequence: u64,
-    /// Where that begins.
-    pub offset: u64,
-    /// So far the file has room on the disk.
-    pub allocated: u64,
-    /// With more bytes than this a snapshot takes its place.
-    pub compaction_bytes: u64,
-}
-
-/// The sizes that a test makes small.
-#[derive(Clone, Copy, Debug)]
-pub struct Sizes {
-    /// See [`crate::limits::FILE_COMPACTION_BYTES_MIN`].
-    pub compaction_bytes_min: u64,
-    /// See [`crate::limits::FILE_PREALLOCATED_BYTES`].
-    pub preallocated_bytes: u64,
-    /// See [`crate::limits::FILE_BYTES_MAX`].
-    pub bytes_max: u64,
+/// Looks at each key once, and does nothing with it: so their bytes come from memory side by side,
+/// and not one after the other when they are written.
+fn fetch(keys: &[(&Key, u64, u64)]) {
+    let first = |key: &Key| key.as_str().as_bytes().first().copied().unwrap_or_default();
+    let sum = keys.iter().fold(0_u8, |sum, (key, ..)| sum.wrapping_add(first(key)));
+    std::hint::black_box(sum);
 }
 
 /// Writes the next file, whole and synced. Says where the records behind it go.
 ///
 /// # Errors
 /// Of the system; [`io::ErrorKind::FileTooLarge`] if it would be larger than it may be.
-pub fn write<D: Disk>(
+pub fn write_all<D: Disk>(
     disk: &mut D,
     state: &FileState,
     salt: u64,
     sizes: Sizes,
 ) -> io::Result<Tail> {
-    disk.create_next()?;
-    disk.write(Target::Next, 0, &format::header(salt))?;
-    let (mut offset, mut sequence) = (HEADER_BYTES as u64, 1);
-    for record in records(state, salt) {
-        let end = offset + record.len() as u64;
-        if end > sizes.bytes_max {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        disk.write(Target::Next, offset, &record)?;
-        offset = end;
-        sequence += 1;
+    let mut snapshot = Snapshot::begin(disk, salt, sizes)?;
+    while !snapshot.is_whole() {
+        snapshot.write_piece(disk, state)?;
     }
     disk.sync(Target::Next)?;
-    // As far as the file may grow, but never so soon that each commit would be followed by one.
-    let least = sizes.compaction_bytes_min;
-    let most = sizes.bytes_max.saturating_sub(least);
-    let compaction_bytes = least.max(2 * offset).min(most).max(offset + least);
-    Ok(Tail { salt, sequence, offset, allocated: 0, compaction_bytes })
+    Ok(snapshot.into_tail())
 }
 
-/// The records of a snapshot, in their order; their sequence begins at 1. The last one says that it
-/// is whole.
-pub fn records(state: &FileState, salt: u64) -> impl Iterator<Item = Vec<u8>> {
-    let mut entries = entries(state).peekable();
-    let mut sequence = 0;
-    iter::from_fn(move || {
-        entries.peek()?;
-        let mut record = Vec::new();
+/// The next file, with the part of the snapshot that was written.
+#[derive(Debug)]
+pub struct Snapshot {
+    tail: Tail,
+    sizes: Sizes,
+    /// Counters whose fields are written. Of all but the last one so are the keys.
+    counters: usize,
+    /// Tables of the last one whose keys are written.
+    tables: usize,
+    is_whole: bool,
+    /// The record of a piece.
+    record: Vec<u8>,
+    /// The copy of what is being committed.
+    copy: Vec<u8>,
+}
+
+impl Snapshot {
+    /// Begins the next file. `salt`: a random one.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn begin<D: Disk>(disk: &mut D, salt: u64, sizes: Sizes) -> io::Result<Snapshot> {
+        disk.create_next()?;
+        disk.write(Target::Next, 0, &format::header(salt))?;
+        let (mut record, mut copy) = (Vec::new(), Vec::new());
         format::begin_record(&mut record);
-        while format::payload_bytes(&record) < FILE_SNAPSHOT_PAYLOAD_BYTES
-            && let Some(entry) = entries.next()
-        {
-            entry::put(&mut record, &entry);
+        format::begin_record(&mut copy);
+        let (tail, counters, tables, is_whole) = (Tail::new(salt), 0, 0, false);
+        Ok(Snapshot { tail, sizes, counters, tables, is_whole, record, copy })
+    }
+
+    /// Writes one piece, about a record of it or the keys of one table. With the last one it asks
+    /// for the room of the records to come.
+    ///
+    /// # Errors
+    /// Of the system; [`io::ErrorKind::FileTooLarge`] if the file would be larger than it may be.
+    /// The file is of no use then.
+    pub fn write_piece<D: Disk>(&mut self, disk: &mut D, state: &FileState) -> io::Result<()> {
+        let start = self.tail.offset();
+        while !self.is_whole && self.tail.offset() == start {
+            self.put_next(disk, state)?;
+            self.write_if_large(disk, self.sizes.snapshot_payload_bytes)?;
         }
-        sequence += 1;
-        format::finish_record(&mut record, salt, sequence);
-        Some(record)
-    })
+        // A copy that comes next must stand behind all that is passed.
+        self.write_if_large(disk, 1)?;
+        if self.is_whole {
+            self.tail.allocate(disk, Target::Next, self.tail.offset() + 1, self.sizes);
+        }
+        Ok(())
+    }
+
+    /// Whether all of it is written.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// Bytes of the file so far.
+    pub fn offset(&self) -> u64 {
+        self.tail.offset()
+    }
+
+    /// A commit or a change begins.
+    pub fn begin_copy(&mut self) {
+        format::begin_record(&mut self.copy);
+    }
+
+    /// A part of it, which the state does not hold yet.
+    pub fn put_copy(&mut self, state: &FileState, entry: &Entry) {
+        let is_passed = || {
+            let (Entry::Counter(name, _) | Entry::Taken { name, .. }) = entry else { return false };
+            state.find(name).is_some_and(|place| place.index() < self.counters)
+        };
+        if self.is_whole || is_passed() {
+            entry::put(&mut self.copy, entry);
+        }
+    }
+
+    /// It is on the disk, and so its copy is written.
+    ///
+    /// # Errors
+    /// As of [`Snapshot::write_piece`].
+    pub fn write_copy<D: Disk>(&mut self, disk: &mut D) -> io::Result<()> {
+        match format::payload_bytes(&self.copy) {
+            0 => Ok(()),
+            _ => write(&mut self.tail, disk, &mut self.copy, self.sizes),
+        }
+    }
+
+    /// Where the records behind it go, once it has the journal's place.
+    pub fn into_tail(self) -> Tail {
+        self.tail
+    }
+
+    /// Puts what comes next: keys of the last counter, the next counter, the end.
+    fn put_next<D: Disk>(&mut self, disk: &mut D, state: &FileState) -> io::Result<()> {
+        let counters = state.counters();
+        let last = self.counters.checked_sub(1).map(|last| &counters[last]);
+        if let Some(last) = last.filter(|last| self.tables < last.keys.tables()) {
+            return self.put_keys(disk, last);
+        }
+        if let Some(FileCounter { name, fields, .. }) = counters.get(self.counters) {
+            entry::put(&mut self.record, &Entry::Counter(name, fields.clone()));
+            (self.counters, self.tables) = (self.counters + 1, 0);
+            return Ok(());
+        }
+        let counters = counters.len() as u32; // There are no more than FILE_COUNTERS_MAX.
+        entry::put(&mut self.record, &Entry::SnapshotEnd { counters, keys: state.keys() });
+        self.is_whole = true;
+        Ok(())
+    }
+
+    /// Puts the keys of the next tables, until they fill a record.
+    fn put_keys<D: Disk>(&mut self, disk: &mut D, counter: &FileCounter) -> io::Result<()> {
+        let FileCounter { name, fields, keys: book } = counter;
+        let (mut keys, mut bytes) = (Vec::new(), format::payload_bytes(&self.record));
+        while self.tables < book.tables() && bytes < self.sizes.snapshot_payload_bytes {
+            let before = keys.len();
+            keys.extend(book.keys_of(self.tables));
+            fetch(&keys[before..]);
+            bytes += keys[before..].iter().map(|(key, ..)| entry::key_bytes(key)).sum::<usize>();
+            self.tables += 1;
+        }
+        let position = Position { epoch: fields.epoch, taken: fields.count.taken };
+        for keys in keys.chunks(KEYS_PER_BATCH_MAX) {
+            entry::put_taken(&mut self.record, name, position, keys.iter().copied());
+            self.write_if_large(disk, self.sizes.snapshot_payload_bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the record, if its payload has so many bytes, and begins the next.
+    fn write_if_large<D: Disk>(&mut self, disk: &mut D, bytes: usize) -> io::Result<()> {
+        if format::payload_bytes(&self.record) < bytes {
+            return Ok(());
+        }
+        write(&mut self.tail, disk, &mut self.record, self.sizes)?;
+        format::begin_record(&mut self.record);
+        Ok(())
+    }
 }
 
-fn entries(state: &FileState) -> impl Iterator<Item = Entry<'_>> {
-    let counters = state.counters().len() as u32; // There are no more than FILE_COUNTERS_MAX.
-    let end = iter::once_with(move || Entry::SnapshotEnd { counters, keys: state.keys() });
-    state.counters().iter().flat_map(entries_of).chain(end)
-}
-
-fn entries_of(counter: &FileCounter) -> impl Iterator<Item = Entry<'_>> {
-    let FileCounter { name, fields, keys } = counter;
-    let position = Position { epoch: fields.epoch, taken: fields.count.taken };
-    let mut keys = keys.iter();
-    let of_keys = iter::from_fn(move || {
-        let some = keys.by_ref().take(KEYS_PER_BATCH_MAX);
-        let key =
-            |(key, number, epoch): (&_, _, _)| KeyNumber { key: Clone::clone(key), number, epoch };
-        let keys: Vec<KeyNumber> = some.map(key).collect();
-        (!keys.is_empty()).then_some(Entry::Taken { name, position, keys })
-    });
-    iter::once(Entry::Counter(name, fields.clone())).chain(of_keys)
+/// Writes a record of the next file, whose payload is there.
+fn write<D: Disk>(
+    tail: &mut Tail,
+    disk: &mut D,
+    record: &mut Vec<u8>,
+    sizes: Sizes,
+) -> io::Result<()> {
+    let end = tail.finish_record(record, sizes)?;
+    disk.write(Target::Next, tail.offset(), record)?;
+    tail.advance(end);
+    Ok(())
 }

@@ -16,6 +16,13 @@ use crate::store::keys::Key;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place(u32);
 
+impl Place {
+    /// Counters before it in the file.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// All counters of a file.
 #[derive(Debug, Default)]
 pub struct FileState {
@@ -42,7 +49,7 @@ impl FileState {
 
     /// The counter in this place, which comes from [`FileState::find`].
     pub fn counter(&self, place: Place) -> &FileCounter {
-        &self.counters[place.0 as usize]
+        &self.counters[place.index()]
     }
 
     /// All counters, in the order in which they came.
@@ -120,7 +127,7 @@ impl FileState {
     }
 
     fn counter_mut(&mut self, place: Place) -> &mut FileCounter {
-        &mut self.counters[place.0 as usize]
+        &mut self.counters[place.index()]
     }
 }
 

@@ -7,7 +7,9 @@ mod damage;
 mod real_disk;
 mod rules;
 mod scale;
+mod served;
 mod sim_disk;
+mod steps;
 
 use std::fmt::Write;
 
@@ -17,14 +19,21 @@ use crate::store::change::{Change, ChangeKind};
 use crate::store::file::disk::Disk;
 use crate::store::file::draft::Take;
 use crate::store::file::journal::Journal;
-use crate::store::file::snapshot::Sizes;
+use crate::store::file::outcome::{CompactionError, Progress};
 use crate::store::file::state::FileState;
+use crate::store::file::tail::Sizes;
 use crate::store::keys::{Key, KeyedNumber, Keys};
 use crate::store::request::Reply;
 
 /// So small that a short run fills them.
-const SMALL: Sizes =
-    Sizes { compaction_bytes_min: 600, preallocated_bytes: 256, bytes_max: FILE_BYTES_MAX };
+const SMALL: Sizes = Sizes {
+    compaction_bytes_min: 600,
+    preallocated_bytes: 256,
+    bytes_max: FILE_BYTES_MAX,
+    snapshot_payload_bytes: 100,
+    sync_bytes: 300,
+    last_sync_bytes: 100,
+};
 
 fn key(text: &str) -> Key {
     Key::new(text.as_bytes()).expect("it is a key")
@@ -36,6 +45,18 @@ fn keys(texts: &[&str]) -> Keys {
 
 fn create(limit: u64) -> Change {
     Change::new(format!("create-{limit}"), ChangeKind::Create { limit })
+}
+
+/// Compacts, if the journal is large, with nothing between the steps. Says whether it did.
+fn compact<D: Disk>(journal: &mut Journal<D>) -> Result<bool, CompactionError> {
+    loop {
+        match journal.compact_step()? {
+            Progress::Idle => return Ok(false),
+            Progress::Done => return Ok(true),
+            Progress::More => {}
+            Progress::Waiting => std::thread::yield_now(),
+        }
+    }
 }
 
 /// Takes from one counter; the disk does it.

@@ -3,19 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use log::warn;
-
-use super::linger::Linger;
-use super::mailboxes::{Mailboxes, OWNER};
-use super::merger::{Merger, Wants};
 use crate::counter::CounterId;
 use crate::limits::SHARED_LINGER_SHARE_MAX;
 use crate::store::connection::Connection;
 use crate::store::counters::Counters;
+use crate::store::linger::Linger;
+use crate::store::lost_numbers::log_spent;
+use crate::store::mailboxes::{Mailboxes, OWNER};
+use crate::store::merger::{Merger, Wants};
 use crate::store::request::{Reply, SendState, StoreEvent};
-
-/// Whose lines they are, in the log.
-const LOG_TARGET: &str = "headcount::store::shared";
 
 /// The one connection of a process; a source is one of its reactors, by its place.
 #[derive(Debug)]
@@ -191,7 +187,7 @@ impl SharedConnection {
         let mut served = Vec::new();
         for (source, reply) in self.merger.replied(counter, reply) {
             let Some(source) = source else {
-                self.log_spent(counter, &reply);
+                log_spent(&self.counters.get(counter).name, &reply);
                 continue;
             };
             if (1..=SHARED_LINGER_SHARE_MAX).contains(&reply.granted()) {
@@ -220,7 +216,7 @@ impl SharedConnection {
         }
         for event in self.mailboxes.leave(source) {
             if let StoreEvent::Replied(counter, reply) = event {
-                self.log_spent(counter, &reply);
+                log_spent(&self.counters.get(counter).name, &reply);
             }
         }
         self.merger.leave(source);
@@ -229,18 +225,6 @@ impl SharedConnection {
             self.connection.log_unfinished();
         } else {
             self.mailboxes.wake(OWNER);
-        }
-    }
-
-    /// Those of keys are not spent.
-    fn log_spent(&self, counter: CounterId, reply: &Reply) {
-        let Some(grant) = reply.grant() else {
-            return;
-        };
-        let counter = self.counters.get(counter).name.as_str();
-        for request_num in grant.first..grant.first + grant.granted {
-            warn!(target: LOG_TARGET, counter, request_num, reason = "nobody was left to take them";
-                "number spent: granted, and handed out to nobody");
         }
     }
 }

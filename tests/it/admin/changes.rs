@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Admin;
 use crate::support::daemon::{Daemon, run};
+use crate::support::store_file::StoreFile;
 use crate::support::store_server::KINDS;
 use crate::support::wait::wait_until;
 
@@ -13,7 +14,9 @@ const CHANGED: &str = "counter changed at the admin listener";
 /// A program on each store, and what the store is called.
 fn each_store(check: impl Fn(&Admin, &str)) {
     let servers = KINDS.map(|kind| kind.start());
-    let urls = servers.iter().map(|server| server.url()).chain(["memory:".to_owned()]);
+    let file = StoreFile::create();
+    let others = ["memory:".to_owned(), file.url()];
+    let urls = servers.iter().map(|server| server.url()).chain(others);
     for url in urls {
         check(&Admin::start(&url, &["--counter", "shoes=5", "--counter", "hats=5"]), &url);
     }
@@ -40,6 +43,20 @@ fn a_limit_is_raised_and_closed_at_what_is_taken() {
         let hats = admin.get("/counters/hats").json();
         assert_eq!((&hats["taken"], &hats["limit"]), (&json!(0), &json!(5)), "{url}");
     });
+}
+
+#[test]
+fn a_raised_limit_is_known_to_every_thread_of_the_process() {
+    let file = StoreFile::create();
+    let admin = Admin::start(&file.url(), &["--counter", "shoes=1", "--threads", "4"]);
+    // Of many connections each thread has some, and each of them has seen the halt.
+    let mut clients: Vec<_> = (0..32).map(|_| admin.daemon.client()).collect();
+    clients.iter_mut().for_each(|client| drop(client.get("/")));
+    assert!(clients.iter_mut().all(|client| client.get("/").is_halted()));
+    assert_eq!(admin.change("PUT /counters/shoes", r#"{"limit":1000}"#).status, 200);
+    for client in &mut clients {
+        wait_until("a number", || client.get("/").number().is_some());
+    }
 }
 
 #[test]

@@ -15,6 +15,8 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ("docs/operating.md", POD, "tests/pod runs its commands"),
     ("docs/operating.md", "$ podman volume rm headcount-redis", "tests/pod runs it"),
     ("docs/operating.md", RAISE, "tests/pod runs it"),
+    ("docs/operating.md", WITH_FILE, "tests/pod runs its commands"),
+    ("docs/operating.md", RAISE_IN_FILE, "tests/pod runs it"),
     ("docs/operating.md", PUSH, "it needs a registry; tests/pod builds the image"),
     ("docs/operating.md", APPLY[0], NEEDS_CLUSTER),
     ("docs/operating.md", APPLY[1], NEEDS_CLUSTER),
@@ -25,6 +27,9 @@ const POD: &str = "$ podman build -f Containerfile.scratch -t localhost/headcoun
 
 const RAISE: &str = "$ podman exec \"$(podman ps -q --filter name=headcount-pod)\" \
     /headcount set default --limit 200";
+const WITH_FILE: &str = "$ podman play kube deploy/podman/with-file.yaml";
+const RAISE_IN_FILE: &str = "$ podman run --rm -v headcount-file:/data \
+    localhost/headcount:0.1.0 set default --limit 200 --store file:/data/count";
 const PUSH: &str =
     "podman build -f Containerfile.scratch -t registry.example.com/shop/headcount:0.1.0 .";
 const APPLY: [&str; 3] = [

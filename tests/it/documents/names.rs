@@ -19,6 +19,7 @@ const OTHER_PROGRAMS: &[&str] = &[
     "--peers",            // bench.sh
     "--release",          // cargo
     "--retry",            // curl
+    "--rm",               // podman
     "--scale",            // bench.sh
     "--screenshots",      // tests/browser/run
     "--test",             // cargo

@@ -3,7 +3,7 @@
 //! Each key is tried several times at once, over 4 processes with 2 threads each, until each try is
 //! answered with a number. Meanwhile connections to the store are cut, clients leave without their
 //! answers, a process is killed with SIGKILL and replaced, and so is the store. `memory:` has one
-//! process, and its clients leave.
+//! process, and its clients leave; a file has one, too, which dies.
 //!
 //! `STORM_KEYS=10000 cargo test --release --test it keys::storm -- --nocapture` is the whole form,
 //! and says what was seen.
@@ -18,6 +18,7 @@ use takers::{Grant, Plan, Seen, Storm};
 use super::{ask, is_replay};
 use crate::support::daemon::Daemon;
 use crate::support::http_client::{Answer, HttpClient};
+use crate::support::store_file::StoreFile;
 use crate::support::store_server::{KINDS, StoreServer};
 use crate::support::wait::{wait_for, wait_until};
 
@@ -102,6 +103,32 @@ fn each_key_has_one_number_while_connections_processes_and_the_store_die() {
             let limit = storm.plan.limit;
             assert_eq!(server.counter("default"), Some((limit, limit)), "{kind:?}");
         }
+    }
+}
+
+#[test]
+fn each_key_has_one_number_in_a_file_while_its_process_dies() {
+    const DEATHS: u64 = 4;
+    for anonymous in [0, keys() / 5] {
+        let file = StoreFile::create();
+        let plan = plan(anonymous);
+        let limit = plan.limit.to_string();
+        let start_one = || Daemon::start_with_store(&file.url(), &arguments(&limit));
+        let mut daemon = Some(start_one());
+        let addresses = daemon.iter().map(Daemon::address).collect();
+        let storm = Storm::new(plan, addresses, DEATHS);
+        let start = Instant::now();
+        let seen = storm.run(CLIENTS, || {
+            for nth in 0..DEATHS {
+                storm.wait_for_fault(nth);
+                daemon = None; // With SIGKILL: the next process finds the file unlocked.
+                let next = daemon.insert(start_one());
+                storm.set_address(0, next.address());
+                storm.fault_is_over(nth);
+            }
+        });
+        report("File", &storm, &seen, start);
+        verify(&storm, &seen, daemon.as_ref().expect("it runs"));
     }
 }
 

@@ -142,7 +142,9 @@ impl Node {
         match &mut self.engine.store {
             Store::Connection(connection) => act(connection),
             Store::Shared(shared) => shared.with_connection(now, act),
-            Store::Memory(_) | Store::Nodes(_) => unreachable!("every node has a connection"),
+            Store::Memory(_) | Store::File(_) | Store::Nodes(_) => {
+                unreachable!("every node has a connection")
+            }
         }
     }
 

@@ -14,6 +14,9 @@ use super::wait::{wait_for, wait_until};
 /// The pause of a client that got a 503 before it tries again.
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
+/// Connections of a gentle load, each of which waits for one answer at a time.
+pub const GENTLE_CONNECTIONS: usize = 8;
+
 /// A request for a number.
 const TAKE: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -92,8 +95,8 @@ impl Load {
     /// A gentle load without an end, to have something under way while a store suffers.
     pub fn start_gentle(address: SocketAddr) -> Self {
         let pause = Duration::from_millis(2);
-        let addresses = &[address];
-        Self::start(&Plan { addresses, connections: 8, depth: 1, requests: u64::MAX, pause })
+        let (addresses, connections) = (&[address], GENTLE_CONNECTIONS);
+        Self::start(&Plan { addresses, connections, depth: 1, requests: u64::MAX, pause })
     }
 
     /// Waits until this many more numbers were handed out.

@@ -30,10 +30,7 @@ impl Kind {
     /// The kinds that can be had here: the limit always, and a file system with the rights of root
     /// or where a user may have a namespace of his own.
     pub fn all() -> Vec<Kind> {
-        let shells: [&[&str]; 2] =
-            [&["unshare", "--mount", "sh"], &["unshare", "--map-root-user", "--mount", "sh"]];
-        let shell = shells.into_iter().find(|shell| can_mount(shell));
-        shell.map(Kind::FileSystem).into_iter().chain([Kind::FileSize]).collect()
+        shell_that_mounts().map(Kind::FileSystem).into_iter().chain([Kind::FileSize]).collect()
     }
 
     /// What the log says of a failed write.
@@ -102,6 +99,13 @@ impl SmallDisk {
         self.log.read_exact_at(&mut bytes, 0).expect("a log does not shrink");
         bytes
     }
+}
+
+/// How a shell is started that may mount a file system for itself, where that can be had.
+pub fn shell_that_mounts() -> Option<&'static [&'static str]> {
+    let shells: [&[&str]; 2] =
+        [&["unshare", "--mount", "sh"], &["unshare", "--map-root-user", "--mount", "sh"]];
+    shells.into_iter().find(|shell| can_mount(shell))
 }
 
 /// Leaves [`LOG_BYTES_MAX`] for the log.

@@ -1,12 +1,12 @@
 //! How large a file may become, and what happens when no snapshot can take its place.
 
 use super::sim_disk::{Fault, SimDisk};
-use super::{SMALL, create, digest, key, take};
+use super::{SMALL, compact, create, digest, key, take};
 use crate::store::change::{Change, ChangeKind};
 use crate::store::file::draft::Take;
 use crate::store::file::journal::Journal;
-use crate::store::file::outcome::{CommitError, CompactionError};
-use crate::store::file::snapshot::Sizes;
+use crate::store::file::outcome::{CommitError, CompactionError, Progress};
+use crate::store::file::tail::Sizes;
 use crate::store::key_book::KeyBook;
 use crate::store::keys::Keys;
 
@@ -31,7 +31,7 @@ fn a_file_grows_to_its_bound_and_not_past_it() {
     let disk = journal.disk_for_test().clone();
     assert!((1_900..=2_000).contains(&disk.bytes().len()), "{}", disk.bytes().len());
     let held = digest(journal.state());
-    assert!(journal.compact_if_large().expect("a snapshot is small"));
+    assert!(compact(&mut journal).expect("a snapshot is small"));
     assert!(commit(&mut journal).is_ok());
     let taken_since = digest(journal.state());
     assert_ne!(held, taken_since);
@@ -46,33 +46,45 @@ fn a_snapshot_that_would_be_too_large_is_none() {
     let mut book = KeyBook::default();
     (0..100).for_each(|number| book.insert(key(&format!("{number:0>36}")), number + 1, 5));
     journal.set_keys_for_test("shoes", book);
-    while !matches!(journal.compact_if_large(), Err(CompactionError::Postponed(_))) {
+    while !matches!(compact(&mut journal), Err(CompactionError::Postponed(_))) {
         commit(&mut journal).expect("there is room until then");
     }
     assert!(!journal.disk_for_test().has_next());
     assert!(commit(&mut journal).is_ok(), "the journal goes on");
 }
 
+/// A journal that has just become large, and the operations of the disk that a compaction takes.
+fn large() -> (Journal<SimDisk>, usize) {
+    let grow = || {
+        let mut journal = journal(1 << 20);
+        (0..16).for_each(|_| commit(&mut journal).expect("the disk is well"));
+        journal
+    };
+    let mut other = grow();
+    let before = other.disk_for_test().operations();
+    assert!(compact(&mut other).expect("the disk is well"), "it is large");
+    (grow(), other.disk_for_test().operations() - before)
+}
+
 #[test]
 fn a_snapshot_that_fails_before_it_has_the_name_leaves_the_journal_as_it_is() {
-    for operation in 0..4 {
-        let mut journal = journal(1 << 20);
-        let first = loop {
-            commit(&mut journal).expect("the disk is well");
-            let next = journal.disk_for_test().operations() + operation;
-            journal.disk_for_test().fail_at(next, Fault::Broken);
-            match journal.compact_if_large() {
-                Ok(_) => journal.disk_for_test().heal(),
-                failed => break failed,
-            }
-        };
-        assert!(matches!(first, Err(CompactionError::Postponed(_))), "{operation}: {first:?}");
-        assert!(!journal.disk_for_test().has_next());
-        journal.disk_for_test().heal();
+    let (_, operations) = large();
+    // The last three are a look at the journal, the rename and the sync of the folder.
+    for operation in 0..operations - 3 {
+        let (mut journal, _) = large();
+        let disk = journal.disk_for_test().clone();
+        disk.fail_at(disk.operations() + operation, Fault::Broken);
+        match compact(&mut journal) {
+            // Without room that was set aside, it goes on.
+            Ok(is_done) => assert!(is_done && operation == 3, "{operation}"),
+            Err(error) => assert!(matches!(error, CompactionError::Postponed(_)), "{error:?}"),
+        }
+        assert!(!disk.has_next());
+        disk.heal();
         commit(&mut journal).expect("the journal goes on");
-        assert!(!journal.compact_if_large().expect("it is not tried at once"));
+        assert!(!compact(&mut journal).expect("it is not tried at once"));
         let mut tried = 0;
-        while !journal.compact_if_large().expect("the disk is well") {
+        while !compact(&mut journal).expect("the disk is well") {
             commit(&mut journal).expect("the disk is well");
             tried += 1;
         }
@@ -81,11 +93,51 @@ fn a_snapshot_that_fails_before_it_has_the_name_leaves_the_journal_as_it_is() {
 }
 
 #[test]
-fn where_room_cannot_be_had_ahead_it_is_asked_for_once() {
-    let (mut journal, _) =
-        Journal::open_with(SimDisk::new(1), 1, SMALL).expect("a disk that is well");
+fn a_failure_of_the_rename_or_of_the_folder_is_final() {
+    let (_, operations) = large();
+    for operation in operations - 3..operations {
+        let (mut journal, _) = large();
+        let disk = journal.disk_for_test().clone();
+        disk.fail_at(disk.operations() + operation, Fault::Broken);
+        assert!(matches!(compact(&mut journal), Err(CompactionError::Failed(_))), "{operation}");
+        disk.heal();
+        assert!(matches!(commit(&mut journal), Err(CommitError::Failed(_))));
+        assert!(matches!(journal.compact_step(), Err(CompactionError::Failed(_))));
+    }
+}
+
+#[test]
+fn a_rename_that_was_not_begun_is_tried_again_later() {
+    let (mut journal, operations) = large();
     let disk = journal.disk_for_test().clone();
-    disk.fail_at(disk.operations(), Fault::Unsupported);
+    disk.fail_at(disk.operations() + operations - 2, Fault::NoRoom);
+    assert!(matches!(compact(&mut journal), Err(CompactionError::Postponed(_))));
+    assert!(!disk.has_next());
+    disk.heal();
+    while !compact(&mut journal).expect("the disk is well") {
+        commit(&mut journal).expect("the disk is well");
+    }
+}
+
+#[test]
+fn a_compaction_gives_its_room_to_a_commit_that_has_none() {
+    let (mut journal, _) = large();
+    let disk = journal.disk_for_test().clone();
+    journal.compact_step().expect("it begins");
+    journal.compact_step().expect("it goes on");
+    assert!(disk.has_next());
+    disk.fail_at(disk.operations(), Fault::NoRoom);
+    commit(&mut journal).expect("there is room once the next file is gone");
+    assert!(!disk.has_next());
+    assert!(matches!(journal.compact_step(), Err(CompactionError::Postponed(_))), "it is told");
+    assert_eq!(journal.compact_step().expect("the disk is well"), Progress::Idle);
+}
+
+#[test]
+fn where_room_cannot_be_had_ahead_it_is_asked_for_once() {
+    let disk = SimDisk::new(1);
+    disk.fail_at(5, Fault::Unsupported); // Two reads; a new file, its header, its snapshot; this.
+    let (mut journal, _) = Journal::open_with(disk.clone(), 1, SMALL).expect("it does without");
     journal.change("shoes", &create(100_000), 5).expect("it is new");
     let before = disk.operations();
     (0..10).for_each(|_| commit(&mut journal).expect("the disk is well"));

@@ -10,7 +10,8 @@ use super::{SMALL, digest, key};
 use crate::store::change::{Change, ChangeKind};
 use crate::store::file::draft::Take;
 use crate::store::file::journal::Journal;
-use crate::store::file::outcome::{ChangeError, CommitError, CompactionError, OpenError};
+use crate::store::file::outcome::{ChangeError, CommitError, CompactionError, Progress};
+use crate::store::file::recovery::OpenError;
 use crate::store::keys::KeyedNumber;
 use crate::store::request::Reply;
 
@@ -142,8 +143,14 @@ struct Trial {
     journal: Option<Journal<SimDisk>>,
     model: Journal<SimDisk>,
     acknowledged: Acknowledged,
+    /// How many steps of a compaction come between two commits.
+    pauses: Rng,
     /// Steps that found no room.
     refused: usize,
+    /// Compactions that were done.
+    compacted: usize,
+    /// Those that were given up, though the journal went on.
+    postponed: usize,
 }
 
 impl Trial {
@@ -152,7 +159,9 @@ impl Trial {
         faults.iter().for_each(|(operation, fault)| disk.fail_at(*operation, *fault));
         let (model, _) = Journal::open(SimDisk::new(0), seed).expect("a disk that is well");
         let acknowledged = Acknowledged::default();
-        Trial { disk, journal: None, model, acknowledged, refused: 0 }
+        let (journal, pauses) = (None, Rng::with_seed(seed));
+        let (refused, compacted, postponed) = (0, 0, 0);
+        Trial { disk, journal, model, acknowledged, pauses, refused, compacted, postponed }
     }
 
     /// Runs all steps, and opens the file again whenever the disk has failed.
@@ -194,9 +203,23 @@ impl Trial {
             }
         }
         assert_eq!(digest(journal.state()), digest(self.model.state()));
-        match journal.compact_if_large() {
-            Err(CompactionError::Failed(_)) => _ = self.reopen(seed, None),
-            Ok(_) | Err(CompactionError::Postponed(_)) => {}
+        self.compact(seed);
+    }
+
+    /// Some steps of a compaction.
+    fn compact(&mut self, seed: u64) {
+        for _ in 0..self.pauses.usize(..5) {
+            let journal = self.journal.as_mut().expect("it is open");
+            match journal.compact_step() {
+                Ok(Progress::Idle) => return,
+                Ok(Progress::Done) => self.compacted += 1,
+                Ok(Progress::More | Progress::Waiting) => {}
+                Err(CompactionError::Postponed(_)) => self.postponed += 1,
+                Err(CompactionError::Failed(_)) => {
+                    self.reopen(seed, None);
+                    return;
+                }
+            }
         }
     }
 
@@ -280,7 +303,9 @@ impl Drop for OnFailure {
 fn a_crash_at_any_operation_loses_nothing_that_was_acknowledged() {
     let (mut trials, mut operations) = (0, 0);
     for seed in 0..3 {
-        operations = trial(seed, &[]).disk.operations();
+        let well = trial(seed, &[]);
+        assert!(well.compacted > 0, "seed {seed}");
+        operations = well.disk.operations();
         for operation in 0..operations {
             trial(seed, &[(operation, Fault::Crash)]);
             trials += 1;
@@ -302,17 +327,19 @@ fn a_second_crash_while_the_file_is_opened_loses_nothing_either() {
 
 #[test]
 fn a_full_disk_at_any_operation_leaves_nothing_of_what_was_refused() {
-    let mut refused = 0;
+    let (mut refused, mut postponed) = (0, 0);
     for seed in 200..202 {
         for operation in 0..trial(seed, &[]).disk.operations() {
-            refused += trial(seed, &[(operation, Fault::NoRoom)]).refused;
+            let trial_of_one = trial(seed, &[(operation, Fault::NoRoom)]);
+            refused += trial_of_one.refused;
+            postponed += trial_of_one.postponed;
             // And a crash soon after: what was cut off must not come back.
             for further in 1..5 {
                 trial(seed, &[(operation, Fault::NoRoom), (operation + further, Fault::Crash)]);
             }
         }
     }
-    assert!(refused > 20, "{refused}");
+    assert!(refused > 20 && postponed > 20, "{refused} commits, {postponed} compactions");
 }
 
 #[test]

@@ -4,13 +4,17 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
-use super::{SMALL, create, digest, take};
-use crate::store::file::disk::{Disk, FileDisk, Target};
+use super::{SMALL, compact, create, digest, key, take};
+use crate::store::file::disk::{Disk, Target};
 use crate::store::file::draft::Take;
+use crate::store::file::file_disk::FileDisk;
 use crate::store::file::journal::Journal;
-use crate::store::file::outcome::{CommitError, OpenError};
-use crate::store::file::recovery::RecoveryError;
+use crate::store::file::outcome::{CommitError, Progress};
+use crate::store::file::recovery::{OpenError, RecoveryError};
+use crate::store::file::tail::Sizes;
 use crate::store::keys::Keys;
 
 /// A folder that is gone with the test.
@@ -47,7 +51,7 @@ fn what_was_committed_is_there_again_through_compactions() {
     let mut compacted = 0;
     for number in 0..200 {
         take(&mut journal, "shoes", &[&format!("key-{}", number % 50)], 1);
-        compacted += u32::from(journal.compact_if_large().expect("the disk is well"));
+        compacted += u32::from(compact(&mut journal).expect("the disk is well"));
     }
     assert!(compacted > 0);
     let held = digest(journal.state());
@@ -57,6 +61,60 @@ fn what_was_committed_is_there_again_through_compactions() {
     assert_eq!(names, 1, "no other file is left");
     let mode = fs::metadata(folder.path("count")).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn twenty_thousand_keys_come_while_it_compacts_and_are_there_again() {
+    const KEYS: usize = 20_000;
+    let folder = Folder::new("many");
+    let sizes = Sizes {
+        snapshot_payload_bytes: 16 * 1024,
+        sync_bytes: 64 * 1024,
+        last_sync_bytes: 8 * 1024,
+        ..SMALL
+    };
+    let disk = FileDisk::open(&folder.path("count")).expect("it is free");
+    let (mut journal, _) = Journal::open_with(disk, 1, sizes).expect("the disk is well");
+    journal.change("shoes", &create(KEYS as u64), 5).expect("it is new");
+    let place = journal.state().find("shoes").expect("it is there");
+    let (mut compacted, mut waited) = (0, 0);
+    for batch in 0..KEYS / 50 {
+        let numbers = batch * 50..(batch + 1) * 50;
+        let keys = numbers.map(|number| key(&format!("{number:0>36}"))).collect();
+        journal.commit(&[Take { place, count: 0, keys }]).expect("the disk is well");
+        let mut progress = journal.compact_step().expect("the disk is well");
+        // However slow the disk is, a sync of it goes on for two commits at the most.
+        while progress == Progress::Waiting && batch % 2 == 1 {
+            thread::sleep(Duration::from_millis(1));
+            progress = journal.compact_step().expect("the disk is well");
+        }
+        match progress {
+            Progress::Done => compacted += 1,
+            Progress::More | Progress::Waiting => waited += 1,
+            Progress::Idle => {}
+        }
+    }
+    assert!(compacted > 2 && waited > 50, "{compacted} compactions, {waited} steps");
+    let held = digest(journal.state());
+    drop(journal);
+    let journal = open(folder.path("count"));
+    assert_eq!(journal.state().keys(), KEYS as u64);
+    assert_eq!(digest(journal.state()), held);
+}
+
+#[test]
+fn what_is_left_of_a_compaction_is_removed_at_the_next_start() {
+    let folder = Folder::new("left");
+    let mut journal = shoes(folder.path("count"));
+    while journal.compact_step().expect("the disk is well") == Progress::Idle {
+        take(&mut journal, "shoes", &[], 1);
+    }
+    take(&mut journal, "shoes", &["late"], 1);
+    assert!(folder.path("count.new").exists());
+    let held = digest(journal.state());
+    drop(journal);
+    assert_eq!(digest(open(folder.path("count")).state()), held);
+    assert!(!folder.path("count.new").exists());
 }
 
 #[test]
@@ -154,7 +212,7 @@ fn a_folder_that_is_moved_takes_the_journal_with_it() {
     let mut compacted = 0;
     for _ in 0..100 {
         commit(&mut journal).expect("the disk is well");
-        compacted += u32::from(journal.compact_if_large().expect("the disk is well"));
+        compacted += u32::from(compact(&mut journal).expect("the disk is well"));
     }
     assert!(compacted > 0);
     let held = digest(journal.state());

@@ -1,9 +1,9 @@
 //! The rules of takes and changes, which are those of `memory:`, and what only a file has.
 
 use super::sim_disk::{Fault, SimDisk};
-use super::{create, digest, grant, key, keyed, take};
+use super::{compact, create, digest, grant, key, keyed, take};
 use crate::counter::Count;
-use crate::store::change::{Change, ChangeKind, Changed};
+use crate::store::change::{Change, ChangeKind, Changed, NotAllowed};
 use crate::store::error::StoreError;
 use crate::store::file::draft::Take;
 use crate::store::file::journal::Journal;
@@ -117,8 +117,14 @@ fn changes_begin_epochs_and_sales_as_they_should() {
     assert!(change(&mut journal, "1", SetLimit { limit: 2 }, 6).is_ok());
     assert_eq!(fields(&journal), (Count { taken: 4, limit: 4 }, 5, 5));
     let set = |taken, limit| SetTaken { taken, limit };
-    assert_eq!(change(&mut journal, "2", set(3, None), 6), Err(ChangeRefusal::BelowTaken(4)));
-    assert_eq!(change(&mut journal, "2", set(5, None), 6), Err(ChangeRefusal::PastLimit(4)));
+    assert_eq!(
+        change(&mut journal, "2", set(3, None), 6),
+        Err(ChangeRefusal::NotAllowed(NotAllowed::BelowTaken(4)))
+    );
+    assert_eq!(
+        change(&mut journal, "2", set(5, None), 6),
+        Err(ChangeRefusal::NotAllowed(NotAllowed::PastLimit(4)))
+    );
     assert!(change(&mut journal, "2", set(5, Some(8)), 6).is_ok());
     assert_eq!(fields(&journal), (Count { taken: 5, limit: 8 }, 6, 5));
     let replayed = KeyedNumber::Replayed { number: 1, epoch: 5 };
@@ -153,7 +159,10 @@ fn below_its_floor_nobody_takes_until_a_set_above_it() {
     let create = change(&mut journal, "1", ChangeKind::Create { limit: 9 }, 6);
     assert_eq!(create, Err(ChangeRefusal::Lost(4)));
     let set = |taken| ChangeKind::SetTaken { taken, limit: None };
-    assert_eq!(change(&mut journal, "2", set(3), 6), Err(ChangeRefusal::BelowTaken(4)));
+    assert_eq!(
+        change(&mut journal, "2", set(3), 6),
+        Err(ChangeRefusal::NotAllowed(NotAllowed::BelowTaken(4)))
+    );
     assert!(change(&mut journal, "2", set(4), 6).is_ok());
     assert_eq!(grant(&take(&mut journal, "shoes", &[], 1)).epoch, 9, "later than the floor's");
 }
@@ -176,5 +185,5 @@ fn a_full_disk_refuses_and_goes_on_and_a_broken_one_is_final() {
     assert!(matches!(journal.commit(&one), Err(CommitError::Failed(_))));
     journal.disk_for_test().heal();
     assert!(matches!(journal.commit(&one), Err(CommitError::Failed(_))), "for ever");
-    assert!(matches!(journal.compact_if_large(), Err(CompactionError::Failed(_))));
+    assert!(matches!(compact(&mut journal), Err(CompactionError::Failed(_))));
 }

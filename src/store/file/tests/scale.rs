@@ -1,7 +1,7 @@
 //! Many keys. How long they take is measured elsewhere, for a test has no clock.
 
 use super::sim_disk::SimDisk;
-use super::{create, key, take};
+use super::{compact, create, key, take};
 use crate::store::file::draft::Take;
 use crate::store::file::journal::Journal;
 use crate::store::file::recovery::recover;
@@ -24,7 +24,7 @@ fn keys_by_the_hundred_thousand_come_through_compactions_and_starts() {
         let requests: Vec<Take> = (first..first + 2_000).step_by(250).map(request).collect();
         let answered = journal.commit(&requests).expect("the disk does it").len();
         assert_eq!(answered, requests.len());
-        compacted += u32::from(journal.compact_if_large().expect("the disk is well"));
+        compacted += u32::from(compact(&mut journal).expect("the disk is well"));
     }
     assert!(compacted > 0);
     drop(journal);

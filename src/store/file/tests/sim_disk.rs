@@ -43,13 +43,24 @@ struct SimFile {
     unsynced: Vec<Unsynced>,
 }
 
+/// A sync in the background, which is done some operations later.
+#[derive(Clone, Copy, Debug)]
+struct Syncing {
+    file: usize,
+    /// Of its changes, those that were there at the start. The others may or may not be synced.
+    changes: usize,
+    due: usize,
+}
+
 #[derive(Debug)]
 struct Machine {
     files: Vec<SimFile>,
     /// The names as they are, and as they were, oldest first, since the last sync of the folder.
     names: Vec<BTreeMap<&'static str, usize>>,
+    syncing: Option<Syncing>,
     rng: Rng,
     operations: usize,
+    written_bytes: usize,
     faults: BTreeMap<usize, Fault>,
     is_down: bool,
 }
@@ -69,8 +80,10 @@ impl SimDisk {
         let machine = Machine {
             files: Vec::new(),
             names: vec![BTreeMap::new()],
+            syncing: None,
             rng: Rng::with_seed(seed),
             operations: 0,
+            written_bytes: 0,
             faults: BTreeMap::new(),
             is_down: false,
         };
@@ -80,6 +93,11 @@ impl SimDisk {
     /// Operations so far.
     pub fn operations(&self) -> usize {
         self.machine.borrow().operations
+    }
+
+    /// Bytes that were written since the last call.
+    pub fn take_written_bytes(&self) -> usize {
+        std::mem::take(&mut self.machine.borrow_mut().written_bytes)
     }
 
     /// The operation of this number goes wrong.
@@ -119,7 +137,7 @@ impl SimDisk {
     /// The machine comes up again, after a crash or a loss of power.
     pub fn restart(&self) {
         let machine = &mut *self.machine.borrow_mut();
-        machine.is_down = false;
+        (machine.is_down, machine.syncing) = (false, None);
         let kept = machine.rng.usize(..machine.names.len());
         machine.names = vec![machine.names.swap_remove(kept)];
         for file in &mut machine.files {
@@ -189,6 +207,21 @@ impl Machine {
         Ok(fault)
     }
 
+    /// The sync in the background is done, or it has failed.
+    fn end_sync(&mut self, syncing: Syncing, fault: Option<Fault>) {
+        let mut rng = self.rng.fork();
+        let file = &mut self.files[syncing.file];
+        for change in file.unsynced.drain(..syncing.changes.min(file.unsynced.len())) {
+            match change {
+                Unsynced::Length(length) if fault.is_none() => file.synced.resize(length, 0),
+                Unsynced::Write(offset, bytes) if fault.is_none() => {
+                    put(&mut file.synced, offset, &bytes);
+                }
+                lost => survive(&mut file.synced, lost, &mut rng),
+            }
+        }
+    }
+
     fn rename(&mut self, change: impl FnOnce(&mut BTreeMap<&'static str, usize>)) {
         let mut names = self.names.last().cloned().unwrap_or_default();
         change(&mut names);
@@ -240,6 +273,7 @@ impl Disk for SimDisk {
             _ if machine.rng.bool() => bytes.len() - 1,
             _ => machine.rng.usize(..bytes.len()),
         };
+        machine.written_bytes += length;
         let file = machine.file(target)?;
         put(&mut file.bytes, offset as usize, &bytes[..length]);
         file.unsynced.push(Unsynced::Write(offset as usize, bytes[..length].to_vec()));
@@ -267,12 +301,36 @@ impl Disk for SimDisk {
         outcome(fault)
     }
 
-    fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.set_length(|_| length as usize)
+    fn start_sync_next(&mut self) -> io::Result<()> {
+        let machine = &mut *self.machine.borrow_mut();
+        outcome(machine.begin()?)?;
+        let file = machine.find(NEXT).ok_or(ErrorKind::NotFound)?;
+        let due = machine.operations + machine.rng.usize(1..8);
+        machine.syncing = Some(Syncing { file, changes: machine.files[file].unsynced.len(), due });
+        Ok(())
     }
 
-    fn allocate(&mut self, length: u64) -> io::Result<()> {
-        self.set_length(|before| before.max(length as usize))
+    fn next_synced(&mut self) -> Option<io::Result<()>> {
+        let machine = &mut *self.machine.borrow_mut();
+        let syncing = machine.syncing?;
+        let fault = match machine.begin() {
+            Ok(None) if machine.operations < syncing.due => return None,
+            Ok(fault) => fault,
+            Err(error) => return Some(Err(error)),
+        };
+        if fault != Some(Fault::Crash) {
+            machine.syncing = None;
+            machine.end_sync(syncing, fault);
+        }
+        Some(outcome(fault))
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_length(Target::Journal, |_| length as usize)
+    }
+
+    fn allocate(&mut self, target: Target, length: u64) -> io::Result<()> {
+        self.set_length(target, |before| before.max(length as usize))
     }
 
     fn rename_next(&mut self) -> io::Result<()> {
@@ -290,6 +348,7 @@ impl Disk for SimDisk {
 
     fn remove_next(&mut self) {
         let machine = &mut *self.machine.borrow_mut();
+        machine.syncing = None;
         if matches!(machine.begin(), Ok(None)) {
             machine.rename(|names| _ = names.remove(NEXT));
         }
@@ -306,10 +365,10 @@ impl Disk for SimDisk {
 }
 
 impl SimDisk {
-    fn set_length(&self, length: impl FnOnce(usize) -> usize) -> io::Result<()> {
+    fn set_length(&self, target: Target, length: impl FnOnce(usize) -> usize) -> io::Result<()> {
         let machine = &mut *self.machine.borrow_mut();
         let fault = machine.begin()?;
-        let file = machine.file(Target::Journal)?;
+        let file = machine.file(target)?;
         if matches!(fault, None | Some(Fault::Crash)) {
             let length = length(file.bytes.len());
             file.bytes.resize(length, 0);

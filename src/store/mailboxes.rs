@@ -1,10 +1,11 @@
-//! What the shared connection has for each source: its events, and whether it is to be woken.
+//! What a store that reactors share has for each of them, a source: its events, and whether it is
+//! to be woken.
 
 use std::collections::VecDeque;
 
 use crate::store::request::StoreEvent;
 
-/// The source that has the socket.
+/// The source that has the socket of a shared connection; a file has none.
 pub const OWNER: usize = 0;
 
 #[derive(Debug, Default)]
@@ -98,6 +99,11 @@ impl Mailboxes {
     /// Whether this source has left.
     pub fn has_left(&self, source: usize) -> bool {
         self.boxes[source].has_left
+    }
+
+    /// Whether all have left.
+    pub fn have_all_left(&self) -> bool {
+        self.boxes.iter().all(|mailbox| mailbox.has_left)
     }
 
     /// Whether all but this one have left.

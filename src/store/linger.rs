@@ -1,5 +1,5 @@
-//! Whom the next transaction waits for: the sources that the last reply served, whose clients as a
-//! rule ask again at once.
+//! Whom the next request of a store that reactors share waits for: the sources that the last reply
+//! served, whose clients as a rule ask again at once.
 
 use std::time::Instant;
 

@@ -116,6 +116,12 @@ impl Merger {
         self.counters[counter.index()].in_flight.len()
     }
 
+    /// Numbers that are asked for by requests without a reply, but for those of keys.
+    pub fn in_flight_numbers(&self) -> u64 {
+        let parts = self.counters.iter().flat_map(|merges| merges.in_flight.iter().flatten());
+        parts.map(|part| part.wants.count).sum()
+    }
+
     /// Makes one request of what is queued of a counter, as far as a batch's bound allows.
     pub fn take(&mut self, counter: CounterId) -> Merged {
         let merges = &mut self.counters[counter.index()];

@@ -60,6 +60,15 @@ impl KeyBook {
         self.keys >= self.keys_max
     }
 
+    /// So many keys will come, about: the tables are made so large at once, and move nothing later.
+    pub fn reserve(&mut self, keys: usize) {
+        let each = keys.min(self.room()).div_ceil(KEY_TABLES);
+        // Some tables get more than others.
+        let each = each + each / 8;
+        self.tables.resize_with(KEY_TABLES, HashMap::new);
+        self.tables.iter_mut().for_each(|table| table.reserve(each));
+    }
+
     /// The number of this epoch belongs to this key, which has none yet; only if there is room.
     pub fn insert(&mut self, key: Key, number: u64, epoch: u64) {
         debug_assert!(!self.is_full());

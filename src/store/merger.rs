@@ -116,6 +116,11 @@ impl Merger {
         self.counters[counter.index()].in_flight.len()
     }
 
+    /// Whether nothing is queued, and every request has its reply.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.counters.iter().all(|it| it.in_flight.is_empty())
+    }
+
     /// Numbers that are asked for by requests without a reply, but for those of keys.
     pub fn in_flight_numbers(&self) -> u64 {
         let parts = self.counters.iter().flat_map(|merges| merges.in_flight.iter().flatten());

@@ -86,6 +86,11 @@ impl Compaction {
         Ok(Step::More)
     }
 
+    /// Whether all of the snapshot is written.
+    pub fn is_whole(&self) -> bool {
+        self.snapshot.is_whole()
+    }
+
     /// A commit or a change begins.
     pub fn begin_copy(&mut self) {
         self.snapshot.begin_copy();

@@ -15,6 +15,7 @@ const END: u8 = 0;
 const COUNTER: u8 = 1;
 const TAKEN: u8 = 2;
 const SNAPSHOT_END: u8 = 3;
+const KEYS_TO_COME: u8 = 4;
 
 /// All that a counter holds, but for its name and its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,13 @@ pub enum Entry<'a> {
         /// The keys that got a number.
         keys: Vec<KeyNumber>,
     },
+    /// So many keys of the counter follow, or some more or fewer: the reader makes room for them.
+    KeysToCome {
+        /// The counter.
+        name: &'a str,
+        /// How many.
+        keys: u64,
+    },
     /// The snapshot ends here, and has so much.
     SnapshotEnd {
         /// Counters.
@@ -74,6 +82,11 @@ pub fn put(payload: &mut Vec<u8>, entry: &Entry) {
         Entry::Taken { name, position, keys } => {
             let keys = keys.iter().map(|it| (&it.key, it.number, it.epoch));
             put_taken(payload, name, *position, keys);
+        }
+        Entry::KeysToCome { name, keys } => {
+            payload.push(KEYS_TO_COME);
+            put_text(payload, name);
+            put_numbers(payload, &[*keys]);
         }
         Entry::SnapshotEnd { counters, keys } => {
             payload.push(SNAPSHOT_END);
@@ -102,6 +115,9 @@ pub fn put_taken<'a>(
 
 /// Bytes that [`put`] adds at most for what was taken, without its keys.
 pub const TAKEN_BYTES_MAX: usize = 1 + 1 + crate::limits::COUNTER_NAME_BYTES_MAX + 2 * 8 + 4;
+
+/// Bytes that the shortest key takes in an entry.
+pub const KEY_BYTES_MIN: usize = 1 + 1 + 2 * 8;
 
 /// Bytes that a key takes in an entry.
 pub fn key_bytes(key: &Key) -> usize {
@@ -157,6 +173,7 @@ impl<'a> Entries<'a> {
             COUNTER => self.counter(),
             TAKEN => self.taken(),
             SNAPSHOT_END => self.snapshot_end(),
+            KEYS_TO_COME => self.keys_to_come(),
             _ => None,
         };
         entry.ok_or(Unreadable).map(Some)
@@ -185,6 +202,10 @@ impl<'a> Entries<'a> {
             keys.push(KeyNumber { key, number: self.number()?, epoch: self.number()? });
         }
         Some(Entry::Taken { name, position, keys })
+    }
+
+    fn keys_to_come(&mut self) -> Option<Entry<'a>> {
+        Some(Entry::KeysToCome { name: self.name()?, keys: self.number()? })
     }
 
     fn snapshot_end(&mut self) -> Option<Entry<'a>> {
@@ -223,7 +244,7 @@ impl<'a> Entries<'a> {
 mod tests {
     use super::*;
 
-    fn all() -> [Entry<'static>; 3] {
+    fn all() -> [Entry<'static>; 4] {
         let key = |text: &str| Key::new(text.as_bytes()).expect("it is a key");
         let fields = CounterFields {
             count: Count { taken: 3, limit: 100 },
@@ -240,6 +261,7 @@ mod tests {
         [
             Entry::Counter("shoes", fields),
             Entry::Taken { name: "hats", position: Position { epoch: 5, taken: 4 }, keys },
+            Entry::KeysToCome { name: "hats", keys: 3 },
             Entry::SnapshotEnd { counters: 2, keys: 1 },
         ]
     }
@@ -270,7 +292,7 @@ mod tests {
 
     #[test]
     fn entries_have_the_bytes_of_the_document() {
-        let [counter, taken, whole] = all();
+        let [counter, taken, room, whole] = all();
         let zeros = [0; 7];
         let number = |low: u8| [&[low][..], &zeros].concat();
         let expected = [
@@ -287,13 +309,14 @@ mod tests {
             [b"\x02bc".to_vec(), number(2), number(9)].concat(),
         ];
         assert_eq!(bytes(&[taken]), expected.concat());
+        assert_eq!(bytes(&[room]), [b"\x04\x04hats".to_vec(), number(3)].concat());
         assert_eq!(bytes(&[whole]), [b"\x03\x02\0\0\0".to_vec(), number(1)].concat());
     }
 
     #[test]
     fn what_cannot_be_is_unreadable() {
-        let [counter, taken, whole] = all();
-        for entry in [counter, taken, whole] {
+        let [counter, taken, room, whole] = all();
+        for entry in [counter, taken, room, whole] {
             let whole = bytes(&[entry]);
             for length in 1..whole.len() {
                 assert_eq!(read(&whole[..length]), Err(Unreadable), "{length} of {whole:?}");
@@ -316,7 +339,7 @@ mod tests {
                     _ => panic!(),
                 },
             )]),
-            vec![4],
+            vec![5],
         ] {
             assert_eq!(read(&payload), Err(Unreadable), "{payload:?}");
         }

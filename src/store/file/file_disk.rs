@@ -166,7 +166,11 @@ impl Disk for FileDisk {
         unlinkat(&self.folder, &self.next_name, AtFlags::empty()).ok();
         // The thread of a sync ends on its own; its file has no name, and nobody waits for it.
         self.syncing = None;
-        self.next.take().into_iter().for_each(close);
+        if let Some(next) = self.next.take() {
+            // Its room is to be had at once, however long the last user of the file holds it.
+            next.set_len(0).ok();
+            close(next);
+        }
     }
 
     fn sync_folder(&mut self) -> io::Result<()> {

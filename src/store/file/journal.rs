@@ -109,7 +109,9 @@ impl<D: Disk> Journal<D> {
         self.check().map_err(CommitError::Failed)?;
         // Where the file system cannot tell, a commit does.
         let room = self.tail.check_room(&mut self.disk);
-        if let Some(error) = room.err().filter(is_no_room) {
+        if let Some(error) = room.err().filter(is_no_room)
+            && !self.compaction_gives_way(&error)
+        {
             return Err(CommitError::NoRoom(error));
         }
         let synced = self.disk.sync(Target::Journal);
@@ -203,9 +205,9 @@ impl<D: Disk> Journal<D> {
         let end = self.tail.finish_record(&mut self.record, self.sizes);
         let end = end.map_err(CommitError::NoRoom)?;
         let mut written = self.try_write(end);
-        if let (Err(CommitError::NoRoom(error)), true) = (&written, self.compaction.is_some()) {
-            self.postponed = Some(io::Error::new(error.kind(), error.to_string()));
-            self.give_up_compaction();
+        if let Err(CommitError::NoRoom(error)) = &written
+            && self.compaction_gives_way(error)
+        {
             written = self.try_write(end);
         }
         written?;

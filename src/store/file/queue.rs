@@ -84,6 +84,8 @@ pub struct Queue {
     linger: Linger,
     changes: VecDeque<QueuedChange>,
     is_check_due: bool,
+    /// Since when somebody waits for the next commit.
+    queued_since: Option<Instant>,
     /// By the counters' places: why nothing can be taken.
     refusals: Vec<Option<StoreError>>,
 }
@@ -104,6 +106,7 @@ impl Queue {
             counters,
             changes: VecDeque::new(),
             is_check_due: false,
+            queued_since: None,
             refusals,
         }
     }
@@ -128,7 +131,7 @@ impl Queue {
 
     /// A source hands over a batch, which is ready to be sent.
     pub fn push(&mut self, source: usize, counter: CounterId, wants: Wants, now: Instant) {
-        self.health.begin_if_idle(now);
+        self.waits(now);
         self.linger.returned(source, wants.count as usize + wants.keys.len(), now);
         // What is unclaimed needs no confirmation: only this process changes the file.
         self.merger.push(counter, source, wants, false);
@@ -136,8 +139,14 @@ impl Queue {
 
     /// A change is to be done.
     pub fn push_change(&mut self, change: QueuedChange, now: Instant) {
-        self.health.begin_if_idle(now);
+        self.waits(now);
         self.changes.push_back(change);
+    }
+
+    /// Somebody waits for the next commit.
+    fn waits(&mut self, now: Instant) {
+        self.queued_since.get_or_insert(now);
+        self.health.begin_if_idle(now);
     }
 
     /// Whether the disk takes writes, if that was seen not long ago; else it is tried, and all
@@ -145,7 +154,7 @@ impl Queue {
     pub fn check_writes(&mut self, now: Instant) -> Option<Result<(), StoreError>> {
         let known = self.health.recent_write(now);
         if known.is_none() {
-            self.health.begin_if_idle(now);
+            self.waits(now);
             self.is_check_due = true;
         }
         known
@@ -169,6 +178,9 @@ impl Queue {
         }
         self.merger.leave(source);
         self.linger.left(source);
+        if !self.has_work() && self.merger.is_idle() {
+            self.health.end(); // Nobody waits for the disk any more.
+        }
         if self.mailboxes.have_all_left() {
             // The process ends, whether the disk has them or not.
             log_in_doubt(self.merger.in_flight_numbers());
@@ -204,6 +216,7 @@ impl Queue {
         // Nobody waits any more for those that come too late.
         let changes = self.changes.drain(..).filter(|it| it.deadline > now).collect();
         let checks_writes = std::mem::take(&mut self.is_check_due);
+        self.queued_since = None;
         self.health.begin(now);
         Work { takes, changes, checks_writes }
     }
@@ -213,7 +226,7 @@ impl Queue {
         self.give_back_if_late(now);
         self.health.end();
         if self.has_work() {
-            self.health.begin(now);
+            self.health.begin(self.queued_since.unwrap_or(now));
         }
     }
 
@@ -245,6 +258,8 @@ impl Queue {
                     }
                     self.mailboxes.push(source, StoreEvent::Replied(counter, reply));
                 }
+                // With nobody left they are in doubt, which was logged.
+                None if self.mailboxes.have_all_left() => {}
                 None => log_spent(&self.counters.get(counter).name, &reply),
             }
         }

@@ -9,7 +9,7 @@ use std::io;
 
 use crate::limits::{FILE_PAYLOAD_BYTES_MAX, FILE_RECORD_CANDIDATES_MAX};
 use crate::store::file::disk::Disk;
-use crate::store::file::entry::{Entries, Entry, Unreadable};
+use crate::store::file::entry::{self, Entries, Entry, Unreadable};
 use crate::store::file::format::{self, ALIGNMENT, HEADER_BYTES, HeaderError};
 use crate::store::file::state::FileState;
 use crate::store::file::tail::Sizes;
@@ -91,17 +91,20 @@ pub fn recover(bytes: &[u8]) -> Result<Recovered, RecoveryError> {
         return Ok(Recovered { is_new: true, ..Recovered::default() });
     }
     let salt = format::read_header(bytes).map_err(RecoveryError::from)?;
-    let (mut state, mut has_end) = (FileState::default(), false);
+    // No more room is made than for the keys that the file can have.
+    let room = (bytes.len() / entry::KEY_BYTES_MIN) as u64;
+    let mut reading = Reading { state: FileState::default(), has_end: false, room };
     let (mut offset, mut sequence) = (HEADER_BYTES, 1);
     let damaged = |offset: usize| RecoveryError::Damaged { offset: offset as u64 };
     while let Some(record) = format::read_record(&bytes[offset..], salt, sequence..=sequence) {
-        restore(&mut state, record.payload, &mut has_end).map_err(|_| damaged(offset))?;
+        reading.restore(record.payload).map_err(|_| damaged(offset))?;
         offset += record.bytes();
         sequence += 1;
     }
     let rest = &bytes[offset..];
     let torn_bytes = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let is_one_write = torn_bytes <= FILE_PAYLOAD_BYTES_MAX + HEADER_BYTES;
+    let Reading { state, has_end, .. } = reading;
     if !has_end || !is_one_write || may_have_record(rest, salt, sequence + 1) {
         return Err(damaged(offset));
     }
@@ -109,15 +112,31 @@ pub fn recover(bytes: &[u8]) -> Result<Recovered, RecoveryError> {
     Ok(Recovered { state, is_new: false, torn: (torn_bytes > 0).then_some(torn) })
 }
 
-fn restore(state: &mut FileState, payload: &[u8], has_end: &mut bool) -> Result<(), Unreadable> {
-    let mut entries = Entries::new(payload);
-    while let Some(entry) = entries.next_entry()? {
-        if matches!(entry, Entry::SnapshotEnd { .. }) && std::mem::replace(has_end, true) {
-            return Err(Unreadable);
+/// What was read so far.
+struct Reading {
+    state: FileState,
+    has_end: bool,
+    /// So many keys may still be made room for before they come.
+    room: u64,
+}
+
+impl Reading {
+    fn restore(&mut self, payload: &[u8]) -> Result<(), Unreadable> {
+        let mut entries = Entries::new(payload);
+        while let Some(mut entry) = entries.next_entry()? {
+            match &mut entry {
+                Entry::SnapshotEnd { .. } if self.has_end => return Err(Unreadable),
+                Entry::SnapshotEnd { .. } => self.has_end = true,
+                Entry::KeysToCome { keys, .. } => {
+                    *keys = self.room.min(*keys);
+                    self.room -= *keys;
+                }
+                Entry::Counter(..) | Entry::Taken { .. } => {}
+            }
+            self.state.restore(entry)?;
         }
-        state.restore(entry)?;
+        Ok(())
     }
-    Ok(())
 }
 
 /// Whether there is a record anywhere in these bytes, with this sequence or a later one. What a

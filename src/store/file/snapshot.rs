@@ -168,8 +168,12 @@ impl Snapshot {
         if let Some(last) = last.filter(|last| self.tables < last.keys.tables()) {
             return self.put_keys(disk, last);
         }
-        if let Some(FileCounter { name, fields, .. }) = counters.get(self.counters) {
+        if let Some(FileCounter { name, fields, keys }) = counters.get(self.counters) {
             entry::put(&mut self.record, &Entry::Counter(name, fields.clone()));
+            let keys = keys.len() as u64;
+            if keys > 0 {
+                entry::put(&mut self.record, &Entry::KeysToCome { name, keys });
+            }
             (self.counters, self.tables) = (self.counters + 1, 0);
             return Ok(());
         }

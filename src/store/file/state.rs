@@ -119,6 +119,11 @@ impl FileState {
                 let place = self.find(name).ok_or(Unreadable)?;
                 self.counter_mut(place).restore(position, keys)
             }
+            Entry::KeysToCome { name, keys } => {
+                let place = self.find(name).ok_or(Unreadable)?;
+                self.counter_mut(place).keys.reserve(keys as usize);
+                Ok(())
+            }
             Entry::SnapshotEnd { counters, keys } => {
                 let is_whole = (self.counters.len(), self.keys()) == (counters as usize, keys);
                 is_whole.then_some(()).ok_or(Unreadable)

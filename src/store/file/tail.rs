@@ -110,6 +110,13 @@ impl Tail {
 }
 
 impl Sizes {
+    /// How large a journal of this length may become before a compaction that was given up is
+    /// tried again.
+    pub fn next_try_bytes(&self, offset: u64) -> u64 {
+        let least = self.compaction_bytes_min;
+        (offset + least).min(self.bytes_max.saturating_sub(least)).max(offset)
+    }
+
     /// How large a journal may become that was so large when it took its place. As far as the file
     /// may grow, but never so little that each commit would be followed by a snapshot.
     pub fn compaction_bytes(&self, offset: u64) -> u64 {

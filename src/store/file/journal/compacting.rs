@@ -56,16 +56,27 @@ impl<D: Disk> Journal<D> {
         Ok(Progress::Done)
     }
 
+    /// There is no room for a record: a compaction that has not written all of its snapshot gives
+    /// back what it has. One that has is done soon, and gives back the whole journal.
+    pub(super) fn compaction_gives_way(&mut self, error: &io::Error) -> bool {
+        let gives_way = self.compaction.as_ref().is_some_and(|it| !it.is_whole());
+        if gives_way {
+            self.postponed = Some(io::Error::new(error.kind(), error.to_string()));
+            self.give_up_compaction();
+        }
+        gives_way
+    }
+
     fn postpone(&mut self, error: io::Error) -> CompactionError {
         self.give_up_compaction();
         CompactionError::Postponed(error)
     }
 
     /// The journal goes on as it is.
-    pub(super) fn give_up_compaction(&mut self) {
+    fn give_up_compaction(&mut self) {
         self.compaction = None;
         self.disk.remove_next();
-        self.compaction_bytes = self.tail.offset() + self.sizes.compaction_bytes_min;
+        self.compaction_bytes = self.sizes.next_try_bytes(self.tail.offset());
     }
 }
 

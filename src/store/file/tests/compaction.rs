@@ -124,13 +124,25 @@ fn a_compaction_gives_its_room_to_a_commit_that_has_none() {
     let (mut journal, _) = large();
     let disk = journal.disk_for_test().clone();
     journal.compact_step().expect("it begins");
-    journal.compact_step().expect("it goes on");
     assert!(disk.has_next());
     disk.fail_at(disk.operations(), Fault::NoRoom);
     commit(&mut journal).expect("there is room once the next file is gone");
     assert!(!disk.has_next());
     assert!(matches!(journal.compact_step(), Err(CompactionError::Postponed(_))), "it is told");
     assert_eq!(journal.compact_step().expect("the disk is well"), Progress::Idle);
+}
+
+#[test]
+fn a_compaction_that_has_written_all_goes_on_when_a_commit_has_no_room() {
+    let (mut journal, _) = large();
+    let disk = journal.disk_for_test().clone();
+    while journal.compact_step().expect("the disk is well") != Progress::Waiting {}
+    disk.fail_at(disk.operations(), Fault::NoRoom);
+    assert!(matches!(commit(&mut journal), Err(CommitError::NoRoom(_))));
+    disk.heal();
+    assert!(disk.has_next());
+    assert!(compact(&mut journal).expect("the disk is well"), "that makes room");
+    commit(&mut journal).expect("there is room");
 }
 
 #[test]

@@ -342,3 +342,25 @@ fn a_full_disk_answers_those_of_whom_nothing_is_written() {
     assert_eq!(keyed(bench.reply(1)), [replayed]);
     assert_eq!(bench.reply(2), Reply::Failed(StoreError::Disk));
 }
+
+#[test]
+fn the_time_that_somebody_has_waited_counts_over_a_commit() {
+    let mut bench = Bench::new(2, 100);
+    bench.send(0, 1, &[]);
+    let work = bench.committer.take(bench.now);
+    bench.send(1, 40, &[]);
+    bench.now += TIMEOUT - Duration::from_millis(1);
+    let done = bench.committer.commit(work, 7);
+    bench.committer.settle(done, bench.now);
+    bench.now += Duration::from_millis(1); // Of a compaction's step.
+    bench.commit();
+    assert_eq!(bench.reply(1), Reply::NotRun);
+}
+
+#[test]
+fn a_reactor_that_leaves_what_it_has_queued_leaves_nobody_waiting() {
+    let mut bench = Bench::new(2, 100);
+    bench.send(0, 1, &[]);
+    bench.stores.remove(0);
+    assert_eq!(bench.stores[0].deadline(), None);
+}

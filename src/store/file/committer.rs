@@ -74,12 +74,12 @@ impl<D: Disk> Committer<D> {
 
     /// Waits until there is something to do; while a compaction goes on, not for long.
     pub fn wait(&self, clock: fn() -> Instant) -> Next {
-        let patience = match self.progress {
+        let timeout = match self.progress {
             Progress::Idle | Progress::Done => None,
             Progress::More => Some(Duration::ZERO),
             Progress::Waiting => Some(FILE_SYNC_POLL_INTERVAL),
         };
-        self.commits.wait(patience, clock)
+        self.commits.wait(timeout, clock)
     }
 
     /// Takes all that has gathered.

@@ -178,6 +178,7 @@ impl Queue {
         }
         self.merger.leave(source);
         self.linger.left(source);
+        self.forget_wait();
         if !self.has_work() && self.merger.is_idle() {
             self.health.end(); // Nobody waits for the disk any more.
         }
@@ -224,10 +225,16 @@ impl Queue {
     /// All of it is done.
     pub fn end(&mut self, now: Instant) {
         self.give_back_if_late(now);
+        self.forget_wait();
         self.health.end();
         if self.has_work() {
             self.health.begin(self.queued_since.unwrap_or(now));
         }
+    }
+
+    /// Who comes next has waited for nothing if nothing is queued.
+    fn forget_wait(&mut self) {
+        self.queued_since = self.queued_since.filter(|_| self.has_work());
     }
 
     /// What was handed over while the disk was too slow may be for people who have given up: their

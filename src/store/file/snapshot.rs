@@ -42,14 +42,6 @@ const _: () = assert!(
         <= FILE_PAYLOAD_BYTES_MAX
 );
 
-/// Looks at each key once, and does nothing with it: so their bytes come from memory side by side,
-/// and not one after the other when they are written.
-fn fetch(keys: &[(&Key, u64, u64)]) {
-    let first = |key: &Key| key.as_str().as_bytes().first().copied().unwrap_or_default();
-    let sum = keys.iter().fold(0_u8, |sum, (key, ..)| sum.wrapping_add(first(key)));
-    std::hint::black_box(sum);
-}
-
 /// Writes the next file, whole and synced. Says where the records behind it go.
 ///
 /// # Errors
@@ -211,6 +203,14 @@ impl Snapshot {
         format::begin_record(&mut self.record);
         Ok(())
     }
+}
+
+/// Looks at each key once, and does nothing with it: so their bytes come from memory side by side,
+/// and not one after the other when they are written.
+fn fetch(keys: &[(&Key, u64, u64)]) {
+    let first = |key: &Key| key.as_str().as_bytes().first().copied().unwrap_or_default();
+    let sum = keys.iter().fold(0_u8, |sum, (key, ..)| sum.wrapping_add(first(key)));
+    std::hint::black_box(sum);
 }
 
 /// Writes a record of the next file, whose payload is there.

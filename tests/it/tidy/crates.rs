@@ -18,7 +18,6 @@ const OWN: &[&str] = &["headcount", "stringprep", "unwind"];
 
 /// Crates that run code of their own when they are built. A new one is to be looked at first.
 const BUILD_SCRIPTS: &[&str] = &[
-    "crc32fast",
     "getrandom",
     "httparse",
     "libc",

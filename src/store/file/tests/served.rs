@@ -364,3 +364,17 @@ fn a_reactor_that_leaves_what_it_has_queued_leaves_nobody_waiting() {
     bench.stores.remove(0);
     assert_eq!(bench.stores[0].deadline(), None);
 }
+
+#[test]
+fn what_one_who_left_had_queued_makes_nobody_late() {
+    let mut bench = Bench::new(2, 100);
+    bench.send(1, 1, &[]);
+    let work = bench.committer.take(bench.now);
+    bench.send(0, 1, &[]);
+    bench.stores.remove(0);
+    bench.now += TIMEOUT / 2;
+    bench.send(0, 1, &[]);
+    let done = bench.committer.commit(work, 7);
+    bench.committer.settle(done, bench.now);
+    assert_eq!(bench.stores[0].deadline(), Some(bench.now + TIMEOUT));
+}

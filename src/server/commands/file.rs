@@ -1,6 +1,5 @@
 //! The commands on a file that nobody serves: read or changed here, by nobody else meanwhile.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -39,10 +38,9 @@ pub fn read(path: &Path, verb: &str, scope: &Scope) -> io::Result<Found> {
         Scope::One(name) => *counter.name == **name,
         Scope::All => true,
     };
-    // Sorted by name.
-    let rows: BTreeMap<_, _> = state.counters().iter().filter(is_meant).map(row).collect();
-    let is_cut_short = rows.len() > STATUS_COUNTERS_MAX;
-    Ok(Found { rows: rows.into_iter().take(STATUS_COUNTERS_MAX).collect(), is_cut_short })
+    let mut counters = state.by_name().filter(is_meant);
+    let rows = counters.by_ref().take(STATUS_COUNTERS_MAX).map(row).collect();
+    Ok(Found { rows, is_cut_short: counters.next().is_some() })
 }
 
 fn row(counter: &FileCounter) -> (String, Result<Held, Fault>) {

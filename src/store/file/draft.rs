@@ -3,7 +3,7 @@
 //! The rule is that of `store/memory.rs`: keys are served first, one that has a number gets it
 //! again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::counter::{self, Count, Grant};
 use crate::limits::FILE_PAYLOAD_BYTES_MAX;
@@ -28,7 +28,10 @@ pub struct Take {
 /// What some requests would leave.
 #[derive(Debug, Default)]
 pub struct Draft {
-    touched: BTreeMap<Place, Touched>,
+    /// In the order in which they came.
+    touched: Vec<Touched>,
+    /// Where each counter is in `touched`.
+    indices: HashMap<Place, usize>,
     /// No more bytes of a payload than it takes.
     bytes: usize,
 }
@@ -36,11 +39,14 @@ pub struct Draft {
 /// What they would leave of one counter.
 #[derive(Debug)]
 struct Touched {
+    place: Place,
     count: Count,
     /// What it held before.
     taken_before: u64,
-    /// The keys that get a number.
-    keys: HashMap<Key, u64>,
+    /// The keys that get a number, in the order of the numbers.
+    keys: Vec<KeyNumber>,
+    /// Where each of them is in `keys`.
+    indices: HashMap<Key, usize>,
 }
 
 impl Draft {
@@ -56,11 +62,12 @@ impl Draft {
         if let Err(fault) = counter.check_floor() {
             return Reply::Failed(fault.error);
         }
-        let touched = self.touched.entry(take.place).or_insert_with(|| {
+        let index = *self.indices.entry(take.place).or_insert_with(|| {
             self.bytes += entry::TAKEN_BYTES_MAX;
-            let (count, keys) = (counter.fields.count, HashMap::new());
-            Touched { count, taken_before: count.taken, keys }
+            self.touched.push(Touched::new(take.place, counter.fields.count));
+            self.touched.len() - 1
         });
+        let touched = &mut self.touched[index];
         let keys_before = touched.keys.len();
         let keyed: Box<[KeyedNumber]> =
             take.keys.iter().map(|key| touched.take_for(counter, key)).collect();
@@ -76,29 +83,26 @@ impl Draft {
 
     /// What is to be written of it; none if it changes nothing.
     pub fn entries<'a>(&'a self, state: &'a FileState) -> impl Iterator<Item = Entry<'a>> {
-        let changed =
-            |(_, touched): &(&Place, &Touched)| touched.count.taken > touched.taken_before;
-        self.touched.iter().filter(changed).map(|(place, touched)| {
-            let FileCounter { name, fields, .. } = state.counter(*place);
-            let epoch = fields.epoch;
-            let mut keys: Vec<KeyNumber> = touched
-                .keys
-                .iter()
-                .map(|(key, number)| KeyNumber { key: key.clone(), number: *number, epoch })
-                .collect();
-            keys.sort_unstable_by_key(|key| key.number);
-            let position = Position { epoch, taken: touched.count.taken };
-            Entry::Taken { name, position, keys }
+        let changed = |touched: &&Touched| touched.count.taken > touched.taken_before;
+        self.touched.iter().filter(changed).map(|touched| {
+            let FileCounter { name, fields, .. } = state.counter(touched.place);
+            let position = Position { epoch: fields.epoch, taken: touched.count.taken };
+            Entry::Taken { name, position, keys: touched.keys.clone() }
         })
     }
 
     /// Each counter, how many are taken of it then, and its new keys.
-    pub fn into_parts(self) -> impl Iterator<Item = (Place, u64, HashMap<Key, u64>)> {
-        self.touched.into_iter().map(|(place, touched)| (place, touched.count.taken, touched.keys))
+    pub fn into_parts(self) -> impl Iterator<Item = (Place, u64, Vec<KeyNumber>)> {
+        self.touched.into_iter().map(|it| (it.place, it.count.taken, it.keys))
     }
 }
 
 impl Touched {
+    fn new(place: Place, count: Count) -> Touched {
+        let (keys, indices) = (Vec::new(), HashMap::new());
+        Touched { place, count, taken_before: count.taken, keys, indices }
+    }
+
     fn take(&mut self, count: u64) -> Grant {
         let grant = counter::take(self.count, count);
         if grant.granted > 0 {
@@ -111,8 +115,9 @@ impl Touched {
         if let Some((number, epoch)) = counter.keys.number(key) {
             return KeyedNumber::Replayed { number, epoch };
         }
-        if let Some(number) = self.keys.get(key) {
-            return KeyedNumber::Replayed { number: *number, epoch: counter.fields.epoch };
+        if let Some(index) = self.indices.get(key) {
+            let KeyNumber { number, epoch, .. } = self.keys[*index];
+            return KeyedNumber::Replayed { number, epoch };
         }
         if self.count.halted() {
             return KeyedNumber::NoneLeft;
@@ -121,7 +126,8 @@ impl Touched {
             return KeyedNumber::Refused(StoreError::Keys);
         }
         let number = self.take(1).first;
-        self.keys.insert(key.clone(), number);
+        self.indices.insert(key.clone(), self.keys.len());
+        self.keys.push(KeyNumber { key: key.clone(), number, epoch: counter.fields.epoch });
         KeyedNumber::Granted(number)
     }
 }

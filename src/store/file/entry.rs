@@ -15,7 +15,7 @@ const END: u8 = 0;
 const COUNTER: u8 = 1;
 const TAKEN: u8 = 2;
 const SNAPSHOT_END: u8 = 3;
-const KEYS_TO_COME: u8 = 4;
+const KEYS_TO_COME: u8 = 5;
 
 /// All that a counter holds, but for its name and its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub enum Entry<'a> {
         name: &'a str,
         /// How many.
         keys: u64,
+        /// They follow table by table, in tables of this seed.
+        table_seed: u64,
     },
     /// The snapshot ends here, and has so much.
     SnapshotEnd {
@@ -83,10 +85,10 @@ pub fn put(payload: &mut Vec<u8>, entry: &Entry) {
             let keys = keys.iter().map(|it| (&it.key, it.number, it.epoch));
             put_taken(payload, name, *position, keys);
         }
-        Entry::KeysToCome { name, keys } => {
+        Entry::KeysToCome { name, keys, table_seed } => {
             payload.push(KEYS_TO_COME);
             put_text(payload, name);
-            put_numbers(payload, &[*keys]);
+            put_numbers(payload, &[*keys, *table_seed]);
         }
         Entry::SnapshotEnd { counters, keys } => {
             payload.push(SNAPSHOT_END);
@@ -205,7 +207,8 @@ impl<'a> Entries<'a> {
     }
 
     fn keys_to_come(&mut self) -> Option<Entry<'a>> {
-        Some(Entry::KeysToCome { name: self.name()?, keys: self.number()? })
+        let (name, keys) = (self.name()?, self.number()?);
+        Some(Entry::KeysToCome { name, keys, table_seed: self.number()? })
     }
 
     fn snapshot_end(&mut self) -> Option<Entry<'a>> {
@@ -261,7 +264,7 @@ mod tests {
         [
             Entry::Counter("shoes", fields),
             Entry::Taken { name: "hats", position: Position { epoch: 5, taken: 4 }, keys },
-            Entry::KeysToCome { name: "hats", keys: 3 },
+            Entry::KeysToCome { name: "hats", keys: 3, table_seed: 6 },
             Entry::SnapshotEnd { counters: 2, keys: 1 },
         ]
     }
@@ -309,7 +312,7 @@ mod tests {
             [b"\x02bc".to_vec(), number(2), number(9)].concat(),
         ];
         assert_eq!(bytes(&[taken]), expected.concat());
-        assert_eq!(bytes(&[room]), [b"\x04\x04hats".to_vec(), number(3)].concat());
+        assert_eq!(bytes(&[room]), [b"\x05\x04hats".to_vec(), number(3), number(6)].concat());
         assert_eq!(bytes(&[whole]), [b"\x03\x02\0\0\0".to_vec(), number(1)].concat());
     }
 
@@ -339,7 +342,8 @@ mod tests {
                     _ => panic!(),
                 },
             )]),
-            vec![5],
+            [b"\x04\x04hats".to_vec(), 3_u64.to_le_bytes().to_vec()].concat(),
+            vec![6],
         ] {
             assert_eq!(read(&payload), Err(Unreadable), "{payload:?}");
         }

@@ -145,9 +145,7 @@ impl<D: Disk> Journal<D> {
         if format::payload_bytes(&self.record) > 0 {
             self.write_record()?;
         }
-        draft.into_parts().for_each(|(place, taken, keys)| {
-            self.state.advance(place, taken, keys.into_iter());
-        });
+        draft.into_parts().for_each(|(place, taken, keys)| self.state.advance(place, taken, keys));
         Ok(replies)
     }
 

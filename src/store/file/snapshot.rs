@@ -162,9 +162,9 @@ impl Snapshot {
         }
         if let Some(FileCounter { name, fields, keys }) = counters.get(self.counters) {
             entry::put(&mut self.record, &Entry::Counter(name, fields.clone()));
-            let keys = keys.len() as u64;
+            let (keys, table_seed) = (keys.len() as u64, keys.table_seed());
             if keys > 0 {
-                entry::put(&mut self.record, &Entry::KeysToCome { name, keys });
+                entry::put(&mut self.record, &Entry::KeysToCome { name, keys, table_seed });
             }
             (self.counters, self.tables) = (self.counters + 1, 0);
             return Ok(());

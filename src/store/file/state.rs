@@ -3,17 +3,14 @@
 //! A take or a change is first thought out, as a draft or as the fields that the counter would
 //! have. It is applied when its record is on the disk, and so one that fails leaves nothing.
 
-use std::collections::BTreeMap;
-
 use crate::limits::{FILE_COUNTERS_MAX, KEYS_PER_BATCH_MAX};
 use crate::store::error::Fault;
 use crate::store::file::entry::{CounterFields, Entry, KeyNumber, Unreadable};
 use crate::store::high_water::Position;
 use crate::store::key_book::KeyBook;
-use crate::store::keys::Key;
 
 /// A counter's place in the file. It stays as long as the file is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place(u32);
 
 impl Place {
@@ -27,7 +24,8 @@ impl Place {
 #[derive(Debug, Default)]
 pub struct FileState {
     counters: Vec<FileCounter>,
-    places: BTreeMap<Box<str>, Place>,
+    /// The same, in the order of their names.
+    by_name: Vec<Place>,
 }
 
 /// One of them.
@@ -44,7 +42,7 @@ pub struct FileCounter {
 impl FileState {
     /// The counter of this name.
     pub fn find(&self, name: &str) -> Option<Place> {
-        self.places.get(name).copied()
+        self.search(name).ok().map(|found| self.by_name[found])
     }
 
     /// The counter in this place, which comes from [`FileState::find`].
@@ -57,6 +55,11 @@ impl FileState {
         &self.counters
     }
 
+    /// All counters, in the order of their names.
+    pub fn by_name(&self) -> impl Iterator<Item = &FileCounter> {
+        self.by_name.iter().map(|place| self.counter(*place))
+    }
+
     /// Keys of all counters.
     pub fn keys(&self) -> u64 {
         self.counters.iter().map(|counter| counter.keys.len() as u64).sum()
@@ -64,33 +67,35 @@ impl FileState {
 
     /// The counter holds this now. There is room for one more.
     pub fn put(&mut self, name: &str, fields: CounterFields) {
-        if let Some(place) = self.find(name) {
-            let counter = self.counter_mut(place);
-            if counter.fields.sale != fields.sale {
-                counter.keys.end_sale();
+        match self.search(name) {
+            Ok(found) => {
+                let counter = self.counter_mut(self.by_name[found]);
+                if counter.fields.sale != fields.sale {
+                    counter.keys.end_sale();
+                }
+                counter.fields = fields;
             }
-            counter.fields = fields;
-            return;
+            Err(before) => {
+                debug_assert!(self.counters.len() < FILE_COUNTERS_MAX);
+                self.by_name.insert(before, Place(self.counters.len() as u32));
+                let keys = KeyBook::default();
+                self.counters.push(FileCounter { name: name.into(), fields, keys });
+            }
         }
-        debug_assert!(self.counters.len() < FILE_COUNTERS_MAX);
-        let place = Place(self.counters.len() as u32);
-        self.places.insert(name.into(), place);
-        let keys = KeyBook::default();
-        self.counters.push(FileCounter { name: name.into(), fields, keys });
     }
 
-    /// So many are taken of the counter now, and these keys, which had none, have numbers of its
-    /// epoch. There is room for them.
-    pub fn advance(&mut self, place: Place, taken: u64, keys: impl Iterator<Item = (Key, u64)>) {
+    /// So many are taken of the counter now, and these keys, which had none, have numbers. There is
+    /// room for them.
+    pub fn advance(&mut self, place: Place, taken: u64, keys: Vec<KeyNumber>) {
         let FileCounter { fields, keys: book, .. } = self.counter_mut(place);
         fields.count.taken = taken;
         book.drop_some();
-        for (index, (key, number)) in keys.enumerate() {
+        for (index, KeyNumber { key, number, epoch }) in keys.into_iter().enumerate() {
             // One call drops more keys than one request brings, and a commit has many requests.
             if index > 0 && index.is_multiple_of(KEYS_PER_BATCH_MAX) {
                 book.drop_some();
             }
-            book.insert(key, number, fields.epoch);
+            book.insert(key, number, epoch);
         }
     }
 
@@ -119,9 +124,9 @@ impl FileState {
                 let place = self.find(name).ok_or(Unreadable)?;
                 self.counter_mut(place).restore(position, keys)
             }
-            Entry::KeysToCome { name, keys } => {
+            Entry::KeysToCome { name, keys, table_seed } => {
                 let place = self.find(name).ok_or(Unreadable)?;
-                self.counter_mut(place).keys.reserve(keys as usize);
+                self.counter_mut(place).keys.reserve(keys as usize, table_seed);
                 Ok(())
             }
             Entry::SnapshotEnd { counters, keys } => {
@@ -129,6 +134,11 @@ impl FileState {
                 is_whole.then_some(()).ok_or(Unreadable)
             }
         }
+    }
+
+    /// Where the name is among those of all counters, or would be.
+    fn search(&self, name: &str) -> Result<usize, usize> {
+        self.by_name.binary_search_by(|place| (*self.counter(*place).name).cmp(name))
     }
 
     fn counter_mut(&mut self, place: Place) -> &mut FileCounter {

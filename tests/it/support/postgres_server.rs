@@ -114,6 +114,12 @@ impl PostgresServer {
         Some((number(taken), number(max)))
     }
 
+    /// Lines of the server's log that have this text.
+    pub fn logged(&self, text: &str) -> usize {
+        let log = fs::read_to_string(self.folder.path().join("log")).expect("it logs");
+        log.lines().filter(|line| line.contains(text)).count()
+    }
+
     /// Whether the table `headcount` has this column.
     pub fn has_column(&self, column: &str) -> bool {
         let columns = "from information_schema.columns where table_name = 'headcount'";

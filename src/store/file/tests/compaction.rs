@@ -185,3 +185,20 @@ fn the_keys_of_an_ended_sale_are_dropped_as_fast_as_others_come() {
     let state = crate::store::file::recovery::recover(&bytes).expect("it is sound").state;
     assert_eq!((state.keys(), state.counter(place).keys.ended_for_test()), (0, 0));
 }
+
+#[test]
+fn a_start_keeps_each_key_in_its_table() {
+    let mut journal = journal(1 << 20);
+    (0..100).for_each(|number| drop(take(&mut journal, "shoes", &[&number.to_string()], 0)));
+    let seed = |journal: &Journal<SimDisk>| {
+        let place = journal.state().find("shoes").expect("it is there");
+        journal.state().counter(place).keys.table_seed()
+    };
+    // The first start reads commits, the second the snapshot of the first.
+    let disk = journal.disk_for_test().clone();
+    let (first, _) = Journal::open(disk, 2).expect("it is sound");
+    let (second, _) = Journal::open(first.disk_for_test().clone(), 3).expect("it is sound");
+    assert_eq!(seed(&first), seed(&second));
+    assert_ne!(seed(&journal), seed(&first), "that is a random one");
+    assert_eq!(digest(second.state()), digest(journal.state()));
+}

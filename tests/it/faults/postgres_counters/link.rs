@@ -20,6 +20,8 @@ use crate::support::postgres_server::PostgresServer;
 
 /// How long anything may take here before the test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the store may take: longer than a commit to the slowest disk.
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection to a real server.
 pub struct Link {
@@ -35,8 +37,8 @@ impl Link {
             .or_else(|_| StoreUrl::parse(&server.url_of("postgres", "")))
             .expect("the URL is good");
         let counters = Arc::new(Counters::new(names.iter().map(|name| (*name, LIMIT)), true));
-        let timeout = Duration::from_millis(500);
-        let opened = open::connection(&url, &counters, Purpose::Serve, timeout, Instant::now());
+        let opened =
+            open::connection(&url, &counters, Purpose::Serve, STORE_TIMEOUT, Instant::now());
         let Ok(Some(connection)) = opened else { panic!("a store behind a connection") };
         let mut link = Link { connection, stream: None, port: server.port() };
         for counter in counters.ids() {

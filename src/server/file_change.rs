@@ -7,11 +7,10 @@ use std::time::Instant;
 use crate::api::admin::answer::ChangeResult;
 use crate::api::admin::change::ChangeRequest;
 use crate::counter::CounterId;
-use crate::store::change::Change;
-use crate::store::file::open::change_words;
 use crate::store::file::outcome::ChangeError;
 use crate::store::file::plan::ChangeRefusal;
 use crate::store::file::served::CommitQueue;
+use crate::store::file::words::change_words;
 use crate::store::open;
 
 /// Has the committer change a counter, until a deadline.
@@ -32,8 +31,7 @@ impl FileChange {
     /// The system has no random numbers.
     pub fn run(&self) -> io::Result<ChangeResult> {
         let (kind, epoch_shown) = self.request.kind();
-        let token = format!("{:016x}", open::random()?);
-        let change = Change { token, kind, epoch_shown };
+        let change = open::new_change(kind, epoch_shown)?;
         let now = Instant::now();
         let result = self.commits.change(self.counter, change, (now, self.deadline));
         let timeout = self.deadline.saturating_duration_since(now);

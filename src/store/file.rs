@@ -9,7 +9,7 @@
 //!
 //! To serve it: the reactors hand their batches over by [`served`] to a [`queue`], which knows the
 //! disk's [`health`]; one thread takes them out and has the [`committer`] commit. [`open`] puts all
-//! of this together, and has the words for what can go wrong.
+//! of this together, and [`words`] tells what can go wrong.
 
 pub mod committer;
 pub mod compaction;
@@ -29,6 +29,7 @@ pub mod served;
 pub mod snapshot;
 pub mod state;
 pub mod tail;
+pub mod words;
 
 #[cfg(test)]
 mod tests;

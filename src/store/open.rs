@@ -8,7 +8,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::config::{RedisUrl, StoreUrl};
 use crate::store::Store;
-use crate::store::change::Change;
+use crate::store::change::{Change, ChangeKind};
 use crate::store::connection::{Connection, Dialect, Encryption};
 use crate::store::counters::Counters;
 use crate::store::memory::Memory;
@@ -157,6 +157,15 @@ fn encrypted(
         connection.encrypt(encryption);
     }
     Ok(Some(connection))
+}
+
+/// A change with a token that no other one has. `epoch_shown`: see [`Change`].
+///
+/// # Errors
+/// The operating system has no random numbers.
+pub fn new_change(kind: ChangeKind, epoch_shown: Option<u64>) -> io::Result<Change> {
+    let token = format!("{:016x}", random()?);
+    Ok(Change { token, kind, epoch_shown })
 }
 
 /// From the operating system's random source, never from a seed of time: two processes that start

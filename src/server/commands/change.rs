@@ -6,7 +6,7 @@ use super::answer::Answer;
 use super::drive::{StoreAccess, drive};
 use super::{confirm, file, status, text};
 use crate::config::{Command, StoreUrl};
-use crate::store::change::{Change, ChangeKind, Changed};
+use crate::store::change::{ChangeKind, Changed};
 use crate::store::error::StoreError;
 use crate::store::open::{self, Purpose};
 
@@ -101,8 +101,7 @@ fn change(
     kind: ChangeKind,
     epoch_shown: Option<u64>,
 ) -> io::Result<Changed> {
-    let token = format!("{:016x}", open::random()?);
-    let change = Change { epoch_shown, ..Change::new(token, kind) };
+    let change = open::new_change(kind, epoch_shown)?;
     if let StoreUrl::File(path) = &command.store {
         return file::change(path, verb, name, &change);
     }

@@ -9,6 +9,7 @@ use crate::store::change::{Change, ChangeKind, Changed};
 use crate::store::error::Fault;
 use crate::store::file::open;
 use crate::store::file::state::FileCounter;
+use crate::store::file::words;
 use crate::store::open::random;
 use crate::store::survey::{Found, Held, Scope};
 
@@ -25,7 +26,7 @@ pub fn change(path: &Path, verb: &str, name: &str, change: &Change) -> io::Resul
     };
     let mut journal = journal.map_err(|error| not_done(&error.to_string()))?;
     let changed = journal.change(name, change, now_us());
-    changed.map_err(|error| not_done(&open::change_words(name, &error)))
+    changed.map_err(|error| not_done(&words::change_words(name, &error)))
 }
 
 /// Reads one counter, or all.

@@ -10,7 +10,7 @@ use super::text;
 use crate::api::admin::answer::ChangeResult;
 use crate::api::admin::change::ChangeRequest;
 use crate::config::Config;
-use crate::store::change::{Change, ChangeKind};
+use crate::store::change::ChangeKind;
 use crate::store::connection::Connection;
 use crate::store::error::StoreError;
 use crate::store::open::{self, Purpose};
@@ -54,8 +54,7 @@ impl RemoteChange {
         // Where there is no counter any more, a set of the count would create one.
         let is_set_taken = matches!(kind, ChangeKind::SetTaken { .. });
         let epoch_shown = epoch_shown.or(is_set_taken.then_some(held.epoch));
-        let token = format!("{:016x}", open::random()?);
-        let change = Change { epoch_shown, ..Change::new(token, kind) };
+        let change = open::new_change(kind, epoch_shown)?;
         let limit = change.limit().unwrap_or(held.count.limit);
         let (counter, purpose) = ((self.name.as_str(), Some(limit)), Purpose::Change(change));
         let connection = drive(&self.access()?, counter, purpose, is_changed)?;

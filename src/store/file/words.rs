@@ -36,8 +36,9 @@ pub fn change_words(name: &str, error: &ChangeError) -> String {
 /// Why a file that must be there cannot be opened: one that is not holds no counter, and a look at
 /// it makes none. Other errors stay as they are.
 pub fn missing(path: &Path, error: io::Error) -> io::Error {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     match error.kind() {
-        ErrorKind::NotFound if path.parent().is_none_or(|folder| folder.exists()) => {
+        ErrorKind::NotFound if folder.is_none_or(Path::exists) => {
             io::Error::other("there is none: headcount create NAME --limit N makes it")
         }
         _ => error,
@@ -89,3 +90,17 @@ const IN_USE: &str = "another process serves it: that one's admin listener (--ad
 const PERMISSION: &str = "this user must be able to read and write the file, and to write its \
     folder: from time to time a new file takes its place";
 const NO_ROOM: &str = "the disk is full: a start needs room for a second file";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_missing_is_told_from_its_folder() {
+        let told = |path: &str| missing(Path::new(path), ErrorKind::NotFound.into()).to_string();
+        for path in ["no-such-file", "./no-such-file", "/no-such-file"] {
+            assert!(told(path).starts_with("there is none: "), "{path}: {}", told(path));
+        }
+        assert_eq!(told("/no-such-folder/file"), io::Error::from(ErrorKind::NotFound).to_string());
+    }
+}

@@ -153,9 +153,9 @@ fn cut(server: &StoreServer) {
 }
 
 fn restart_store(server: &mut StoreServer, storm: &Storm) {
-    server.kill();
     let refused = storm.unanswered();
-    wait_until("a client to be told so", || storm.unanswered() > refused);
+    server.kill();
+    wait_until("a client to be told so", || storm.unanswered() > refused || storm.is_waiting());
     server.restart();
 }
 

@@ -29,6 +29,12 @@ pub struct Plan {
     pub limit: u64,
 }
 
+impl Plan {
+    fn jobs(&self) -> u64 {
+        self.keys * self.tries + self.anonymous
+    }
+}
+
 /// What a try with a key got.
 pub struct Grant {
     pub key: u64,
@@ -62,7 +68,7 @@ pub struct Storm {
 
 impl Storm {
     pub fn new(plan: Plan, addresses: Vec<SocketAddr>, faults: u64) -> Self {
-        let jobs = plan.keys * plan.tries + plan.anonymous;
+        let jobs = plan.jobs();
         let jobs_a_part = jobs.div_ceil(faults + 1);
         let allowed = if faults == 0 { jobs } else { 2 * jobs_a_part };
         Self {
@@ -104,6 +110,12 @@ impl Storm {
         self.allowed.store((nth + 3) * self.jobs_a_part, Ordering::Relaxed);
     }
 
+    /// Whether the clients have done all that they may, so that nobody meets the fault any more.
+    pub fn is_waiting(&self) -> bool {
+        let allowed = self.allowed.load(Ordering::Relaxed).min(self.plan.jobs());
+        self.done.load(Ordering::Relaxed) >= allowed
+    }
+
     /// The process with this place listens elsewhere now.
     pub fn set_address(&self, place: usize, address: SocketAddr) {
         *self.addresses[place].lock().expect("no client panics") = address;
@@ -115,12 +127,11 @@ impl Storm {
     }
 
     fn work(&self, client: usize) -> Seen {
-        let Plan { keys, tries, anonymous, .. } = self.plan;
         let mut connection = Connection { place: client, open: None };
         let mut seen = Seen::default();
         loop {
             let job = self.next_job.fetch_add(1, Ordering::Relaxed);
-            if job >= keys * tries + anonymous {
+            if job >= self.plan.jobs() {
                 return seen;
             }
             wait_until("the fault", || job < self.allowed.load(Ordering::Relaxed));
